@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The narrow interface to a TCP engine: all that sock/ and main/ know of it, so that another engine can
+ * stand behind it. One struct jr_tcp per worker; nothing here locks. Errors are negative errno values.
+ * RFC 9293; names follow FreeBSD.
+ */
+#ifndef JR_TCP_H
+#define JR_TCP_H
+
+#include "base/addr.h"
+#include "base/sockbuf.h"
+#include "base/time.h"
+#include "ip/ip.h"
+
+struct jr_tcp;
+struct jr_tcpcb;
+
+enum { /* what an upcall reports; several bits may be set */
+    JR_TCP_EV_CONNECTED = 1u << 0, /* handshake done, active side */
+    JR_TCP_EV_RX = 1u << 1,        /* rcv.tail moved */
+    JR_TCP_EV_RX_FIN = 1u << 2,    /* peer finished; everything before it is in rcv */
+    JR_TCP_EV_TX = 1u << 3,        /* snd.head moved */
+    JR_TCP_EV_ERROR = 1u << 4,     /* jr_tcp_error() holds an errno (RST, timeout, ICMP): the connection is dead */
+    JR_TCP_EV_ACCEPT = 1u << 5,    /* listener: the accept queue got an entry */
+    JR_TCP_EV_CLOSED = 1u << 6,    /* last call for this tcpcb: neither side will touch the buffers again */
+    JR_TCP_EV_URG = 1u << 7,       /* urgent pointer moved */
+};
+
+struct jr_tcp_upcalls {
+    void (*event)(void *so, struct jr_tcpcb *tp, uint32_t events, jr_time now);
+    /* A receive buffer for a connection that nobody accepted yet (so is the listener's); false: none, drop the data. */
+    bool (*embryo_rcvbuf)(void *so, struct jr_sockbuf *rcv);
+    void (*embryo_free)(void *so, struct jr_sockbuf *rcv);
+};
+
+/* Keys carry FreeBSD's sysctl names without "net.inet.tcp."; times in milliseconds as FreeBSD shows them. */
+struct jr_tcp_config {
+    uint32_t sendspace, recvspace;          /* bytes, 32768 and 65536 */
+    uint32_t sendbuf_max, recvbuf_max;      /* bytes, autotuning limits */
+    uint32_t mssdflt, minmss;               /* 536, 216 */
+    uint32_t msl;                           /* 30000 */
+    uint32_t keepinit, keepidle, keepintvl, keepcnt; /* 75000, 7200000, 75000, 8 */
+    uint32_t delacktime;                    /* 40 */
+    uint32_t delayed_ack;                   /* 1 */
+    uint32_t rexmit_initial, rexmit_min, rexmit_slop; /* 1000, 30, 200 */
+    uint32_t persmin, persmax;              /* 5000, 60000 */
+    uint32_t initcwnd_segments;             /* 10 */
+    uint32_t rfc1323, sack_enable;          /* 1, 1 */
+    uint32_t drop_synfin;
+    uint32_t somaxconn;                     /* 4096, Linux programs expect SOMAXCONN's */
+    uint16_t port_first, port_last;         /* ephemeral range this stack may use */
+    uint8_t secret[16];                     /* ISN, timestamp offsets, ephemeral ports: SipHash key */
+    uint64_t seed;                          /* all other dice */
+};
+void jr_tcp_config_defaults(struct jr_tcp_config *cfg);
+
+struct jr_tcp *jr_tcp_new(struct jr_ip *ip, const struct jr_tcp_config *cfg);
+void jr_tcp_free(struct jr_tcp *tcp); /* drops every connection silently */
+
+/* When tick wants to run next (JR_TIME_NEVER: no timer is armed), and the run of what is due. */
+jr_time jr_tcp_next_tick(const struct jr_tcp *tcp);
+void jr_tcp_tick(struct jr_tcp *tcp, jr_time now);
+
+/* A socket without an address. so is handed to upcalls. NULL: no memory or the configured limit. */
+struct jr_tcpcb *jr_tcp_open(struct jr_tcp *tcp, const struct jr_tcp_upcalls *up, void *so);
+
+enum { JR_TCP_BIND_REUSEADDR = 1u << 0, JR_TCP_BIND_REUSEPORT = 1u << 1 };
+/* port 0: an ephemeral port (RFC 6056). -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (bound already). */
+int jr_tcp_bind(struct jr_tcpcb *tp, const struct jr_endpoint *local, uint32_t flags);
+int jr_tcp_listen(struct jr_tcpcb *tp, uint32_t backlog, jr_time now);
+/* Active open with buffers attached; binds when not bound. -EADDRNOTAVAIL, -ENETUNREACH, -EISCONN, -EADDRINUSE. */
+int jr_tcp_connect(struct jr_tcpcb *tp, const struct jr_endpoint *remote, jr_time now);
+/* The oldest established connection of the listener, or NULL. The caller attaches buffers and its own so. */
+struct jr_tcpcb *jr_tcp_accept(struct jr_tcpcb *listener);
+uint32_t jr_tcp_accept_count(const struct jr_tcpcb *listener);
+/* Gives a connection the socket's buffers; what was received before, in order or not, is copied over and keeps its stream offsets. */
+void jr_tcp_attach(struct jr_tcpcb *tp, void *so, struct jr_sockbuf *snd, struct jr_sockbuf *rcv);
+
+/* snd.tail moved (push: nothing more comes soon, send what there is even where Nagle would wait is NOT implied). */
+void jr_tcp_send(struct jr_tcpcb *tp, jr_time now);
+/* rcv.head moved: maybe a window update. */
+void jr_tcp_recved(struct jr_tcpcb *tp, jr_time now);
+/* The owner swapped cap (and base) of a buffer whose live bytes keep their places. */
+void jr_tcp_buffers_changed(struct jr_tcpcb *tp, jr_time now);
+/* FIN after all of snd. */
+void jr_tcp_shutdown(struct jr_tcpcb *tp, jr_time now);
+/* The app is gone: FIN after snd, or RST when received data was left unread or abort is set. Buffers stay in use until JR_TCP_EV_CLOSED. */
+void jr_tcp_close(struct jr_tcpcb *tp, bool abort, jr_time now);
+
+int jr_tcp_error(const struct jr_tcpcb *tp); /* positive errno of JR_TCP_EV_ERROR, 0 none */
+int jr_tcp_state(const struct jr_tcpcb *tp); /* TCPS_*, generated table */
+void jr_tcp_local(const struct jr_tcpcb *tp, struct jr_endpoint *out);
+void jr_tcp_remote(const struct jr_tcpcb *tp, struct jr_endpoint *out);
+struct jr_sockbuf *jr_tcp_snd(struct jr_tcpcb *tp);
+struct jr_sockbuf *jr_tcp_rcv(struct jr_tcpcb *tp);
+
+/* Options by Linux's IPPROTO_TCP / SOL_SOCKET numbers, values as setsockopt(2) takes them; -ENOPROTOOPT for what tcp doesn't know. */
+int jr_tcp_setopt(struct jr_tcpcb *tp, int level, int name, const void *val, uint32_t len, jr_time now);
+int jr_tcp_getopt(const struct jr_tcpcb *tp, int level, int name, void *val, uint32_t *len, jr_time now);
+
+#endif
