@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What jrgen can make: each emit turns specs into (file name, text) pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jrgen import counters, fsm
+from jrgen.render import render
+from jrgen.source import SpecDir
+
+Files = list[tuple[str, str]]
+
+
+def emit_counters(spec: SpecDir) -> Files:
+    """jr_counters.h and jr_counters.c: the enum of drop counters, their names and help texts."""
+    values = counters.load(spec)
+    return [
+        ("jr_counters.h", render("jr_counters.h.j2", counters=values)),
+        ("jr_counters.c", render("jr_counters.c.j2", counters=values)),
+    ]
+
+
+def emit_fsm(spec: SpecDir) -> Files:
+    """jr_tcp_fsm.h and jr_tcp_fsm.c: TCP's states, allowed moves and flags sent per state."""
+    table = fsm.load(spec)
+    return [
+        ("jr_tcp_fsm.h", render("jr_tcp_fsm.h.j2", fsm=table)),
+        ("jr_tcp_fsm.c", render("jr_tcp_fsm.c.j2", fsm=table)),
+    ]
+
+
+EMITS: dict[str, Callable[[SpecDir], Files]] = {
+    "counters": emit_counters,
+    "fsm": emit_fsm,
+}
