@@ -15,6 +15,8 @@
 struct jr_ip;    /* one per worker */
 struct jr_netif; /* link/netif.h: one per port */
 
+struct jr_counters;
+
 /* What a transport asks for an outgoing packet. pkt starts at the transport header, whose checksum is filled. */
 struct jr_ip_tx {
     struct jr_addr src, dst;
@@ -51,6 +53,7 @@ struct jr_ip_route {
     struct jr_addr src;      /* preferred source */
     uint32_t mtu;            /* of the path as known */
     bool local;              /* dst is one of our own addresses */
+    uint32_t tx_offloads;    /* JR_PKT_TX_* that the port takes; 0 when in doubt */
 };
 
 struct jr_ip_proto {
@@ -62,6 +65,11 @@ struct jr_ip_proto {
 
 /* Registers the receiver of an IP protocol number. */
 void jr_ip_set_proto(struct jr_ip *ip, uint8_t proto, const struct jr_ip_proto *ops);
+
+/* Where the stack that ip belongs to counts. */
+struct jr_counters *jr_ip_counters(struct jr_ip *ip);
+/* Changes whenever an answer of jr_ip_route() might: a transport that keeps a route asks again when it does. */
+uint32_t jr_ip_generation(const struct jr_ip *ip);
 
 /* Looks the route up; false when there is none (the caller reports ENETUNREACH). */
 bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out);

@@ -24,11 +24,16 @@ enum { /* what an upcall reports; several bits may be set */
     JR_TCP_EV_ACCEPT = 1u << 5,    /* listener: the accept queue got an entry */
     JR_TCP_EV_CLOSED = 1u << 6,    /* last call for this tcpcb: neither side will touch the buffers again */
     JR_TCP_EV_URG = 1u << 7,       /* urgent pointer moved */
+    JR_TCP_EV_WANT = 1u << 8,      /* jr_tcp_rcv_want() or jr_tcp_snd_want() exceeds the buffer's cap */
 };
+
+/* event() is called only from jr_tcp_flush() and jr_tcp_tick(), once per connection and flush, never from inside another
+ * call: it may call anything here. The embryo_ calls come from within input. */
 
 struct jr_tcp_upcalls {
     void (*event)(void *so, struct jr_tcpcb *tp, uint32_t events, jr_time now);
-    /* A receive buffer for a connection that nobody accepted yet (so is the listener's); false: none, drop the data. */
+    /* Memory for a receive buffer whose cap is 0: of a connection that nobody accepted yet (so is the listener's) or
+     * of one attached without. head and tail stay as they are. false: none, drop the data. */
     bool (*embryo_rcvbuf)(void *so, struct jr_sockbuf *rcv);
     void (*embryo_free)(void *so, struct jr_sockbuf *rcv);
 };
@@ -43,11 +48,21 @@ struct jr_tcp_config {
     uint32_t delacktime;                    /* 40 */
     uint32_t delayed_ack;                   /* 1 */
     uint32_t rexmit_initial, rexmit_min, rexmit_slop; /* 1000, 30, 200 */
+    uint32_t finwait2_timeout;              /* 60000, for a closed socket */
     uint32_t persmin, persmax;              /* 5000, 60000 */
     uint32_t initcwnd_segments;             /* 10 */
     uint32_t rfc1323, sack_enable;          /* 1, 1 */
     uint32_t drop_synfin;
     uint32_t somaxconn;                     /* 4096, Linux programs expect SOMAXCONN's */
+    uint32_t syncache_cachelimit;           /* 15360 half-open connections; syncache.cachelimit */
+    uint32_t syncache_rexmtlimit;           /* 3 */
+    uint32_t syncookies;                    /* 1: answer SYNs without an entry when the cache is full */
+    uint32_t maxtcptw;                      /* 32768 connections in TIME_WAIT; the oldest goes first */
+    uint32_t ack_war_cnt, ack_war_timewindow; /* 5 challenge ACKs per connection in 1000 ms */
+    uint32_t rstlimit;                      /* 200 RSTs per second for segments of no connection; 0: no limit */
+    uint32_t maxsockets;                    /* 0: no limit */
+    uint32_t blackhole;                     /* 1: no RST for a SYN to a closed port, 2: for nothing */
+    char cc_algorithm[16];                  /* "cubic"; "newreno" */
     uint16_t port_first, port_last;         /* ephemeral range this stack may use */
     uint8_t secret[16];                     /* ISN, timestamp offsets, ephemeral ports: SipHash key */
     uint64_t seed;                          /* all other dice */
@@ -56,6 +71,10 @@ void jr_tcp_config_defaults(struct jr_tcp_config *cfg);
 
 struct jr_tcp *jr_tcp_new(struct jr_ip *ip, const struct jr_tcp_config *cfg);
 void jr_tcp_free(struct jr_tcp *tcp); /* drops every connection silently */
+
+/* What the bursts read so far have to send and to report: delayed to here so that a burst costs one ACK and one upcall per
+ * connection. Call it after each rx burst and before sleeping; tick ends with it. */
+void jr_tcp_flush(struct jr_tcp *tcp, jr_time now);
 
 /* When tick wants to run next (JR_TIME_NEVER: no timer is armed), and the run of what is due. */
 jr_time jr_tcp_next_tick(const struct jr_tcp *tcp);
@@ -70,7 +89,8 @@ int jr_tcp_bind(struct jr_tcpcb *tp, const struct jr_endpoint *local, uint32_t f
 int jr_tcp_listen(struct jr_tcpcb *tp, uint32_t backlog, jr_time now);
 /* Active open with buffers attached; binds when not bound. -EADDRNOTAVAIL, -ENETUNREACH, -EISCONN, -EADDRINUSE. */
 int jr_tcp_connect(struct jr_tcpcb *tp, const struct jr_endpoint *remote, jr_time now);
-/* The oldest established connection of the listener, or NULL. The caller attaches buffers and its own so. */
+/* The oldest established connection of the listener, or NULL. The caller attaches buffers and its own so; then the next
+ * flush reports what already happened (it may even be dead: jr_tcp_error()). */
 struct jr_tcpcb *jr_tcp_accept(struct jr_tcpcb *listener);
 uint32_t jr_tcp_accept_count(const struct jr_tcpcb *listener);
 /* Gives a connection the socket's buffers; what was received before, in order or not, is copied over and keeps its stream offsets. */
@@ -78,14 +98,29 @@ void jr_tcp_attach(struct jr_tcpcb *tp, void *so, struct jr_sockbuf *snd, struct
 
 /* snd.tail moved (push: nothing more comes soon, send what there is even where Nagle would wait is NOT implied). */
 void jr_tcp_send(struct jr_tcpcb *tp, jr_time now);
+/* The same for MSG_MORE: the last, not full segment waits for the next jr_tcp_send() (at most 200 ms). */
+void jr_tcp_send_more(struct jr_tcpcb *tp, jr_time now);
+/* The same for MSG_OOB: the byte before snd.tail is the last urgent one. */
+void jr_tcp_send_urgent(struct jr_tcpcb *tp, jr_time now);
 /* rcv.head moved: maybe a window update. */
 void jr_tcp_recved(struct jr_tcpcb *tp, jr_time now);
 /* The owner swapped cap (and base) of a buffer whose live bytes keep their places. */
 void jr_tcp_buffers_changed(struct jr_tcpcb *tp, jr_time now);
+/* The peer may fill rcv up to this stream offset: a new, smaller or larger, buffer must hold [head, edge) and a copy of its bytes. */
+uint64_t jr_tcp_rcv_edge(const struct jr_tcpcb *tp);
+/* Capacities that the connection could use (autotuning: bandwidth times delay), powers of two up to *buf_max. */
+uint32_t jr_tcp_rcv_want(const struct jr_tcpcb *tp);
+uint32_t jr_tcp_snd_want(const struct jr_tcpcb *tp);
+/* The stream offset behind the last urgent byte received; false: the peer never sent urgent data. */
+bool jr_tcp_urgent(const struct jr_tcpcb *tp, uint64_t *off);
 /* FIN after all of snd. */
 void jr_tcp_shutdown(struct jr_tcpcb *tp, jr_time now);
 /* The app is gone: FIN after snd, or RST when received data was left unread or abort is set. Buffers stay in use until JR_TCP_EV_CLOSED. */
 void jr_tcp_close(struct jr_tcpcb *tp, bool abort, jr_time now);
+
+/* Connections and listeners alive; 0 after the last JR_TCP_EV_CLOSED (but for connections in TIME_WAIT). */
+uint32_t jr_tcp_count(const struct jr_tcp *tcp);
+struct jr_counters *jr_tcp_counters(struct jr_tcp *tcp);
 
 int jr_tcp_error(const struct jr_tcpcb *tp); /* positive errno of JR_TCP_EV_ERROR, 0 none */
 int jr_tcp_state(const struct jr_tcpcb *tp); /* TCPS_*, generated table */
