@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Puts ld.so and libc.so.6 side by side into one folder, which may be moved anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from ci.libc.build import Tree
+from ci.libc.report import BuildError, say
+
+PROBE = "/bin/true"
+
+
+def _replace(source: Path, target: Path, mode: int) -> None:
+    """Write a stripped copy beside the target and rename it over: running programs keep the old file."""
+    fresh = target.with_name(target.name + ".new")
+    subprocess.run(["strip", "--strip-debug", "-o", fresh, source], check=True)
+    fresh.chmod(mode)
+    fresh.replace(target)
+
+
+def _keep_debug(source: Path, target: Path) -> None:
+    subprocess.run(["objcopy", "--only-keep-debug", "--compress-debug-sections", source, target], check=True)
+    target.chmod(0o644)
+
+
+def install(tree: Tree, prefix: Path, destdir: Path | None, *, debug: bool) -> Path:
+    """Install to `destdir` + `prefix` and try it; returns the folder.
+
+    With `debug`, the symbols go to `.debug/` under it, by the names that gdb looks for. Raises BuildError if the
+    loader can't run a program.
+    """
+    folder = Path(str(destdir) + str(prefix)) if destdir else prefix
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(tree.obj / "elf/ld.so", folder / "ld.so", 0o755)
+        _replace(tree.obj / "libc.so", folder / "libc.so.6", 0o755)
+        if debug:
+            (folder / ".debug").mkdir(exist_ok=True)
+            _keep_debug(tree.obj / "elf/ld.so", folder / ".debug/ld.so.debug")
+            _keep_debug(tree.obj / "libc.so", folder / ".debug/libc.so.6.debug")
+    except PermissionError as err:
+        raise BuildError(f"can't write to {folder}: {err.strerror}; run as root or give --destdir") from err
+    recipe = json.loads(tree.stamp.read_text())
+    (folder / "libc-info.json").write_text(json.dumps({"glibc": recipe["version"]}, indent=1) + "\n")
+    done = subprocess.run([folder / "ld.so", PROBE], capture_output=True, text=True, check=False, env=dict(os.environ))
+    if done.returncode:
+        raise BuildError(f"{folder}/ld.so {PROBE} failed ({done.returncode}): {done.stderr.strip()}")
+    say(f"installed {folder}/ld.so and {folder}/libc.so.6")
+    return folder

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Puts Joyride's files into a glibc source tree, touching only what changed so that a rebuild stays short."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ci.libc.report import BuildError, say
+
+REPO = Path(__file__).resolve().parents[2]
+PATCHES = REPO / "glibc-patches"
+JOYRIDE = Path("sysdeps/joyride")
+CLIENT_PREFIX = "jr-"
+
+
+@dataclass
+class Changes:
+    """What `sync` did: paths inside the source tree."""
+
+    added: list[Path] = field(default_factory=list)
+    changed: list[Path] = field(default_factory=list)
+    removed: list[Path] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+
+def series(upstream: str) -> list[Path]:
+    """The patches for one glibc release, in order; usually none."""
+    return sorted((PATCHES / "series" / upstream).glob("*.patch"))
+
+
+def apply_series(upstream: str, tree: Path) -> None:
+    """Apply the release's patches. Raises BuildError naming the first that does not apply."""
+    for patch in series(upstream):
+        say(f"applying {patch.relative_to(REPO)}")
+        done = subprocess.run(
+            ["patch", "-p1", "--batch", "-F0", "-i", patch], cwd=tree, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise BuildError(f"{patch.name} does not apply:\n{done.stdout.strip()}")
+
+
+def generate(out: Path) -> None:
+    """Run the code generator for the stubs and the shared header into `out`.
+
+    Raises BuildError with the generator's own messages if the specs have problems.
+    """
+    for emit in ("stubs", "abi"):
+        folder = out / emit
+        folder.mkdir(parents=True, exist_ok=True)
+        argv = [sys.executable, "-m", "jrgen", emit, "--spec", str(REPO / "codegen/spec"), "--out", str(folder)]
+        done = subprocess.run(argv, cwd=REPO / "codegen", capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BuildError(f"the generator failed ({emit}):\n{done.stderr.strip()}")
+
+
+def _client_name(path: Path) -> str:
+    """A client file's name in sysdeps/joyride: .c files get a prefix, as glibc has a connect.c of its own."""
+    if path.suffix == ".c" and not path.name.startswith(CLIENT_PREFIX):
+        return CLIENT_PREFIX + path.name
+    return path.name
+
+
+def wanted_files(generated: Path | None, client: Path | None = None) -> dict[Path, Path]:
+    """Every file the tree must have, by its path in the tree; an overlay file wins over a generated one.
+
+    `generated` is the generator's output or None for none; `client` replaces the client's folder.
+    """
+    files: dict[Path, Path] = {}
+    if generated:
+        files |= {JOYRIDE / path.name: path for path in sorted(generated.rglob("*.[ch]"))}
+    for path in sorted((client or PATCHES / "client").glob("*.[ch]")):
+        if not path.name.endswith("_test.c"):
+            files[JOYRIDE / _client_name(path)] = path
+    overlay = PATCHES / "overlay"
+    files |= {path.relative_to(overlay): path for path in sorted(overlay.rglob("*")) if path.is_file()}
+    return files
+
+
+def sync(tree: Path, files: dict[Path, Path]) -> Changes:
+    """Make the tree hold exactly `files` (besides glibc's own), leaving equal files untouched."""
+    changes = Changes()
+    for name, origin in files.items():
+        target = tree / name
+        data = origin.read_bytes()
+        if not target.exists():
+            changes.added.append(name)
+        elif target.read_bytes() != data:
+            changes.changed.append(name)
+        else:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    for path in sorted((tree / JOYRIDE).rglob("*")):
+        name = path.relative_to(tree)
+        if path.is_file() and name not in files:
+            path.unlink()
+            changes.removed.append(name)
+    return changes
+
+
+def forget_objects(objdir: Path, changes: Changes) -> None:
+    """Drop objects whose source is another file now, and the list of system calls that glibc keeps.
+
+    make can't see that `read.c` now comes from another folder: its old object depends on the old one.
+    """
+    moved = [path for path in changes.added + changes.removed if path.suffix in {".c", ".S"}]
+    if not moved or not objdir.is_dir():
+        return
+    for name in ("sysd-syscalls", "sysd-sorted"):
+        (objdir / name).unlink(missing_ok=True)
+    for path in moved:
+        for prefix in ("", "rtld-"):
+            for stale in objdir.glob(f"*/{prefix}{path.stem}.o*"):
+                stale.unlink()
