@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jrgen import counters, fsm
+from jrgen import abi, counters, fsm
 from jrgen.render import render
 from jrgen.source import SpecDir
 
@@ -30,7 +30,23 @@ def emit_fsm(spec: SpecDir) -> Files:
     ]
 
 
+def emit_abi(spec: SpecDir) -> Files:
+    """jr_abi.h: the header that libc's client and the service share."""
+    return [("jr_abi.h", render("jr_abi.h.j2", abi=abi.load(spec)))]
+
+
+def emit_dispatch(spec: SpecDir) -> Files:
+    """jr_dispatch.h and jr_dispatch.c: the service's table of commands."""
+    model = abi.load(spec)
+    return [
+        ("jr_dispatch.h", render("jr_dispatch.h.j2", abi=model)),
+        ("jr_dispatch.c", render("jr_dispatch.c.j2", abi=model)),
+    ]
+
+
 EMITS: dict[str, Callable[[SpecDir], Files]] = {
     "counters": emit_counters,
     "fsm": emit_fsm,
+    "abi": emit_abi,
+    "dispatch": emit_dispatch,
 }

@@ -47,6 +47,9 @@ def _report(doc: Document, err: ValidationError, problems: Problems) -> None:
         for key in err.validator_value:
             if key not in err.instance:
                 problems.add(doc.where(*path), f"key '{key}' is missing")
+    elif err.validator == "oneOf" and isinstance(err.instance, dict):
+        keys = " or ".join(k for branch in err.validator_value for k in branch.get("required", []))
+        problems.add(doc.where(*path), f"needs one of {keys}, and not both")
     elif err.validator == "pattern":
         problems.add(doc.where(*path), f"'{err.instance}' is not of the form {err.validator_value}")
     else:
