@@ -6,12 +6,15 @@
 #ifndef JR_IP_H
 #define JR_IP_H
 
-#include "base/addr.h"
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "base/addr.h"
 #include "base/pkt.h"
+#include "base/rng.h"
 #include "base/time.h"
 
+struct jr_counters;
 struct jr_ip;    /* one per worker */
 struct jr_netif; /* link/netif.h: one per port */
 
@@ -87,5 +90,82 @@ int jr_ip_output(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_tx *tx
 /* Writes an ICMP destination unreachable (type 3) with the given code for a received packet; rate limited.
  * pkt is only read; its l3_off and l4_off must be as ip set them. */
 void jr_icmp_unreach(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr_ip_rx *rx, uint8_t code, jr_time now);
+
+/* ---- For transports: what else the network layer knows ---- */
+
+/* Grows whenever a route, an address or a path's MTU changes: who keeps a struct jr_ip_route looks it up again then. */
+uint32_t jr_ip_generation(const struct jr_ip *ip);
+/* JR_DEV_* of the port a route leaves by. */
+uint32_t jr_ip_route_caps(const struct jr_ip_route *rt);
+/* Whether the kernel uses the same ports, and owns what no pcb here matches: no RST, no ICMP error then. */
+bool jr_ip_is_shared(const struct jr_ip *ip);
+struct jr_counters *jr_ip_counters(const struct jr_ip *ip);
+struct jr_rng *jr_ip_rng(const struct jr_ip *ip);
+/* A transport that has matched an ICMP "fragmentation needed" to a packet it really sent says so here (RFC 1191, RFC
+ * 5927: nothing is believed before). mtu as in jr_ip_ctl, 0: not told. Returns the path's MTU from now on. */
+uint32_t jr_ip_pmtu_update(struct jr_ip *ip, struct jr_addr dst, uint16_t mtu, jr_time now);
+/* The errno of an ICMP error, as icmp(7) has it; 0: none. fatal: it ends a connection attempt or a datagram
+ * socket's call, the others are only hints (RFC 1122 4.2.3.9). */
+int jr_icmp_errno(uint8_t type, uint8_t code, bool *fatal);
+/* Sends hdr (the transport header, checksum filled) followed by a and b in as many packets as it needs. */
+int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struct jr_ip_route *rt, const void *hdr,
+                        uint32_t hdr_len, const void *a, uint32_t a_len, const void *b, uint32_t b_len, jr_time now);
+
+/* ---- For main/ and ctl/: the stack's life, its ports and what rtnetlink tells ---- */
+
+struct jr_ip_config {
+    uint8_t ttl;                 /* net.inet.ip.ttl, 64 */
+    bool shared;                 /* see jr_ip_is_shared() */
+    uint32_t icmp_errors_per_s;  /* net.inet.icmp.icmplim, 200; echo replies have a bucket of their own of this size */
+    uint32_t frag_datagrams_max; /* net.inet.ip.maxfragpackets: datagrams being put together, 256 */
+    uint32_t frag_bytes_max;     /* memory for them, 4 MiB */
+    uint32_t frags_per_datagram; /* net.inet.ip.maxfragsperpacket, 128 */
+    uint8_t secret[16];          /* packet ids and hash seeds */
+};
+void jr_ip_config_defaults(struct jr_ip_config *cfg);
+
+/* counters and rng stay the caller's and must outlive it. cfg NULL: the defaults. NULL: no memory. */
+struct jr_ip *jr_ip_new(struct jr_counters *counters, struct jr_rng *rng, const struct jr_ip_config *cfg);
+/* Ports are taken off, not freed. */
+void jr_ip_free(struct jr_ip *ip);
+void jr_ip_set_shared(struct jr_ip *ip, bool shared);
+
+/* The port's packets come to this stack from now on. -ENOSPC, -EEXIST. */
+int jr_ip_netif_add(struct jr_ip *ip, struct jr_netif *ifp);
+/* Takes it off with its addresses and routes. */
+void jr_ip_netif_del(struct jr_ip *ip, struct jr_netif *ifp);
+
+/* A frame that the port received; takes ownership. */
+void jr_ip_input(struct jr_netif *ifp, struct jr_pkt *frame, jr_time now);
+/* Hands what was queued for transmission to the devices; once per loop. */
+void jr_ip_flush(struct jr_ip *ip, jr_time now);
+/* Reassembly, neighbours. */
+jr_time jr_ip_next_tick(const struct jr_ip *ip);
+void jr_ip_tick(struct jr_ip *ip, jr_time now);
+
+/* plen counts in the address's own family (0 to 32). bcast: the subnet's broadcast address, or the wildcard for none. connected:
+ * also add the route to the subnet, which rtnetlink otherwise reports by itself. -ENOMEM; an address that is there is updated. */
+int jr_ip_addr_add(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr, uint8_t plen, struct jr_addr bcast,
+                   bool connected, jr_time now);
+/* With its connected route and the routes that prefer it as source. -EADDRNOTAVAIL. */
+int jr_ip_addr_del(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr);
+
+struct jr_ip_route_conf {
+    struct jr_addr dst;
+    uint8_t plen;         /* 0 to 32 */
+    uint32_t metric;      /* the lower one wins among equal prefixes */
+    struct jr_netif *ifp; /* NULL: no way by our ports (unreachable, or the kernel's business); it hides wider prefixes */
+    struct jr_addr gw;    /* the wildcard: on link */
+    struct jr_addr src;   /* preferred source; the wildcard: chosen by subnet */
+    uint32_t mtu;         /* 0: the port's */
+};
+/* Replaces the route of the same dst, plen and metric. -ENOMEM, -EINVAL. */
+int jr_ip_route_add(struct jr_ip *ip, const struct jr_ip_route_conf *route);
+/* The route of the same dst, plen and metric. -ESRCH. */
+int jr_ip_route_del(struct jr_ip *ip, struct jr_addr dst, uint8_t plen, uint32_t metric);
+
+/* Every address of the stack until fn returns false (for snapshots and policy pages). */
+void jr_ip_addr_each(const struct jr_ip *ip,
+                     bool (*fn)(void *ctx, struct jr_netif *ifp, struct jr_addr addr, uint8_t plen), void *ctx);
 
 #endif
