@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What Joyride needs from the distribution, and the compiler settings that meson is given.
+
+`conan install .` with `-c tools.system.package_manager:mode=install` installs the missing packages; mode=check only
+names them. Nothing comes from a Conan remote: DPDK and the libraries are the distribution's.
+"""
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from conan import ConanFile
+from conan.tools.meson import MesonToolchain
+from conan.tools.system.package_manager import Apt, Dnf
+
+BUILD_APT = [
+    "bison", "ccache", "clang", "gawk", "gcc", "gcc-12", "libbpf-dev", "libbsd-dev", "libc6-dev", "libdpdk-dev",
+    "libelf-dev", "libnuma-dev", "libxdp-dev", "linux-libc-dev", "llvm", "make", "pkg-config", "python3-minimal",
+    "xz-utils",
+]  # fmt: skip
+TEST_APT = [
+    "binutils", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "nftables", "nginx-light", "openssl",
+    "procps", "python3", "redis-server", "redis-tools", "tcpdump",
+]  # fmt: skip
+LINT_APT = ["clang-format", "clang-tidy"]
+
+BUILD_DNF = [
+    "bison", "bpftool", "ccache", "clang", "dpdk-devel", "elfutils-libelf-devel", "gawk", "gcc", "libbpf-devel",
+    "libbsd-devel", "libxdp-devel", "llvm", "make", "numactl-devel", "pkgconf-pkg-config", "xz",
+]  # fmt: skip
+TEST_DNF = [
+    "binutils", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "nftables", "nginx", "openssl", "procps-ng",
+    "python3", "redis", "tcpdump",
+]  # fmt: skip
+LINT_DNF = ["clang-tools-extra"]
+
+DAEMONS = ["nginx", "redis-server"]  # the tests start their own: the packages' must not run
+POLICY = Path("/usr/sbin/policy-rc.d")
+POLICY_TEXT = "#!/bin/sh\n# joyride: packages installed for its tests start no services\nexit 101\n"
+
+
+class Joyride(ConanFile):
+    """System packages and toolchain."""
+
+    name = "joyride"
+    version = "0.1.0"
+    license = "BSD-3-Clause AND LGPL-2.1-or-later"
+    settings = "os", "arch", "compiler", "build_type"
+    options = {"tests": [True, False], "lint": [True, False]}  # noqa: RUF012 (Conan's way)
+    default_options = {"tests": True, "lint": False}  # noqa: RUF012
+
+    def system_requirements(self) -> None:
+        """Install, or name, the packages that are missing."""
+        fresh = [daemon for daemon in DAEMONS if shutil.which(daemon, path="/usr/sbin:/usr/bin") is None]
+        with _starting_no_services(self.conf.get("tools.system.package_manager:mode") == "install"):
+            Apt(self).install(self._wanted(BUILD_APT, TEST_APT, LINT_APT), update=True, check=True)
+            Dnf(self).install(self._wanted(BUILD_DNF, TEST_DNF, LINT_DNF), update=True, check=True)
+        for daemon in fresh:
+            if shutil.which(daemon, path="/usr/sbin:/usr/bin") and shutil.which("systemctl"):
+                subprocess.run(["systemctl", "disable", "--quiet", daemon], check=False, capture_output=True)
+
+    def generate(self) -> None:
+        """Write meson's native file."""
+        toolchain = MesonToolchain(self)
+        toolchain.b_ndebug = "false"  # assertions stay: they guard the trust border
+        if shutil.which("ccache"):
+            toolchain.c = ["ccache", "gcc"]
+        toolchain.generate()
+
+    def _wanted(self, build: list[str], tests: list[str], lint: list[str]) -> list[str]:
+        return build + (tests if self.options.get_safe("tests") else []) + (lint if self.options.get_safe("lint") else [])
+
+
+@contextlib.contextmanager
+def _starting_no_services(installing: bool) -> Iterator[None]:
+    """Debian starts what it installs, unless policy-rc.d says no (invoke-rc.d(8))."""
+    if not installing or not POLICY.parent.is_dir() or (POLICY.exists() and POLICY.read_text() != POLICY_TEXT):
+        yield
+        return
+    POLICY.write_text(POLICY_TEXT)
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink(missing_ok=True)
