@@ -43,7 +43,7 @@ slibdir = /lib/{host}
 rtlddir = /lib64
 """
 TARGET_LINE = re.compile(r" -o (\S+\.(?:o|os|oS|so|op))(?:\s|$)")
-ERROR_LINE = re.compile(r"\b(?:error|undefined reference|multiple definition|Error \d+)\b")
+ERROR_LINE = re.compile(r": (?:fatal )?error: |undefined reference to|multiple definition of|^make.*\*\*\*")
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def run_make(tree: Tree, what: str, goals: list[str], jobs: int) -> None:
         for line in make.stdout:
             log.write(line)
             tail = [*tail[-11:], line.rstrip()[:300]]
-            if ERROR_LINE.search(line) and not line.startswith(("ccache", "x86_64-")):
+            if ERROR_LINE.search(line):
                 errors.append(line.rstrip()[:300])
             target = TARGET_LINE.search(line)
             if target:

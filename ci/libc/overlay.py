@@ -13,7 +13,7 @@ from ci.libc.report import BuildError, say
 REPO = Path(__file__).resolve().parents[2]
 PATCHES = REPO / "glibc-patches"
 JOYRIDE = Path("sysdeps/joyride")
-CLIENT_PREFIX = "jr-"
+CLIENT_PREFIX = ("jr-", "jr_")
 
 
 @dataclass
@@ -61,7 +61,7 @@ def generate(out: Path) -> None:
 def _client_name(path: Path) -> str:
     """A client file's name in sysdeps/joyride: .c files get a prefix, as glibc has a connect.c of its own."""
     if path.suffix == ".c" and not path.name.startswith(CLIENT_PREFIX):
-        return CLIENT_PREFIX + path.name
+        return CLIENT_PREFIX[0] + path.name
     return path.name
 
 

@@ -1,0 +1,53 @@
+/* jr-sys.h inside libc: system calls, cancellation and the thread by
+   glibc's own internal means.  SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#ifndef _JR_SYS_GLIBC_H
+#define _JR_SYS_GLIBC_H 1
+
+#include <libc-internal.h>
+#include <pthreadP.h>
+#include <stdlib.h>
+#include <sysdep-cancel.h>
+#include <unistd.h>
+
+#define JR_HIDDEN attribute_hidden
+
+/* The kernel's result as it is: a negative errno for an error; errno itself
+   is not touched.  */
+#define JR_SYSCALL(name, ...) \
+  ((long int) INTERNAL_SYSCALL_CALL (name, ##__VA_ARGS__))
+
+/* As SYSCALL_CANCEL, with the kernel's result.  The thread may be unwound
+   from here, as from any cancellation point.  */
+#define JR_SYSCALL_CANCEL(name, ...)					      \
+  ({									      \
+    long int jr_result_;						      \
+    if (SINGLE_THREAD_P)						      \
+      jr_result_ = INTERNAL_SYSCALL_CALL (name, ##__VA_ARGS__);		      \
+    else								      \
+      {									      \
+	int jr_type_ = LIBC_CANCEL_ASYNC ();				      \
+	jr_result_ = INTERNAL_SYSCALL_CALL (name, ##__VA_ARGS__);	      \
+	LIBC_CANCEL_RESET (jr_type_);					      \
+      }									      \
+    jr_result_;								      \
+  })
+
+static inline uint32_t
+jr_sys_tid (void)
+{
+  return THREAD_GETMEM (THREAD_SELF, tid);
+}
+
+/* _Fork gives the child its own tid before anything of ours runs there.  */
+static inline void
+jr_sys_forked (void)
+{
+}
+
+#define jr_sys_testcancel() __pthread_testcancel ()
+#define jr_sys_secure() (__libc_enable_secure != 0)
+#define jr_sys_getenv(name) getenv (name)
+#define jr_sys_clock(clk, ts) __clock_gettime (clk, ts)
+
+#endif /* jr-sys-glibc.h */
