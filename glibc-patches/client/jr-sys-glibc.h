@@ -14,20 +14,19 @@
 
 /* The kernel's result as it is: a negative errno for an error; errno itself
    is not touched.  */
-#define JR_SYSCALL(name, ...) \
-  ((long int) INTERNAL_SYSCALL_CALL (name, ##__VA_ARGS__))
+#define JR_SYSCALL(...) ((long int) INTERNAL_SYSCALL_CALL (__VA_ARGS__))
 
 /* As SYSCALL_CANCEL, with the kernel's result.  The thread may be unwound
    from here, as from any cancellation point.  */
-#define JR_SYSCALL_CANCEL(name, ...)					      \
+#define JR_SYSCALL_CANCEL(...)						      \
   ({									      \
     long int jr_result_;						      \
     if (SINGLE_THREAD_P)						      \
-      jr_result_ = INTERNAL_SYSCALL_CALL (name, ##__VA_ARGS__);		      \
+      jr_result_ = INTERNAL_SYSCALL_CALL (__VA_ARGS__);		      \
     else								      \
       {									      \
 	int jr_type_ = LIBC_CANCEL_ASYNC ();				      \
-	jr_result_ = INTERNAL_SYSCALL_CALL (name, ##__VA_ARGS__);	      \
+	jr_result_ = INTERNAL_SYSCALL_CALL (__VA_ARGS__);		      \
 	LIBC_CANCEL_RESET (jr_type_);					      \
       }									      \
     jr_result_;								      \
