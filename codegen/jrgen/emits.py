@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jrgen import abi, counters, fsm
+from jrgen import abi, calls, counters, fsm
 from jrgen.render import render
 from jrgen.source import SpecDir
 
@@ -44,9 +44,23 @@ def emit_dispatch(spec: SpecDir) -> Files:
     ]
 
 
+def emit_stubs(spec: SpecDir) -> Files:
+    """The libc stubs for sysdeps/joyride: a file per hooked call, jr-calls.h and the Makefile fragment jr-calls.mk."""
+    model = calls.load(spec)
+    files = [
+        ("jr-calls.h", render("jr-calls.h.j2", clients=calls.clients(model))),
+        ("jr-calls.mk", render("jr-calls.mk.j2", calls=model)),
+    ]
+    for call in model:
+        if call.stub.kind in {"wrap", "body"}:
+            files.append((call.stub.file, render(f"stub_{call.stub.kind}.c.j2", call=call)))
+    return files
+
+
 EMITS: dict[str, Callable[[SpecDir], Files]] = {
     "counters": emit_counters,
     "fsm": emit_fsm,
     "abi": emit_abi,
     "dispatch": emit_dispatch,
+    "stubs": emit_stubs,
 }
