@@ -70,7 +70,9 @@ class Joyride(ConanFile):
         toolchain.generate()
 
     def _wanted(self, build: list[str], tests: list[str], lint: list[str]) -> list[str]:
-        return build + (tests if self.options.get_safe("tests") else []) + (lint if self.options.get_safe("lint") else [])
+        return (
+            build + (tests if self.options.get_safe("tests") else []) + (lint if self.options.get_safe("lint") else [])
+        )
 
 
 @contextlib.contextmanager

@@ -82,7 +82,9 @@ def system_packages(s, tests=True, lint=False):
         env = {**os.environ, "CONAN_HOME": str(BUILD / "conan/home")}
         code = subprocess.run(list(map(str, command)), stdout=out, stderr=out, env=env, check=False).returncode
     if code != 0:
-        said = "\n".join(line for line in log.read_text().splitlines() if "requirement" in line.lower() or "ERROR" in line)
+        said = "\n".join(
+            line for line in log.read_text().splitlines() if "requirement" in line.lower() or "ERROR" in line
+        )
         s.error(f"packages are missing and only root can install them; run this once as root (sudo).\n{said}")
 
 
@@ -235,7 +237,17 @@ def lint(s):
     run(s, BIN / "ruff", "check", *PYTHON_CODE)
     run(s, BIN / "ruff", "format", "--check", *PYTHON_CODE)
     run(s, BIN / "mypy", "--cache-dir", BUILD / "mypy", "codegen/jrgen", "tools/joyride")
-    run(s, BIN / "mypy", "--cache-dir", BUILD / "mypy", "ci", "tests/harness", "tests/netns", "tests/bench", "tests/docs")
+    run(
+        s,
+        BIN / "mypy",
+        "--cache-dir",
+        BUILD / "mypy",
+        "ci",
+        "tests/harness",
+        "tests/netns",
+        "tests/bench",
+        "tests/docs",
+    )
     run(s, "clang-format", "--dry-run", "-Werror", *c_files())
     checks(s)
     meson_build(s)

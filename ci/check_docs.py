@@ -26,6 +26,11 @@ def anchor(heading: str) -> str:
     return re.sub(r"\s", "-", kept.strip())
 
 
+def headings(path: Path) -> set[str]:
+    """The names that a document's headings are linked by."""
+    return {anchor(h) for h in _HEADING.findall(path.read_text())}
+
+
 def check_links(path: Path, text: str) -> list[str]:
     """Links of one document that lead nowhere."""
     found = []
@@ -36,9 +41,8 @@ def check_links(path: Path, text: str) -> list[str]:
         other = (REPO / path).parent / name if name else REPO / path
         if not other.exists():
             found.append(f"{path}: link to {target}: no such file")
-        elif fragment and other.suffix == ".md":
-            if fragment not in {anchor(h) for h in _HEADING.findall(other.read_text())}:
-                found.append(f"{path}: link to {target}: no such heading")
+        elif fragment and other.suffix == ".md" and fragment not in headings(other):
+            found.append(f"{path}: link to {target}: no such heading")
     return found
 
 

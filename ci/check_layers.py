@@ -64,7 +64,11 @@ def exceptions() -> set[tuple[str, str]]:
     """Pairs (file, header) that are allowed for a written reason: `FILE HEADER: reason` a line."""
     if not EXCEPTIONS.exists():
         return set()
-    lines = [line.partition(":")[0].split() for line in EXCEPTIONS.read_text().splitlines() if line.strip()[:1] not in ("", "#")]
+    lines = [
+        line.partition(":")[0].split()
+        for line in EXCEPTIONS.read_text().splitlines()
+        if line.strip()[:1] not in ("", "#")
+    ]
     return {(line[0], line[1]) for line in lines}
 
 

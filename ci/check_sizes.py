@@ -47,13 +47,21 @@ def python_functions(path: Path) -> list[Function]:
     """The functions of a Python file."""
     tree = ast.parse((REPO / path).read_text())
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return [Function(path, n.name, (n.end_lineno or n.lineno) - n.lineno + 1) for n in ast.walk(tree) if isinstance(n, kinds)]
+    return [
+        Function(path, n.name, (n.end_lineno or n.lineno) - n.lineno + 1)
+        for n in ast.walk(tree)
+        if isinstance(n, kinds)
+    ]
 
 
 def exceptions() -> set[str]:
     """What may be larger."""
     lines = EXCEPTIONS.read_text().splitlines() if EXCEPTIONS.exists() else []
-    return {line.rpartition(": ")[0] if line.count(": ") == 1 else line.split(": ")[0] for line in lines if line[:1] not in ("", "#")}
+    return {
+        line.rpartition(": ")[0] if line.count(": ") == 1 else line.split(": ")[0]
+        for line in lines
+        if line[:1] not in ("", "#")
+    }
 
 
 def main() -> None:
@@ -67,7 +75,11 @@ def main() -> None:
         if lines > MAX_FILE:
             large[str(path)] = lines
     allowed = exceptions()
-    found = [f"{what}: {lines} lines, no line in ci/size-exceptions.txt" for what, lines in large.items() if what not in allowed]
+    found = [
+        f"{what}: {lines} lines, no line in ci/size-exceptions.txt"
+        for what, lines in large.items()
+        if what not in allowed
+    ]
     found += [f"ci/size-exceptions.txt: {what} is no longer too large" for what in sorted(allowed - set(large))]
     below = sum(f.lines < MOST_FUNCTIONS for f in functions) / max(len(functions), 1)
     if below < 0.9:

@@ -156,5 +156,9 @@ def raw_socket(ns: Namespace, device: str) -> socket.socket:
 
 def _l4_checksum(src: str, dst: str, proto: int, segment: bytes) -> int:
     one, two = ipaddress.ip_address(src).packed, ipaddress.ip_address(dst).packed
-    pseudo = struct.pack("!BBH", 0, proto, len(segment)) if len(one) == 4 else struct.pack("!IHBB", len(segment), 0, 0, proto)
+    pseudo = (
+        struct.pack("!BBH", 0, proto, len(segment))
+        if len(one) == 4
+        else struct.pack("!IHBB", len(segment), 0, 0, proto)
+    )
     return checksum(one + two + pseudo + segment)

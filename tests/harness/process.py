@@ -178,10 +178,8 @@ class Process:
     def stop(self, timeout: float = 5) -> int:
         """SIGTERM, and SIGKILL when that did not end it in time; its exit code."""
         self.kill(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(timeout)
-        except subprocess.TimeoutExpired:
-            pass
         self._undo()
         return self.popen.returncode if self.popen.returncode is not None else -signal.SIGKILL
 

@@ -190,7 +190,9 @@ def iperf3_server(machine: Machine, port: int = 5201) -> Iterator[Process]:
 
 def iperf3(machine: Machine, address: str, *options: str, port: int = 5201, seconds: float = 3) -> float:
     """Run an iperf3 client; bits per second as its receiver counted."""
-    out = machine.run("iperf3", "-c", address, "-p", str(port), "-t", str(seconds), "-J", *options, timeout=seconds + 20)
+    out = machine.run(
+        "iperf3", "-c", address, "-p", str(port), "-t", str(seconds), "-J", *options, timeout=seconds + 20
+    )
     return float(json.loads(out)["end"]["sum_received"]["bits_per_second"])
 
 
