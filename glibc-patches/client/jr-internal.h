@@ -1,0 +1,428 @@
+/* Joyride's client inside libc: what its files share.
+   SPDX-License-Identifier: LGPL-2.1-or-later
+
+   docs/shared-memory.md is the theory.  Functions return a result or a
+   negative errno, as the kernel does; only the public ones (jr-calls.h) set
+   errno.  Memory comes from mmap, never from malloc.  */
+
+#ifndef _JR_INTERNAL_H
+#define _JR_INTERNAL_H 1
+
+#include "jr-sys.h"
+#include "jr-fds.h"
+#include "jr-calls.h"
+#include "jr_abi.h"
+
+#define JR_MAX_SEGS 1024
+#define JR_MAX_POLLERS 32
+#define JR_MAX_EPOLLS 4096
+#define JR_INTERNAL_FDS 256	/* high numbers kept for our own fds */
+#define JR_NO_EQ 0xff
+
+/* The slot went elsewhere or was reused: look the fd up again.  Never
+   leaves the client.  */
+#define JR_EMOVED 4000
+
+/* Bits of jr_abi_slot.app_flags.  */
+enum jr_app_flag
+{
+  JR_AF_CONNECT_SEEN = 1 << 0,	/* connect() has told of success */
+  JR_AF_CONNECT_ASYNC = 1 << 1,	/* and began without waiting */
+  JR_AF_GONE_SEEN = 1 << 2,	/* the dead service was reported once */
+  JR_AF_WAS_CONNECTED = 1 << 3,
+  JR_AF_PKTINFO = 1 << 4,	/* what recvmsg is to tell of */
+  JR_AF_PKTINFO6 = 1 << 5,
+  JR_AF_TTL = 1 << 6,
+  JR_AF_TTL6 = 1 << 7,
+  JR_AF_TOS = 1 << 8,
+  JR_AF_TOS6 = 1 << 9,
+  JR_AF_TIMESTAMP = 1 << 10,
+  JR_AF_TIMESTAMPNS = 1 << 11,
+  JR_AF_COMMITTED = 1 << 12,	/* the service has it for good */
+  JR_AF_SHADOWED = 1 << 13,	/* some holder made the shadow */
+  JR_AF_ORIGDST = 1 << 14
+};
+
+/* Our own locks: of this process only, never held while sleeping for
+   somebody outside except the service's answer on the control socket.  */
+struct jr_lock
+{
+  uint32_t word;		/* 0, or owner tid, with JR_LOCK_WAITERS */
+};
+
+struct jr_opts;			/* sockopt.c */
+
+/* This process's view of a slot.  */
+struct jr_lslot
+{
+  uint32_t fds;			/* atomic; fds of this process on it */
+  uint32_t lgen;		/* atomic; +1 at the last close: dangling epoll interests see it */
+  int32_t parked_fd;		/* with the bit in jr_seg.parked */
+  int32_t shadow_fd;		/* -1: none */
+  struct jr_abi_pair *pair;	/* atomic */
+  struct jr_opts *opts;		/* under __jr.lock; options set before the route was known */
+  uint32_t pair_end;
+  uint32_t spin;		/* 0..JR_SPIN_MAX: how well spinning did lately */
+  /* A transmit transaction that a signal handler may have to append to:
+     written by the owner of tx_lock only.  */
+  void *tx_frame;
+  uint64_t tx_end;		/* offset behind what is being copied */
+  uint32_t tx_copying;
+};
+
+struct jr_seg
+{
+  uint8_t *base;
+  struct jr_abi_seg_hdr *hdr;
+  struct jr_abi_seg_app *app;
+  struct jr_abi_cell *cells;
+  struct jr_abi_eq *eqs;
+  struct jr_abi_slot *slots;
+  uint32_t id, index;
+  uint32_t shared;		/* atomic; another process maps it: no new sockets */
+  uint32_t live;		/* atomic; fds of this process in it */
+  uint32_t busy;		/* atomic; threads that sleep on it */
+  uint32_t freed;		/* atomic; sockets closed since handles were last asked for */
+  uint64_t parked[4];		/* atomic; bit per slot with a parked handle */
+  struct jr_lslot ls[JR_SEG_SLOTS];
+};
+
+/* A socket as one call sees it.  */
+struct jr_sock
+{
+  struct jr_seg *seg;
+  struct jr_abi_slot *slot;
+  struct jr_lslot *ls;
+  uint32_t idx;
+  uint32_t gen;			/* low 24 bits */
+  int fd;
+};
+
+/* One direction of a socket: in its slot or in its pair region.  */
+struct jr_dir
+{
+  struct jr_abi_ring *r;
+  uint8_t *base;
+  uint32_t *peer_watched;	/* NULL: the other side is the service */
+};
+
+/* A walk over the caller's buffers.  */
+struct jr_iter
+{
+  const struct iovec *iov;
+  size_t n, off, left;
+};
+
+/* A sleeper in poll or select: an eventfd and, in each segment that it has
+   watched, an event queue.  One poll() at a time uses it.  */
+struct jr_poller
+{
+  uint32_t busy;		/* atomic */
+  int efd;			/* -1: not made yet */
+  uint8_t eq[JR_MAX_SEGS];	/* JR_NO_EQ: none; by index + 1 so that 0 is none */
+};
+
+struct jr_process
+{
+  struct jr_lock lock;		/* attaching, segments, pool, pollers, options */
+  int pid;
+  uint32_t attached;		/* atomic */
+  uint32_t served;		/* atomic; attached at least once: there may be sockets */
+  uint32_t logged;
+  uint32_t rung;		/* atomic; the sleep_epoch last rung for */
+  int64_t retry_ns;		/* atomic; no attach before (coarse clock) */
+  int ctl_fd, bell_fd;		/* atomic */
+  int fd_base;			/* where internal fds begin */
+  uint32_t batch;		/* handles to ask for next */
+  dev_t handle_dev;		/* of the folder of the handles; 0: not known */
+  const struct jr_abi_policy *policy;	/* atomic */
+  struct jr_seg *pool;		/* atomic; where new sockets come from */
+  uint32_t nsegs;		/* atomic; entries of seg ever used */
+  struct jr_seg *seg[JR_MAX_SEGS];	/* atomic */
+  struct jr_poller *poller[JR_MAX_POLLERS];	/* atomic */
+};
+
+extern struct jr_process __jr JR_HIDDEN;
+
+static inline bool
+__jr_wants_domain (int domain)
+{
+  return domain == AF_INET || domain == AF_INET6;
+}
+
+/* ---- fd.c: the table ---- */
+
+static inline uint64_t
+jr_ent_make (enum jr_fd_kind kind, unsigned int use, uint32_t idx, uint32_t slot,
+	     uint32_t gen)
+{
+  return (uint64_t) kind | (uint64_t) use << 5 | (uint64_t) (idx & 0xffff) << 8
+	 | (uint64_t) (slot & 0xffff) << 24 | (uint64_t) (gen & 0xffffff) << 40;
+}
+
+#define jr_ent_use(ent) ((enum jr_fd_use) ((ent) >> 5 & 7))
+#define jr_ent_idx(ent) ((uint32_t) ((ent) >> 8 & 0xffff))
+#define jr_ent_slot(ent) ((uint32_t) ((ent) >> 24 & 0xffff))
+#define jr_ent_gen(ent) ((uint32_t) ((ent) >> 40))
+#define JR_ENT_ID 0xffffffffffffff0full	/* all but the flag bits */
+
+extern int __jr_fd_put (int fd, uint64_t ent) JR_HIDDEN;
+extern uint64_t __jr_fd_take (int fd) JR_HIDDEN;
+extern void __jr_fd_cloexec (int fd, bool on) JR_HIDDEN;
+/* Moves FD to a high number and enters it as internal; closes FD.  */
+extern int __jr_fd_internal (int fd, unsigned int use, uint32_t idx,
+			     uint32_t slot) JR_HIDDEN;
+/* Closes an internal fd.  */
+extern void __jr_fd_internal_close (int fd) JR_HIDDEN;
+/* Frees an internal fd's number for the program.  */
+extern int __jr_fd_internal_move (int fd) JR_HIDDEN;
+/* The next fd >= FD with an entry, or -1.  */
+extern int __jr_fd_next (int fd, uint64_t *ent) JR_HIDDEN;
+/* Fills S; -EBADF, -ENOTSOCK.  */
+extern int __jr_sock_get (int fd, struct jr_sock *s) JR_HIDDEN;
+/* After -JR_EMOVED: where the socket is now; -EBADF if it was closed.  */
+extern int __jr_sock_follow (struct jr_sock *s) JR_HIDDEN;
+/* Counting the process's fds on a socket or epoll.  */
+extern void __jr_ent_hold (uint64_t ent) JR_HIDDEN;
+extern void __jr_ent_release (uint64_t ent) JR_HIDDEN;
+extern void __jr_closed (uint64_t ent) JR_HIDDEN;
+/* True in a child of vfork: the table is not this process's.  */
+extern bool __jr_foreign (void) JR_HIDDEN;
+extern void __jr_overlay_note (int fd) JR_HIDDEN;
+extern int __jr_overlay_fds (int *fds, int n) JR_HIDDEN;
+
+/* ---- lock.c ---- */
+extern void __jr_lock_take (struct jr_lock *l, uint64_t *mask) JR_HIDDEN;
+extern void __jr_lock_drop (struct jr_lock *l, const uint64_t *mask) JR_HIDDEN;
+/* Without blocking signals; false if the caller's own thread has it.  */
+extern bool __jr_lock_try_enter (struct jr_lock *l) JR_HIDDEN;
+extern void __jr_lock_leave (struct jr_lock *l) JR_HIDDEN;
+
+/* A direction's lock in shared memory.  Both return the generation.  */
+extern uint32_t __jr_dir_lock (struct jr_seg *seg, uint32_t *word, uint32_t *gen,
+			       bool *nested) JR_HIDDEN;
+extern void __jr_dir_unlock (uint32_t *word) JR_HIDDEN;
+
+/* ---- attach.c, segment.c, pool.c, cell.c, doorbell.c ---- */
+extern int __jr_attach (void) JR_HIDDEN;
+extern int __jr_attach_locked (void) JR_HIDDEN;
+extern void __jr_detach_locked (void) JR_HIDDEN;
+extern void __jr_service_lost (void) JR_HIDDEN;
+extern const char *__jr_socket_path (void) JR_HIDDEN;
+
+struct jr_ctl_msg
+{
+  uint32_t op;
+  const void *req;
+  uint32_t req_len;
+  int send_fd;			/* -1: none */
+  void *rep;
+  uint32_t rep_len;
+  int *fds;			/* room for max_fds; nfds arrived */
+  unsigned int max_fds, nfds;
+};
+/* Under __jr.lock.  The reply's status.  */
+extern int __jr_ctl_call (struct jr_ctl_msg *m) JR_HIDDEN;
+
+extern struct jr_seg *__jr_seg_map (int fd, uint32_t id) JR_HIDDEN;
+extern struct jr_seg *__jr_seg_find (uint32_t id) JR_HIDDEN;
+extern void __jr_seg_gc (void) JR_HIDDEN;
+/* Maps the region of a socket with JR_ST_PAIR.  */
+extern int __jr_pair_map (struct jr_sock *s) JR_HIDDEN;
+
+/* A fresh handle and its slot; S has no fd yet.  */
+extern int __jr_pool_pop (struct jr_sock *s, int *handle) JR_HIDDEN;
+extern void __jr_pool_push (struct jr_sock *s) JR_HIDDEN;
+extern void __jr_pool_drop_locked (struct jr_seg *seg) JR_HIDDEN;
+/* Gives the popped handle the program's number and enters it.  */
+extern int __jr_pool_place (struct jr_sock *s, int handle, bool cloexec) JR_HIDDEN;
+extern void __jr_slot_init (struct jr_sock *s, int family, int type, int protocol,
+			    int oflags) JR_HIDDEN;
+
+extern int __jr_command (struct jr_sock *s, uint32_t op, const void *req,
+			 uint32_t req_len, void *rep, uint32_t rep_len) JR_HIDDEN;
+
+extern void __jr_bell (void) JR_HIDDEN;
+
+static inline const struct jr_abi_policy *
+jr_policy (void)
+{
+  return ld_acquire (&__jr.policy);
+}
+
+/* Tells the service to look at a slot, after publishing in it.  */
+static inline void
+jr_dirty (struct jr_seg *seg, uint32_t idx)
+{
+  set_bits (&seg->app->dirty[idx / 64], 1ull << idx % 64);
+  jr_fence_rmw ();
+  uint32_t epoch = ld_relaxed (&jr_policy ()->sleep_epoch);
+  if (unlikely_ ((epoch & 1) && epoch != ld_relaxed (&__jr.rung)))
+    __jr_bell ();
+}
+
+/* The robust word of the service's thread says that it is gone.  */
+static inline bool
+jr_owner_gone (uint32_t word)
+{
+  return (word & FUTEX_OWNER_DIED) || (word & FUTEX_TID_MASK) == 0;
+}
+
+static inline bool
+jr_gone (struct jr_seg *seg)
+{
+  return unlikely_ (jr_owner_gone (ld_relaxed (&seg->hdr->owner)));
+}
+
+/* ---- wait.c ---- */
+#define JR_SPIN_MAX 16
+/* Sleeps while *WORD is VAL and the service lives, DEADLINE_NS (monotonic,
+   0: none).  0: look again; -EINTR; -EAGAIN: deadline.  Cancellation
+   point.  */
+extern int __jr_wait (struct jr_seg *seg, uint32_t *word, uint32_t val,
+		      int64_t deadline_ns) JR_HIDDEN;
+/* Spins for a while; true when *WORD moved from VAL.  */
+extern bool __jr_spin (struct jr_sock *s, uint64_t *word, uint64_t val) JR_HIDDEN;
+/* Wakes the sleepers of a pair's other end, if there are any.  */
+extern void __jr_wake (uint32_t *wait, uint32_t *woken, uint32_t *seq) JR_HIDDEN;
+extern int64_t __jr_deadline_us (int64_t timeout_us) JR_HIDDEN;
+extern int64_t __jr_deadline_ts (const struct timespec *ts) JR_HIDDEN;
+
+/* ---- ring.c: copying, directions ---- */
+extern void __jr_ring_write (uint8_t *base, uint32_t cap, uint64_t at,
+			     const void *src, size_t n) JR_HIDDEN;
+extern void __jr_ring_read (const uint8_t *base, uint32_t cap, uint64_t at,
+			    void *dst, size_t n) JR_HIDDEN;
+extern size_t __jr_iter_to_ring (struct jr_iter *it, uint8_t *base, uint32_t cap,
+				 uint64_t at, size_t n) JR_HIDDEN;
+extern size_t __jr_iter_from_ring (struct jr_iter *it, const uint8_t *base,
+				   uint32_t cap, uint64_t at, size_t n) JR_HIDDEN;
+extern void __jr_iter_skip (struct jr_iter *it, size_t n) JR_HIDDEN;
+extern int __jr_iter_init (struct jr_iter *it, const struct iovec *iov, size_t n) JR_HIDDEN;
+extern int __jr_dir_tx (struct jr_sock *s, uint32_t state, struct jr_dir *d) JR_HIDDEN;
+extern int __jr_dir_rx (struct jr_sock *s, uint32_t state, struct jr_dir *d) JR_HIDDEN;
+/* Bytes that a writer may count on; raises the ring's capacity if GROW.  */
+extern uint32_t __jr_tx_cap (struct jr_abi_slot *slot, struct jr_abi_ring *r,
+			     bool grow) JR_HIDDEN;
+extern void __jr_tx_published (struct jr_sock *s, struct jr_dir *d) JR_HIDDEN;
+extern void __jr_rx_consumed (struct jr_sock *s, struct jr_dir *d, uint64_t old_head,
+			      uint64_t head) JR_HIDDEN;
+
+/* A transmit transaction: room for data at START, appended by COMMIT.  */
+struct jr_tx
+{
+  uint32_t gen;
+  bool nested;
+  uint64_t start, head;
+  uint32_t cap;
+};
+extern int __jr_tx_begin (struct jr_sock *s, struct jr_tx *t) JR_HIDDEN;
+extern void __jr_tx_reserve (struct jr_sock *s, struct jr_tx *t, size_t n) JR_HIDDEN;
+extern bool __jr_tx_commit (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t) JR_HIDDEN;
+extern void __jr_tx_end (struct jr_sock *s, struct jr_tx *t) JR_HIDDEN;
+
+/* ---- sockets ---- */
+
+/* A pending error of the socket, consumed; 0 or a positive errno.  */
+extern int __jr_err_take (struct jr_abi_slot *slot) JR_HIDDEN;
+
+static inline bool
+jr_err_pending (struct jr_abi_slot *slot)
+{
+  uint32_t err = ld_relaxed (&slot->err);
+  return unlikely_ (err != ld_relaxed (&slot->err_taken)) && (err & 0xffff) != 0;
+}
+
+static inline bool
+jr_nonblock (struct jr_sock *s, int flags)
+{
+  return (flags & MSG_DONTWAIT) || (ld_relaxed (&s->slot->oflags) & O_NONBLOCK);
+}
+
+static inline bool
+jr_is_stream (struct jr_sock *s)
+{
+  return s->slot->type == SOCK_STREAM;
+}
+
+/* The state, and -JR_EMOVED if the slot is no longer this socket's.  */
+static inline int
+jr_state (struct jr_sock *s, uint32_t *state)
+{
+  *state = ld_acquire (&s->slot->state);
+  if (unlikely_ ((*state & JR_ST_MOVED)
+		 || (ld_relaxed (&s->slot->gen) & 0xffffff) != s->gen))
+    return -JR_EMOVED;
+  return 0;
+}
+
+extern ssize_t __jr_stream_send (struct jr_sock *s, const struct iovec *iov, size_t n,
+				 int flags) JR_HIDDEN;
+extern ssize_t __jr_stream_recv (struct jr_sock *s, const struct iovec *iov, size_t n,
+				 int flags) JR_HIDDEN;
+extern ssize_t __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg,
+				int flags) JR_HIDDEN;
+extern ssize_t __jr_dgram_recv (struct jr_sock *s, struct msghdr *msg,
+				int flags) JR_HIDDEN;
+extern ssize_t __jr_sock_sendmsg (struct jr_sock *s, const struct msghdr *msg,
+				  int flags) JR_HIDDEN;
+extern ssize_t __jr_sock_recvmsg (struct jr_sock *s, struct msghdr *msg,
+				  int flags) JR_HIDDEN;
+extern int __jr_fionread (struct jr_sock *s) JR_HIDDEN;
+
+/* name.c */
+extern int __jr_addr_get (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
+			  struct jr_abi_addr *a) JR_HIDDEN;
+extern void __jr_addr_put (int family, const struct jr_abi_addr *a, struct sockaddr *sa,
+			   socklen_t *len) JR_HIDDEN;
+extern socklen_t __jr_addr_native (int family, const struct jr_abi_addr *a,
+				   struct sockaddr_storage *ss) JR_HIDDEN;
+extern bool __jr_addr_is_any (const struct jr_abi_addr *a) JR_HIDDEN;
+
+/* route.c */
+extern enum jr_abi_route __jr_route (const struct jr_abi_addr *to, bool stream) JR_HIDDEN;
+/* Puts a kernel socket in place of the handle, on all its fds.  KSOCK: the
+   one to take, or -1.  0 or -errno.  */
+extern int __jr_turn (struct jr_sock *s, int ksock) JR_HIDDEN;
+extern int __jr_kernel_socket (struct jr_sock *s, int flags) JR_HIDDEN;
+extern int __jr_shadow_set (struct jr_sock *s, int ksock) JR_HIDDEN;
+extern void __jr_shadow_drop (struct jr_sock *s) JR_HIDDEN;
+extern int __jr_shadow (struct jr_sock *s) JR_HIDDEN;
+
+/* sockopt.c */
+extern void __jr_opts_replay (struct jr_sock *s, int ksock) JR_HIDDEN;
+extern void __jr_opts_drop (struct jr_lslot *ls) JR_HIDDEN;
+
+/* scm.c */
+extern int __jr_adopt (int fd) JR_HIDDEN;
+extern bool __jr_looks_like_handle (int fd) JR_HIDDEN;
+
+/* ---- readiness ---- */
+
+/* poll bits of a socket without its shadow.  ARM: ask to hear of space when
+   POLLOUT is wanted and not there.  */
+extern unsigned int __jr_ready (struct jr_sock *s, unsigned int want, bool arm) JR_HIDDEN;
+extern void __jr_watch (struct jr_sock *s, uint32_t eq) JR_HIDDEN;
+extern void __jr_unwatch (struct jr_sock *s, uint32_t eq) JR_HIDDEN;
+/* Under __jr.lock: an event queue of SEG that posts to EFD; JR_NO_EQ.  */
+extern uint32_t __jr_eq_claim (struct jr_seg *seg, enum jr_abi_eq_kind kind,
+			       int efd) JR_HIDDEN;
+extern void __jr_eq_release (struct jr_seg *seg, uint32_t eq) JR_HIDDEN;
+
+extern int __jr_ppoll_deadline (struct pollfd *fds, nfds_t n, int64_t deadline_ns,
+				bool now_only, const sigset_t *mask) JR_HIDDEN;
+
+/* epoll.c */
+struct jr_epoll;
+extern struct jr_epoll *__jr_epoll_get (uint32_t idx) JR_HIDDEN;
+extern void __jr_epoll_hold (uint32_t idx) JR_HIDDEN;
+extern void __jr_epoll_release (uint32_t idx) JR_HIDDEN;
+extern void __jr_epoll_turned (struct jr_sock *s, int fd) JR_HIDDEN;
+extern void __jr_epoll_moved (int fd) JR_HIDDEN;
+extern void __jr_epoll_fork_prepare (void) JR_HIDDEN;
+extern void __jr_epoll_fork_done (bool child) JR_HIDDEN;
+/* For poll and select on an epoll fd: is something of ours ready in it?  */
+extern bool __jr_epoll_readable (int fd) JR_HIDDEN;
+extern void __jr_epoll_efd_moved (uint32_t idx, int fd) JR_HIDDEN;
+
+#endif /* jr-internal.h */
