@@ -19,6 +19,7 @@ VENV = BUILD / "venv"
 BIN = VENV / "bin"
 MESON = BUILD / "meson"
 LIBC = BUILD / "opt-joyride"
+BUILT = {"JOYRIDE_LIBC": str(LIBC), "JOYRIDE_SERVICE": str(MESON / "netsvc/main/joyride-netsvc")}
 NATIVE = BUILD / "conan/gen/conan_meson_native.ini"
 JOBS = os.environ.get("JOYRIDE_JOBS", str(os.cpu_count() or 2))
 PYTHON_CODE = ["noxfile.py", "conanfile.py", "ci", "codegen", "tests", "tools"]
@@ -127,8 +128,7 @@ def everything(s, tests=True):
 
 def pytest(s, *args, **kwargs):
     """Run pytest from build/venv with the service and libc that were built."""
-    run(s, BIN / "python", "-m", "pytest", "-p", "no:cacheprovider", *args,
-        env={"JOYRIDE_LIBC": str(LIBC), "JOYRIDE_SERVICE": str(MESON / "netsvc/main/joyride-netsvc")}, **kwargs)  # fmt: skip
+    run(s, BIN / "python", "-m", "pytest", "-p", "no:cacheprovider", *args, env=BUILT, **kwargs)
 
 
 def layer(s, number, title):
@@ -206,7 +206,7 @@ def demo(s):
     """Build all, run curl, nginx, redis and Python on Joyride and on the kernel, and print a table."""
     need_root(s, "the demo makes network namespaces: it")
     everything(s)
-    run(s, BIN / "python", "-m", "bench.demo", *s.posargs, env={"PYTHONPATH": str(REPO / "tests")})
+    run(s, BIN / "python", "-m", "bench.demo", *s.posargs, env={**BUILT, "PYTHONPATH": str(REPO / "tests")})
 
 
 @session
@@ -215,13 +215,13 @@ def bench(s):
     need_root(s, "the benchmarks make network namespaces: it")
     python_tools(s, "bench")
     everything(s)
-    run(s, BIN / "python", "-m", "bench", *s.posargs, env={"PYTHONPATH": str(REPO / "tests")})
+    run(s, BIN / "python", "-m", "bench", *s.posargs, env={**BUILT, "PYTHONPATH": str(REPO / "tests")})
 
 
 def checks(s):
     """The checks of the tree: layers, sizes, documents, words."""
     for script in ("check_layers", "check_sizes", "check_docs", "check_words"):
-        run(s, BIN / "python", REPO / "ci" / f"{script}.py")
+        run(s, BIN / "python", "-m", f"ci.{script}", env={"PYTHONPATH": str(REPO)})
 
 
 def c_files():

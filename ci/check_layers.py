@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tree import REPO, finish, tracked
+from ci.tree import REPO, finish, tracked
 
 GENERATED = {"jr_abi.h", "jr_counters.h", "jr_tcp_fsm.h", "jr_dispatch.h"}
 MAY_INCLUDE = {

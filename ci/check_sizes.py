@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from tree import REPO, finish, tracked
+from ci.tree import REPO, finish, tracked
 
 MAX_FILE, MAX_FUNCTION, MOST_FUNCTIONS = 800, 100, 50
 EXCEPTIONS = REPO / "ci/size-exceptions.txt"

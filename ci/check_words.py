@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from tree import REPO, finish, tracked
+from ci.tree import REPO, finish, tracked
 
 FORBIDDEN = {
     r"/home/[a-z]\w*/": "a path of somebody's home",

@@ -156,7 +156,7 @@ class Pair:
         self.peer.ip("link", "set", self.peer_if, "up" if up else "down")
 
     def drop_share(self, share: float) -> None:
-        """Drop this share (0…1) of the IP packets that leave the peer or arrive at it, by nftables; 0 removes the rule."""
+        """Drop this share (0…1) of the packets that leave the peer or arrive at it, by nftables; 0: none."""
         self.peer.run("nft", "flush", "ruleset")
         if share > 0:
             limit = int(share * 10000)

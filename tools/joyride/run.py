@@ -22,8 +22,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "run",
         help="start a program on Joyride",
-        description="Start a program on the patched libc. It sees no difference: what Joyride does not carry goes to the "
-        "kernel, and without a running service all of it does.",
+        description="Start a program on the patched libc. It sees no difference: what Joyride does not carry goes to "
+        "the kernel, and without a running service all of it does.",
         epilog="example: joyride run curl -O http://10.0.0.2/file",
     )
     parser.add_argument(
