@@ -7,7 +7,7 @@
 
 #include "base/bits.h"
 
-static struct jr_pkt *heap_alloc(struct jr_heap_pool *hp, uint32_t room)
+struct jr_pkt *jr_heap_pkt_new(struct jr_heap_pool *hp, uint32_t room)
 {
     struct jr_pkt *pkt;
 
@@ -33,7 +33,7 @@ static struct jr_pkt *heap_alloc(struct jr_heap_pool *hp, uint32_t room)
 
 static struct jr_pkt *heap_get(struct jr_pkt_pool *pool)
 {
-    return heap_alloc(JR_CONTAINER_OF(pool, struct jr_heap_pool, pool), pool->data_room);
+    return jr_heap_pkt_new(JR_CONTAINER_OF(pool, struct jr_heap_pool, pool), pool->data_room);
 }
 
 static void heap_put(struct jr_pkt_pool *pool, struct jr_pkt *pkt)
@@ -54,7 +54,7 @@ void jr_heap_pool_init(struct jr_heap_pool *hp, uint32_t data_room, uint32_t lim
 
 struct jr_pkt *jr_heap_pkt_copy(struct jr_heap_pool *hp, const void *data, uint32_t len)
 {
-    struct jr_pkt *pkt = heap_alloc(hp, len);
+    struct jr_pkt *pkt = jr_heap_pkt_new(hp, len);
 
     if (!pkt)
         return NULL;

@@ -16,6 +16,8 @@ struct jr_heap_pool {
 };
 
 void jr_heap_pool_init(struct jr_heap_pool *hp, uint32_t data_room, uint32_t limit);
+/* An empty packet with this much room behind the headroom; NULL: no memory or the limit. */
+struct jr_pkt *jr_heap_pkt_new(struct jr_heap_pool *hp, uint32_t room);
 /* A packet holding a copy of len bytes and not one byte of tailroom; NULL: no memory. */
 struct jr_pkt *jr_heap_pkt_copy(struct jr_heap_pool *hp, const void *data, uint32_t len);
 

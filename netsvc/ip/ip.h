@@ -18,8 +18,6 @@ struct jr_counters;
 struct jr_ip;    /* one per worker */
 struct jr_netif; /* link/netif.h: one per port */
 
-struct jr_counters;
-
 /* What a transport asks for an outgoing packet. pkt starts at the transport header, whose checksum is filled. */
 struct jr_ip_tx {
     struct jr_addr src, dst;
@@ -57,6 +55,8 @@ struct jr_ip_route {
     uint32_t mtu;            /* of the path as known */
     bool local;              /* dst is one of our own addresses */
     uint32_t tx_offloads;    /* JR_PKT_TX_* that the port takes; 0 when in doubt */
+    bool broadcast;          /* dst is a broadcast or multicast address */
+    bool no_df;              /* the path's MTU is below what is believed: df is ignored and packets are fragmented */
 };
 
 struct jr_ip_proto {
@@ -93,13 +93,8 @@ void jr_icmp_unreach(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr
 
 /* ---- For transports: what else the network layer knows ---- */
 
-/* Grows whenever a route, an address or a path's MTU changes: who keeps a struct jr_ip_route looks it up again then. */
-uint32_t jr_ip_generation(const struct jr_ip *ip);
-/* JR_DEV_* of the port a route leaves by. */
-uint32_t jr_ip_route_caps(const struct jr_ip_route *rt);
 /* Whether the kernel uses the same ports, and owns what no pcb here matches: no RST, no ICMP error then. */
 bool jr_ip_is_shared(const struct jr_ip *ip);
-struct jr_counters *jr_ip_counters(const struct jr_ip *ip);
 struct jr_rng *jr_ip_rng(const struct jr_ip *ip);
 /* A transport that has matched an ICMP "fragmentation needed" to a packet it really sent says so here (RFC 1191, RFC
  * 5927: nothing is believed before). mtu as in jr_ip_ctl, 0: not told. Returns the path's MTU from now on. */
@@ -116,7 +111,8 @@ int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struc
 struct jr_ip_config {
     uint8_t ttl;                 /* net.inet.ip.ttl, 64 */
     bool shared;                 /* see jr_ip_is_shared() */
-    uint32_t icmp_errors_per_s;  /* net.inet.icmp.icmplim, 200; echo replies have a bucket of their own of this size */
+    uint32_t icmp_errors_per_s;  /* net.inet.icmp.icmplim, 200 */
+    uint32_t icmp_echo_per_s;    /* echo replies, 10000 */
     uint32_t frag_datagrams_max; /* net.inet.ip.maxfragpackets: datagrams being put together, 256 */
     uint32_t frag_bytes_max;     /* memory for them, 4 MiB */
     uint32_t frags_per_datagram; /* net.inet.ip.maxfragsperpacket, 128 */

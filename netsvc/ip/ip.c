@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The stack as an object: its life, its ports, its routes and its clock. */
+#include "ip/ip.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/siphash.h"
+#include "ip/stack.h"
+#include "link/neigh.h"
+
+void jr_ip_config_defaults(struct jr_ip_config *cfg)
+{
+    *cfg = (struct jr_ip_config){
+        .ttl = 64,
+        .icmp_errors_per_s = 200,
+        .icmp_echo_per_s = 10000,
+        .frag_datagrams_max = 256,
+        .frag_bytes_max = 4u << 20,
+        .frags_per_datagram = 128,
+    };
+}
+
+struct jr_ip *jr_ip_new(struct jr_counters *counters, struct jr_rng *rng, const struct jr_ip_config *cfg)
+{
+    struct jr_ip *ip = calloc(1, sizeof *ip);
+
+    if (!ip)
+        return NULL;
+    ip->counters = counters;
+    ip->rng = rng;
+    if (cfg)
+        ip->cfg = *cfg;
+    else
+        jr_ip_config_defaults(&ip->cfg);
+    ip->local.seed = jr_siphash(ip->cfg.secret, "local", 5);
+    ip->pmtu.seed = jr_siphash(ip->cfg.secret, "pmtu", 4) ^ jr_rng_u64(rng);
+    jr_reass_init(&ip->reass, counters, &ip->cfg, jr_siphash(ip->cfg.secret, "reass", 5) ^ jr_rng_u64(rng));
+    for (unsigned i = 0; i < JR_IP_IDS; i++)
+        ip->ids[i] = (uint16_t)jr_rng_u32(rng);
+    ip->icmp_errors.tokens = 1000ull * ip->cfg.icmp_errors_per_s;
+    ip->icmp_echoes.tokens = 1000ull * ip->cfg.icmp_echo_per_s;
+    return ip;
+}
+
+void jr_ip_free(struct jr_ip *ip)
+{
+    while (ip->n_netifs)
+        jr_ip_netif_del(ip, ip->netifs[ip->n_netifs - 1]);
+    jr_reass_fini(&ip->reass);
+    jr_route_table_fini(&ip->routes);
+    free(ip->local.slots);
+    free(ip);
+}
+
+void jr_ip_set_shared(struct jr_ip *ip, bool shared) { ip->cfg.shared = shared; }
+bool jr_ip_is_shared(const struct jr_ip *ip) { return ip->cfg.shared; }
+struct jr_counters *jr_ip_counters(struct jr_ip *ip) { return ip->counters; }
+struct jr_rng *jr_ip_rng(const struct jr_ip *ip) { return ip->rng; }
+uint32_t jr_ip_generation(const struct jr_ip *ip) { return ip->generation; }
+
+void jr_ip_set_proto(struct jr_ip *ip, uint8_t proto, const struct jr_ip_proto *ops)
+{
+    ip->protos[proto] = *ops;
+}
+
+int jr_ip_netif_add(struct jr_ip *ip, struct jr_netif *ifp)
+{
+    if (ip->n_netifs == JR_IP_NETIFS)
+        return -ENOSPC;
+    for (unsigned i = 0; i < ip->n_netifs; i++) {
+        if (ip->netifs[i] == ifp)
+            return -EEXIST;
+    }
+    ifp->l3 = (struct jr_netif_l3){.ctx = ip, .input = jr_ip_on_packet, .unresolved = jr_icmp_on_unresolved};
+    ip->netifs[ip->n_netifs++] = ifp;
+    return jr_ip_local_rebuild(ip);
+}
+
+static bool route_of_netif(const void *ctx, const struct jr_route *r) { return r->conf.ifp == ctx; }
+
+static void drop_packet(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool group, jr_time now)
+{
+    (void)ctx, (void)group, (void)now;
+    jr_drop(ifp->counters, pkt, JR_C_LINK_DOWN);
+}
+
+void jr_ip_netif_del(struct jr_ip *ip, struct jr_netif *ifp)
+{
+    for (unsigned i = 0; i < ip->n_netifs; i++) {
+        if (ip->netifs[i] != ifp)
+            continue;
+        memmove(&ip->netifs[i], &ip->netifs[i + 1], (ip->n_netifs - i - 1) * sizeof ip->netifs[0]);
+        ip->n_netifs--;
+        jr_route_table_prune(&ip->routes, route_of_netif, ifp);
+        ifp->l3 = (struct jr_netif_l3){.input = drop_packet};
+        if (jr_ip_local_rebuild(ip) != 0) {
+            ip->local.mask = 0; /* without memory: better no address than one of a port that is gone */
+            ip->generation++;
+        }
+        return;
+    }
+}
+
+int jr_ip_route_add(struct jr_ip *ip, const struct jr_ip_route_conf *route)
+{
+    const int err = jr_route_table_add(&ip->routes, route, false);
+
+    if (err == 0)
+        ip->generation++;
+    return err;
+}
+
+int jr_ip_route_del(struct jr_ip *ip, struct jr_addr dst, uint8_t plen, uint32_t metric)
+{
+    const int err = jr_route_table_del(&ip->routes, dst, plen, metric);
+
+    if (err == 0)
+        ip->generation++;
+    return err;
+}
+
+void jr_ip_input(struct jr_netif *ifp, struct jr_pkt *frame, jr_time now) { jr_ether_input(ifp, frame, now); }
+
+void jr_ip_flush(struct jr_ip *ip, jr_time now)
+{
+    for (unsigned i = 0; i < ip->n_netifs; i++)
+        jr_netif_flush(ip->netifs[i], now);
+}
+
+jr_time jr_ip_next_tick(const struct jr_ip *ip)
+{
+    jr_time next = jr_reass_next_tick(&ip->reass);
+
+    for (unsigned i = 0; i < ip->n_netifs; i++)
+        next = jr_min_u64(next, jr_neigh_next_tick(ip->netifs[i]));
+    return next;
+}
+
+static void on_reass_expired(void *ctx, const uint8_t *quote, uint32_t quote_len, jr_time now)
+{
+    /* RFC 1122 3.3.2: time exceeded, if fragment zero came */
+    jr_icmp_error(ctx, 11, 1, quote, quote_len, now);
+}
+
+void jr_ip_tick(struct jr_ip *ip, jr_time now)
+{
+    ip->now = now;
+    jr_reass_tick(&ip->reass, now, on_reass_expired, ip);
+    for (unsigned i = 0; i < ip->n_netifs; i++)
+        jr_neigh_tick(ip->netifs[i], now);
+}
