@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The front door: `nox -l` lists what can be done, `nox -s NAME` does it.
 
-Every session installs what it lacks by itself: Debian or Fedora packages through `conan install .` (conanfile.py), Python
-tools from PyPI into build/venv, shared by all sessions. Everything made lands in build/.
+Every session installs what it lacks by itself: Debian or Fedora packages through `conan install .` (conanfile.py),
+Python tools from PyPI into build/venv, shared by all sessions. Everything made lands in build/.
 """
 
 import os

@@ -83,7 +83,7 @@ class Namespace:
         """Set a sysctl of this namespace."""
         self.run("sysctl", "-q", "-w", f"{key}={value}")
 
-    def socket(self, family: int, kind: int, proto: int = 0) -> socket.socket:
+    def open_socket(self, family: int, kind: int, proto: int = 0) -> socket.socket:
         """A kernel socket of this namespace, usable from the test itself (it stays in the namespace it was made in)."""
         made: list[socket.socket | OSError] = []
 
@@ -105,7 +105,7 @@ class Namespace:
 
     def connect(self, address: str, port: int, timeout: float = 5.0) -> socket.socket:
         """A connected kernel TCP socket of this namespace."""
-        sock = self.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        sock = self.open_socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         sock.settimeout(timeout)
         try:
             sock.connect((address, port))
@@ -116,7 +116,7 @@ class Namespace:
 
     def listen(self, address: str, port: int = 0, backlog: int = 64, timeout: float = 10.0) -> socket.socket:
         """A listening kernel TCP socket of this namespace."""
-        sock = self.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        sock = self.open_socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.settimeout(timeout)
         sock.bind((address, port))
