@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""joyride-netsvc under test: its configuration, its start, its state."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .machine import BUILD, KERNEL, Machine, Stack, joyride_stack
+from .process import NotReady, Process, wait_until
+
+BINARY = Path(os.environ.get("JOYRIDE_SERVICE", BUILD / "meson/netsvc/main/joyride-netsvc"))
+
+
+@dataclass
+class Port:
+    """One [[port]] of the configuration: `keys` are written as they are."""
+
+    keys: dict[str, Any]
+
+
+@dataclass
+class Config:
+    """What netsvc.toml will say."""
+
+    ports: list[dict[str, Any]]
+    top: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def text(self, run_dir: Path) -> str:
+        """The file."""
+        lines = [f"run_dir = {_value(str(run_dir))}"]
+        lines += [f"{key} = {_value(value)}" for key, value in self.top.items()]
+        for name, table in self.tables.items():
+            lines += ["", f"[{name}]", *(f"{_key(key)} = {_value(value)}" for key, value in table.items())]
+        for port in self.ports:
+            lines += ["", "[[port]]", *(f"{_key(key)} = {_value(value)}" for key, value in port.items())]
+        return "\n".join(lines) + "\n"
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
+
+
+def _value(value: Any) -> str:
+    return json.dumps(value)
+
+
+class Service:
+    """A running service; see `running()`."""
+
+    def __init__(self, process: Process, run_dir: Path, config: Path) -> None:
+        self.process = process
+        self.run_dir = run_dir
+        self.config = config
+
+    @property
+    def control(self) -> Path:
+        """Its control socket."""
+        return self.run_dir / "netsvc.sock"
+
+    def stack(self, **env: str) -> Stack:
+        """The stack that programs of this machine run on."""
+        return joyride_stack(self.control, **env)
+
+    def state(self) -> dict[str, Any]:
+        """Its counters, ports and sockets now.
+
+        Raises:
+            OSError: it does not answer.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(5)
+            sock.connect(str(self.run_dir / "stats.sock"))
+            chunks = []
+            while chunk := sock.recv(1 << 16):
+                chunks.append(chunk)
+        document: dict[str, Any] = json.loads(b"".join(chunks))
+        return document
+
+    def counters(self) -> dict[str, int]:
+        """Its counters by name."""
+        return {str(k): int(v) for k, v in self.state()["counters"].items()}
+
+    def sockets(self) -> list[dict[str, Any]]:
+        """Its sockets."""
+        return list(self.state()["sockets"])
+
+    def wait_for_sockets(self, count: int, timeout: float = 10) -> None:
+        """Wait until it has exactly `count` sockets.
+
+        Raises:
+            NotReady: with the sockets it has instead.
+        """
+        try:
+            wait_until(lambda: len(self.sockets()) == count, timeout, f"{count} sockets in the service")
+        except NotReady as late:
+            raise NotReady(f"{late}: {json.dumps(self.sockets())[:2000]}") from None
+
+    def rise(self, before: dict[str, int], *names: str, timeout: float = 3) -> dict[str, int]:
+        """How far counters have risen since `before`; waits until each of `names` has.
+
+        Raises:
+            NotReady: one did not; tells which others rose.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            now = self.counters()
+            risen = {name: value - before.get(name, 0) for name, value in now.items() if value != before.get(name, 0)}
+            if all(risen.get(name, 0) > 0 for name in names):
+                return risen
+            if time.monotonic() > end:
+                raise NotReady(f"of {', '.join(names)} not all rose within {timeout} s; these did: {risen}")
+            time.sleep(0.02)
+
+    def memory_regions(self) -> int:
+        """How many shared memory objects it has mapped: segments of programs, pairs."""
+        return Path(f"/proc/{self.process.pid}/maps").read_text().count("memfd:")
+
+
+@contextlib.contextmanager
+def running(machine: Machine, config: Config, *, ready_timeout: float = 30) -> Iterator[Service]:
+    """The service on a machine, ready when entered.
+
+    Raises:
+        FileNotFoundError: it has not been built.
+        NotReady: it gave up; the end of its log is in the text.
+    """
+    if not BINARY.exists():
+        raise FileNotFoundError(f"{BINARY}: build it first (nox -s build-netsvc)")
+    run_dir = machine.file("run")
+    run_dir.mkdir(mode=0o755)
+    path = machine.file("netsvc.toml")
+    path.write_text(config.text(run_dir))
+    told, ready = os.pipe()
+    try:
+        argv = [BINARY, "-c", path, "--ready-fd", str(ready)]
+        process = machine.on(KERNEL).start(argv, pass_fds=[ready])
+        os.close(ready)
+        ready = -1
+        try:
+            process.wait_for_fd(told, ready_timeout)
+            yield Service(process, run_dir, path)
+        finally:
+            process.stop()
+    finally:
+        for fd in (told, ready):
+            if fd >= 0:
+                os.close(fd)
