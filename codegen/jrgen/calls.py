@@ -153,7 +153,7 @@ class Call:
             case "creation":
                 return f"__jr_wants_domain ({self.of[0]})"
             case "set":
-                return "__jr_active ()"
+                return "__jr_any ()"
             case "range":
                 return f"{self.of[0]} < __jr_fd_limit"
             case _:
@@ -163,6 +163,16 @@ class Call:
     def route_text(self) -> str:
         """How it is decided who gets it, for tables."""
         return ROUTES[self.route] + (f": {', '.join(self.of)}" if self.of else "")
+
+    @property
+    def symbols_text(self) -> str:
+        """Its names, exported ones with version, for docs."""
+        return ", ".join(f"`{s.text}`" + ("" if s.version else " (internal)") for s in self.symbols)
+
+    @property
+    def reached_by_text(self) -> str:
+        """The functions that call it, for docs."""
+        return ", ".join(f"`{s.text}`" for s in self.reached_by)
 
     @property
     def kernel(self) -> str:
@@ -281,6 +291,8 @@ def _check_stub(doc: Document, i: int, call: Call, problems: Problems) -> None:
         problems.add(call.where, f"call {call.name} has a {kind} but no route")
     if call.variadic:
         problems.add(call.where, f"call {call.name} is variadic: its stub can only be written by hand")
+    if call.after and kind != "wrap":
+        problems.add(doc.where("calls", i, "after"), f"kind {kind} can't do anything after the call")
     if kind == "body":
         for name in (call.stub.define, *call.stub.weak):
             if name not in names:

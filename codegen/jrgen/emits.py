@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
+from typing import Protocol, TypeVar
 
 from jrgen import abi, calls, counters, fsm
 from jrgen.render import render
@@ -45,16 +47,39 @@ def emit_dispatch(spec: SpecDir) -> Files:
 
 
 def emit_stubs(spec: SpecDir) -> Files:
-    """The libc stubs for sysdeps/joyride: a file per hooked call, jr-calls.h and the Makefile fragment jr-calls.mk."""
+    """The libc stubs for sysdeps/joyride: a file per hooked call, jr-stubs.h and the Makefile fragment jr-stubs.mk."""
     model = calls.load(spec)
     files = [
-        ("jr-calls.h", render("jr-calls.h.j2", clients=calls.clients(model))),
-        ("jr-calls.mk", render("jr-calls.mk.j2", calls=model)),
+        ("jr-stubs.h", render("jr-stubs.h.j2", clients=calls.clients(model))),
+        ("jr-stubs.mk", render("jr-stubs.mk.j2", calls=model)),
     ]
     for call in model:
         if call.stub.kind in {"wrap", "body"}:
             files.append((call.stub.file, render(f"stub_{call.stub.kind}.c.j2", call=call)))
     return files
+
+
+class _Part(Protocol):
+    @property
+    def part(self) -> str: ...
+
+
+T = TypeVar("T", bound=_Part)
+
+
+def _by_part(items: list[T]) -> list[tuple[str, list[T]]]:
+    """The items of each spec file together, in the order of the files."""
+    return [(part, list(group)) for part, group in groupby(items, lambda item: item.part)]
+
+
+def emit_docs(spec: SpecDir) -> Files:
+    """The reference tables of the docs: calls, shared header, counters, TCP states."""
+    return [
+        ("reference/calls.md", render("ref_calls.md.j2", parts=_by_part(calls.load(spec)))),
+        ("reference/abi.md", render("ref_abi.md.j2", abi=abi.load(spec))),
+        ("reference/counters.md", render("ref_counters.md.j2", parts=_by_part(counters.load(spec)))),
+        ("reference/tcp-states.md", render("ref_tcp_states.md.j2", fsm=fsm.load(spec))),
+    ]
 
 
 EMITS: dict[str, Callable[[SpecDir], Files]] = {
@@ -63,4 +88,5 @@ EMITS: dict[str, Callable[[SpecDir], Files]] = {
     "abi": emit_abi,
     "dispatch": emit_dispatch,
     "stubs": emit_stubs,
+    "docs": emit_docs,
 }

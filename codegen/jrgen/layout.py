@@ -76,6 +76,11 @@ class Field:
         return base + "".join(f"[{d}]" for d in self.dims_text)
 
     @property
+    def writers_text(self) -> str:
+        """Who writes it, for tables; of an embedded struct its producer and consumer."""
+        return ", ".join(f"{who} as {role}" for role, who in self.roles.items()) or self.writer or ""
+
+    @property
     def note(self) -> str:
         """What a reader must know: how it is accessed, then its doc."""
         access = "futex" if self.futex else "atomic" if self.atomic else ""

@@ -35,6 +35,11 @@ def md_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def capitalised(text: str) -> str:
+    """The text with its first letter large and the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def _environment() -> jinja2.Environment:
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE_DIR),
@@ -47,6 +52,7 @@ def _environment() -> jinja2.Environment:
     env.filters["c_string"] = c_string
     env.filters["c_comment"] = c_comment
     env.filters["md_cell"] = md_cell
+    env.filters["capitalised"] = capitalised
     return env
 
 
