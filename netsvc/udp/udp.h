@@ -17,12 +17,20 @@ struct jr_udp_upcalls {
     void (*error)(void *so, struct jr_udpcb *up, int err, jr_time now); /* positive errno, from ICMP */
 };
 
+/* The same bits as JR_TCP_BIND_*. */
+enum { JR_UDP_BIND_REUSEADDR = 1u << 0, JR_UDP_BIND_REUSEPORT = 1u << 1 };
+
+/* Ephemeral ports come from [port_first, port_last]; the secret makes them unpredictable (RFC 6056). NULL: no memory. */
 struct jr_udp *jr_udp_new(struct jr_ip *ip, uint16_t port_first, uint16_t port_last, const uint8_t secret[16]);
 void jr_udp_free(struct jr_udp *udp);
+/* A socket without an address; so is handed to upcalls, which must not close sockets. NULL: no memory. */
 struct jr_udpcb *jr_udp_open(struct jr_udp *udp, const struct jr_udp_upcalls *up, void *so);
-int jr_udp_bind(struct jr_udpcb *up, const struct jr_endpoint *local, uint32_t flags /* JR_TCP_BIND_* */);
+/* port 0: an ephemeral one. -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (bound already) */
+int jr_udp_bind(struct jr_udpcb *up, const struct jr_endpoint *local, uint32_t flags /* JR_UDP_BIND_* */);
+/* Binds when not bound. -ENETUNREACH, -EADDRINUSE (no port left), -EINVAL (port 0) */
 int jr_udp_connect(struct jr_udpcb *up, const struct jr_endpoint *remote); /* port 0 and any address: disconnect */
-/* One datagram, gathered from two pieces (a ring may wrap). to NULL: the connected peer. Negative errno. */
+/* One datagram, gathered from two pieces (a ring may wrap). to NULL: the connected peer. Binds when not bound;
+ * fragments when it must. -EDESTADDRREQ, -EMSGSIZE, -ENETUNREACH, -ENOBUFS, ... */
 int jr_udp_send(struct jr_udpcb *up, const struct jr_endpoint *to, const void *a, uint32_t a_len, const void *b,
                 uint32_t b_len, uint8_t tos, uint8_t ttl, jr_time now);
 void jr_udp_close(struct jr_udpcb *up);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * UDP's table of sockets: hashed by local port for all, and by the four-tuple too when connected. Only udp/
+ * includes this.
+ */
+#ifndef JR_UDP_PCB_H
+#define JR_UDP_PCB_H
+
+#include "base/counters.h"
+#include "base/list.h"
+#include "ip/ip.h"
+#include "udp/udp.h"
+
+enum { JR_UDP_BUCKETS = 1024 };
+
+struct jr_udpcb {
+    struct jr_udp *udp;
+    const struct jr_udp_upcalls *up;
+    void *so;
+    struct jr_endpoint local;  /* port 0: not bound */
+    struct jr_endpoint remote; /* port 0: not connected */
+    struct jr_addr bound;      /* the address bind() gave; local.addr goes back to it at disconnect */
+    bool user_port;            /* bind() chose the port: it stays at disconnect */
+    uint32_t flags;            /* JR_UDP_BIND_* */
+    uint64_t order;            /* bind()s so far: the latest of equals is preferred */
+    struct jr_list all_link;
+    struct jr_list port_link;  /* in by_port when bound */
+    struct jr_list flow_link;  /* in by_flow when connected */
+    /* where the last datagram went */
+    struct jr_addr rt_dst;
+    struct jr_ip_route rt;
+    uint32_t rt_generation;
+    bool rt_valid;
+};
+
+struct jr_udp {
+    struct jr_ip *ip;
+    struct jr_counters *counters;
+    uint16_t port_first, port_last;
+    uint8_t secret[16];
+    uint64_t dice;   /* ephemeral ports tried so far */
+    uint64_t orders;
+    uint64_t seed;
+    struct jr_list all;
+    struct jr_list by_port[JR_UDP_BUCKETS];
+    struct jr_list by_flow[JR_UDP_BUCKETS];
+};
+
+static inline struct jr_list *jr_udp_port_bucket(struct jr_udp *udp, uint16_t port)
+{
+    return &udp->by_port[port % JR_UDP_BUCKETS];
+}
+
+/* The socket a unicast datagram to local from remote is for; NULL: none. */
+struct jr_udpcb *jr_udp_pcb_lookup(struct jr_udp *udp, const struct jr_endpoint *local,
+                                   const struct jr_endpoint *remote);
+/* The socket connected to exactly this; NULL: none. */
+struct jr_udpcb *jr_udp_pcb_connected(struct jr_udp *udp, const struct jr_endpoint *local,
+                                      const struct jr_endpoint *remote);
+/* Whether a datagram to local from remote may be given to this socket: how well it fits, 0 not at all. */
+unsigned jr_udp_pcb_score(const struct jr_udpcb *up, const struct jr_endpoint *local, const struct jr_endpoint *remote);
+/* Binds to a free ephemeral port (RFC 6056 3.3.1). -EADDRINUSE */
+int jr_udp_pcb_autobind(struct jr_udpcb *up, struct jr_addr addr);
+
+#endif
