@@ -47,9 +47,9 @@ class Stack:
 KERNEL = Stack("kernel")
 
 
-def joyride_stack(control_socket: Path, prefix: Path = LIBC_PREFIX, **env: str) -> Stack:
-    """The patched libc below `prefix`, talking to the service behind `control_socket`."""
-    return Stack("joyride", prefix / "ld.so", {"JOYRIDE_SOCKET": str(control_socket), **env})
+def joyride_stack(control_socket: Path, **env: str) -> Stack:
+    """The patched libc, talking to the service behind `control_socket`."""
+    return Stack("joyride", LIBC_PREFIX / "ld.so", {"JOYRIDE_SOCKET": str(control_socket), **env})
 
 
 @dataclass

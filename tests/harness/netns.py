@@ -159,9 +159,9 @@ class Pair:
         """Drop this share (0…1) of the packets that leave the peer or arrive at it, by nftables; 0: none."""
         self.peer.run("nft", "flush", "ruleset")
         if share > 0:
-            limit = int(share * 10000)
+            which = f"numgen random mod 10000 < {int(share * 10000)}" if share < 1 else ""
             rules = "".join(
-                f"chain {hook} {{ type filter hook {hook} priority 0; numgen random mod 10000 < {limit} drop; }}\n"
+                f"chain {hook} {{ type filter hook {hook} priority 0; {which} drop; }}\n"
                 for hook in ("input", "output")
             )
             script = f"table inet jrloss {{ {rules} }}"

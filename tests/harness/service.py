@@ -16,14 +16,9 @@ from typing import Any
 from .machine import BUILD, KERNEL, Machine, Stack, joyride_stack
 from .process import NotReady, Process, wait_until
 
+TCP_CONNECTIONS = ("tcp_connects", "tcp_accepts")  # counters of connections that were established
+DATAGRAMS = ("udp_rx", "udp_tx")
 BINARY = Path(os.environ.get("JOYRIDE_SERVICE", BUILD / "meson/netsvc/main/joyride-netsvc"))
-
-
-@dataclass
-class Port:
-    """One [[port]] of the configuration: `keys` are written as they are."""
-
-    keys: dict[str, Any]
 
 
 @dataclass
@@ -45,6 +40,11 @@ class Config:
         return "\n".join(lines) + "\n"
 
 
+def veth_config(device: str = "jr0", **port: Any) -> Config:
+    """The service on the host's end of a veth pair, which it shares with the kernel."""
+    return Config(ports=[{"name": device, "driver": "af_packet", "device": device, **port}])
+
+
 def _key(key: str) -> str:
     return key if key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
 
@@ -60,6 +60,7 @@ class Service:
         self.process = process
         self.run_dir = run_dir
         self.config = config
+        self.expected_alive = True  # a test that kills it says so
 
     @property
     def control(self) -> Path:
@@ -120,6 +121,10 @@ class Service:
                 raise NotReady(f"of {', '.join(names)} not all rose within {timeout} s; these did: {risen}")
             time.sleep(0.02)
 
+    def open_fds(self) -> int:
+        """How many fds it has open."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
     def memory_regions(self) -> int:
         """How many shared memory objects it has mapped: segments of programs, pairs."""
         return Path(f"/proc/{self.process.pid}/maps").read_text().count("memfd:")
@@ -141,7 +146,7 @@ def running(machine: Machine, config: Config, *, ready_timeout: float = 30) -> I
     path.write_text(config.text(run_dir))
     told, ready = os.pipe()
     try:
-        argv = [BINARY, "-c", path, "--ready-fd", str(ready)]
+        argv: list[str | Path] = [BINARY, "-c", path, "--ready-fd", str(ready)]
         process = machine.on(KERNEL).start(argv, pass_fds=[ready])
         os.close(ready)
         ready = -1

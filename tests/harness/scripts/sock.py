@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Small socket programs, one a sub-command; each prints what it saw, one fact a line.
 
-    echo ADDRESS PORT               accept for ever, send back what comes
-    source ADDRESS PORT             connect and send until it fails: "error NAME BYTES"
-    sink ADDRESS PORT               connect and read to the end: "eof BYTES" or "error NAME BYTES"
-    serve BYTES ADDRESS PORT        accept one, send BYTES, close
-    epoll ADDRESS PORT              connect, wait in epoll_wait without limit: "events NAMES"
-    poll ADDRESS PORT               the same with poll
-    connect ADDRESS PORT SECONDS    connect with a time limit: "connected" or "error NAME"
-    keepalive ADDRESS PORT          connect, keepalive of 1+1*2 s, blocking recv: "error NAME SECONDS"
-    usertimeout ADDRESS PORT        connect, TCP_USER_TIMEOUT 2 s, send, recv: "error NAME SECONDS"
-    forkexec ADDRESS PORT           accept, fork, exec a new image in the child, which echoes on the inherited fd
-    idle ADDRESS PORT COUNT         open COUNT connections and hold them: "holding COUNT"
-    udp-echo ADDRESS PORT           send back every datagram
-    udp-ask ADDRESS PORT COUNT      send COUNT datagrams of growing size and compare the answers: "same COUNT"
+echo ADDRESS PORT               accept for ever, send back what comes
+source ADDRESS PORT             connect and send until it fails: "error NAME BYTES"
+sink ADDRESS PORT               connect and read to the end: "eof BYTES" or "error NAME BYTES"
+serve BYTES ADDRESS PORT        accept one, send BYTES, close
+epoll ADDRESS PORT              connect, wait in epoll_wait without limit: "events NAMES"
+poll ADDRESS PORT               the same with poll
+connect ADDRESS PORT SECONDS    connect with a time limit: "connected" or "error NAME"
+keepalive ADDRESS PORT          connect, keepalive of 1+1*2 s, blocking recv: "error NAME SECONDS"
+usertimeout ADDRESS PORT        connect, TCP_USER_TIMEOUT 2 s, send, recv: "error NAME SECONDS"
+forkexec ADDRESS PORT           accept, fork, exec a new image in the child, which echoes on the inherited fd
+idle ADDRESS PORT COUNT         open COUNT connections and hold them: "holding COUNT"
+udp-echo ADDRESS PORT           send back every datagram
+udp-ask ADDRESS PORT COUNT      send COUNT datagrams of growing size and compare the answers: "same COUNT"
 """
 
 from __future__ import annotations

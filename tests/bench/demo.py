@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The demo: unmodified programs on Joyride, then the same on the kernel's stack in the same topology, and a table.
+
+The peer always is a plain machine on the kernel; see harness/netns.py for the drawing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import cleanup, machine, netns, programs, service
+from harness.hugepages import huge_pages
+from harness.machine import KERNEL, Machine
+from harness.netns import Pair
+from rich.console import Console
+from rich.table import Table
+
+CONSOLE = Console(width=None if sys.stdout.isatty() else 150)
+LOOKUPS = 200
+_LOOKUP_CODE = """
+import socket, sys, time
+start = time.monotonic()
+for i in range(int(sys.argv[1])):
+    (found,) = {a[4][0] for a in socket.getaddrinfo(f"h{i % 8}.test", 80, socket.AF_INET, socket.SOCK_STREAM)}
+    assert found == f"10.9.8.{i % 8}", found
+print(time.monotonic() - start)
+"""
+
+
+@dataclass
+class Result:
+    """One workload on one stack."""
+
+    bytes: int
+    rate: float  # of `unit`
+    unit: str
+    note: str
+    carried: str = ""  # by the service
+
+
+@dataclass
+class Scene:
+    """What a workload may use."""
+
+    pair: Pair
+    host: Machine
+    peer: Machine
+    folder: Path
+    size: int
+    digest: str
+
+    def checked(self, got: programs.Fetched) -> Result:
+        """A transfer whose content is compared.
+
+        Raises:
+            RuntimeError: it differs.
+        """
+        if programs.sha256(got.path) != self.digest:
+            raise RuntimeError("the transferred file differs from the original")
+        got.path.unlink()
+        return Result(got.bytes, got.rate * 8 / 1e9, "Gb/s", "sha256 equal")
+
+
+def curl_fetches(scene: Scene) -> Result:
+    """curl on the host, the peer's nginx."""
+    with programs.nginx(scene.peer, scene.folder, accept_from=(scene.peer, scene.pair.peer_ip)):
+        return scene.checked(programs.curl(scene.host, f"http://{scene.pair.peer_ip}:8080/file", timeout=600))
+
+
+def nginx_serves(scene: Scene) -> Result:
+    """nginx on the host, the peer's curl."""
+    with programs.nginx(scene.host, scene.folder, accept_from=(scene.peer, scene.pair.host_ip)):
+        return scene.checked(programs.curl(scene.peer, f"http://{scene.pair.host_ip}:8080/file", timeout=600))
+
+
+def redis_answers(scene: Scene) -> Result:
+    """redis-server on the host, the peer's redis-benchmark."""
+    requests = max(2000, min(50000, scene.size >> 12))
+    with programs.redis(scene.host, accept_from=(scene.peer, scene.pair.host_ip)):
+        rates = programs.redis_benchmark(scene.peer, scene.pair.host_ip, requests=requests, clients=50, data_bytes=64)
+    return Result(2 * requests * 64, rates["GET"] / 1000, "k GET/s", f"{requests} SET, {requests} GET")
+
+
+def asyncio_exchanges(scene: Scene) -> Result:
+    """Python's asyncio on the host, an HTTP client on the peer."""
+    requests = max(400, min(8000, scene.size >> 15))
+    with programs.http_server(scene.host, bind=scene.pair.host_ip):
+        done = programs.http_client(scene.peer, scene.pair.host_ip, connections=16, requests=requests, size=4096)
+    return Result(int(done["bytes"]), done["requests"] / done["seconds"] / 1000, "k req/s", "every body compared")
+
+
+def resolver_asks(scene: Scene) -> Result:
+    """getaddrinfo() on the host, the peer's dnsmasq."""
+    scene.pair.host.set_resolver(scene.pair.peer_ip)
+    with programs.dnsmasq(scene.peer, scene.pair.peer_ip, {f"h{i}.test": f"10.9.8.{i}" for i in range(8)}):
+        seconds = float(scene.host.run(programs.PYTHON, "-c", _LOOKUP_CODE, str(LOOKUPS), timeout=120))
+    return Result(0, LOOKUPS / seconds / 1000, "k names/s", f"{LOOKUPS} names, every address compared")
+
+
+WORKLOADS: dict[str, Callable[[Scene], Result]] = {
+    "curl ← peer's nginx": curl_fetches,
+    "nginx → peer's curl": nginx_serves,
+    "redis-server ← peer's redis-benchmark": redis_answers,
+    "python3 asyncio ↔ peer's HTTP client": asyncio_exchanges,
+    "getaddrinfo → peer's dnsmasq": resolver_asks,
+}
+
+
+def carried(svc: service.Service) -> tuple[int, int]:
+    """Connections and datagrams that the service has carried so far, by its own counters."""
+    counters = svc.counters()
+    return sum(counters[name] for name in service.TCP_CONNECTIONS), sum(counters[name] for name in service.DATAGRAMS)
+
+
+def counted(before: tuple[int, int], after: tuple[int, int]) -> str:
+    """What was carried in between, in words; empty if nothing was."""
+    pairs = zip(before, after, ("connections", "datagrams"), strict=True)
+    return ", ".join(f"{new - old} {what}" for old, new, what in pairs if new > old)
+
+
+@contextlib.contextmanager
+def stage(options: argparse.Namespace, stack: str) -> Iterator[tuple[Scene, service.Service | None]]:
+    """A fresh topology, with a service on the host for Joyride."""
+    with (
+        machine.work_folder(machine.BUILD / "demo-logs") as folder,
+        netns.veth_pair(mtu=options.mtu, offload=options.offload) as pair,
+        contextlib.ExitStack() as running,
+    ):
+        host, peer = Machine(pair.host, KERNEL, folder), Machine(pair.peer, KERNEL, folder)
+        svc = None
+        if stack == "Joyride":
+            running.enter_context(huge_pages(128))
+            svc = running.enter_context(service.running(host, service.veth_config(pair.host_if)))
+            host = host.on(svc.stack())
+        digest = programs.make_file(folder / "file", options.size)
+        yield Scene(pair, host, peer, folder, options.size, digest), svc
+
+
+def play(options: argparse.Namespace, stack: str) -> dict[str, Result | str]:
+    """All workloads on one stack; a text instead of a result says why one failed."""
+    results: dict[str, Result | str] = {}
+    with stage(options, stack) as (scene, svc):
+        for name, workload in WORKLOADS.items():
+            if options.only and not re.search(options.only, name):
+                continue
+            before = carried(svc) if svc else (0, 0)
+            start = time.monotonic()
+            with CONSOLE.status(f"{stack}: {name}"):
+                try:
+                    result = workload(scene)
+                    result.carried = counted(before, carried(svc)) if svc else ""
+                    if svc and not result.carried:
+                        results[name] = "the service counted nothing: the kernel carried it"
+                    else:
+                        results[name] = result
+                except Exception as error:
+                    results[name] = f"{type(error).__name__}: {error}"
+            verdict = "failed" if isinstance(results[name], str) else "done"
+            CONSOLE.print(f"{stack}: {name}: {verdict} in {time.monotonic() - start:.1f} s", highlight=False)
+            if svc and not svc.process.running:
+                raise RuntimeError(f"the service died\n{svc.process.tail()}")
+    return results
+
+
+def show(options: argparse.Namespace, joyride: dict[str, Result | str], kernel: dict[str, Result | str]) -> int:
+    """Print the table; 1 when a workload failed."""
+    offload = "left on" if options.offload else "off"
+    table = Table(title=f"veth of MTU {options.mtu}, segmentation offload {offload} on both ends", title_justify="left")
+    for column in ("program", "bytes", "Joyride", "kernel", "ratio", "carried by the service", "checked"):
+        table.add_column(column, justify="left" if column in ("program", "checked") else "right", overflow="fold")
+    failures = 0
+    for name in joyride | kernel:
+        one, two = joyride.get(name), kernel.get(name)
+        if isinstance(one, Result) and isinstance(two, Result):
+            table.add_row(name, f"{one.bytes:,}", f"{one.rate:.2f} {one.unit}", f"{two.rate:.2f} {two.unit}",
+                          f"{one.rate / two.rate:.2f}", one.carried, one.note)  # fmt: skip
+            continue
+        failures += 1
+        said = [f"{stack}: {r}" for stack, r in (("Joyride", one), ("kernel", two)) if isinstance(r, str)]
+        cells = [f"{r.rate:.2f} {r.unit}" if isinstance(r, Result) else "-" for r in (one, two)]
+        table.add_row(name, "-", *cells, "-", "-", "FAILED, see below" if said else "not run")
+        for text in said:
+            CONSOLE.print(f"{name}: {text}", style="red", highlight=False, markup=False)
+    CONSOLE.print(table)
+    print("What the service carried is its own count; what it does not count went through the kernel.")
+    print("Segmentation offload is off by default so that both stacks put packets of MTU size on the wire.")
+    return 1 if failures else 0
+
+
+def parse_size(text: str) -> int:
+    """64M, 1G, …"""
+    match = re.fullmatch(r"(\d+)([KMG]?)", text.upper())
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text}: a number, or one with K, M or G")
+    return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]]
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="nox -s demo --", description=__doc__)
+    parser.add_argument(
+        "--size", type=parse_size, default=1 << 30, metavar="N", help="file size, e.g. 64M (default: 1G)"
+    )
+    parser.add_argument("--mtu", type=int, default=1500, help="of the veth (default: 1500)")
+    parser.add_argument("--offload", action="store_true", help="leave the veth's offloads on")
+    parser.add_argument("--only", metavar="REGEX", help="only programs whose line matches, e.g. redis")
+    parser.add_argument("--stack", choices=["both", "joyride", "kernel"], default="both", help="default: both")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the demo."""
+    options = arguments(argv)
+    try:
+        netns.require_root()
+    except PermissionError as error:
+        print(error, file=sys.stderr)
+        return 1
+    cleanup.remove_leftovers()
+    joyride = play(options, "Joyride") if options.stack != "kernel" else {}
+    kernel = play(options, "kernel") if options.stack != "joyride" else {}
+    code = show(options, joyride, kernel)
+    return 0 if options.stack != "both" else code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
