@@ -113,6 +113,9 @@ def forget_objects(objdir: Path, changes: Changes) -> None:
         return
     for name in ("sysd-syscalls", "sysd-sorted"):
         (objdir / name).unlink(missing_ok=True)
+    if changes.removed:  # an archive keeps its members
+        for stale in objdir.glob("libc_pic.*"):
+            stale.unlink()
     for path in moved:
         for prefix in ("", "rtld-"):
             for stale in objdir.glob(f"*/{prefix}{path.stem}.o*"):

@@ -20,6 +20,7 @@
 
 # include <sys/prctl.h>
 # include <joyride-cmdline.h>
+# include <joyride-dirs.h>
 
 extern struct link_map *_dl_map_object (struct link_map *loader,
 					const char *name, int type,
@@ -39,40 +40,13 @@ static const char own_names[] =
   "nss_files.so.2\0nss_hesiod.so.2\0thread_db.so.1\0BrokenLocale.so.1\0"
   "c_malloc_debug.so.0\0memusage.so\0pcprofile.so\0";
 
-/* Where the distribution has glibc's libraries: an absolute name of one of
-   them means ours too, or the process would have two.  */
-static const char system_dirs_of_libc[] =
-  "/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0"
-  "/lib64/\0/usr/lib64/\0/lib/\0/usr/lib/\0";
-
-/* The length of PATH up to and with its last slash.  */
-static size_t
-dir_length (const char *path)
-{
-  size_t len = strlen (path);
-  while (len > 0 && path[len - 1] != '/')
-    --len;
-  return len;
-}
-
-/* True if the LEN bytes at DIR, with a slash at the end, are a system library
-   folder.  */
-static bool
-is_system_dir (const char *dir, size_t len)
-{
-  for (const char *s = system_dirs_of_libc; *s != '\0'; s += strlen (s) + 1)
-    if (strlen (s) == len && memcmp (s, dir, len) == 0)
-      return true;
-  return false;
-}
-
 /* The file name in NAME if that is one of glibc's libraries, without a folder
-   or in a system folder; else NULL.  */
+   or in a system folder (the process would have two of it); else NULL.  */
 static const char *
 own_library (const char *name)
 {
-  size_t len = dir_length (name);
-  if (len > 0 && !is_system_dir (name, len))
+  size_t len = joyride_dir_length (name);
+  if (len > 0 && !joyride_is_system_dir (name, len))
     return NULL;
   name += len;
   if (strncmp (name, "lib", 3) != 0)
@@ -122,8 +96,8 @@ find_own_dir (const char *self)
   own_dir_known = true;
   if (self == NULL || self[0] != '/')
     return;
-  size_t len = dir_length (self);
-  if (is_system_dir (self, len))
+  size_t len = joyride_dir_length (self);
+  if (joyride_is_system_dir (self, len))
     return;
   char *dir = malloc (len + sizeof "libc.so.6");
   if (dir == NULL)
@@ -144,10 +118,10 @@ static void
 set_process_name (const char *self, const char *program)
 {
   const char *argv0 = ((char **) __libc_stack_end)[1] ?: "";
-  argv0 += dir_length (argv0);
-  self += dir_length (self);
+  argv0 += joyride_dir_length (argv0);
+  self += joyride_dir_length (self);
   if (*argv0 == '\0' || strcmp (argv0, self) == 0)
-    argv0 = program + dir_length (program);
+    argv0 = program + joyride_dir_length (program);
   INTERNAL_SYSCALL_CALL (prctl, PR_SET_NAME, argv0);
 }
 

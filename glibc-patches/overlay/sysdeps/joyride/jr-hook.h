@@ -10,7 +10,20 @@
 
 #if IS_IN (libc) && defined SHARED
 # define JR_HOOKED 1
-# include <jr-internal.h>
+# include <jr-fds.h>
+# include <jr-calls.h>
+
+/* Whether socket () has to ask the client.  */
+# define __jr_wants_domain(domain) \
+  ((domain) == AF_INET || (domain) == AF_INET6)
+
+/* Whether this process has any fd of Joyride's: for calls that take sets of
+   fds and for the making of processes.  */
+# define __jr_active() __jr_any ()
+
+/* For objects that ld.so's own copy is chosen by (it takes from libc what it
+   needs, and what that needs): a reference that pulls nothing in.  */
+# define JR_WEAK(name) extern __typeof (name) name __attribute__ ((weak))
 #else
 # define JR_HOOKED 0
 #endif

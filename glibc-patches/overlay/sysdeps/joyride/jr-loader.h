@@ -1,0 +1,28 @@
+/* Programs that run on this libc because its own ld.so was executed.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#ifndef _JR_LOADER_H
+#define _JR_LOADER_H 1
+
+#include <jr-hook.h>
+
+#if JR_HOOKED
+/* The path of the program that "ld.so program" runs, as the kernel would give
+   it for /proc/self/exe; NULL when the kernel's own answer is right.  */
+extern const char *__jr_loader_exe (void) attribute_hidden;
+
+/* Whether PATH means this process's /proc/self/exe and that is ld.so.  */
+extern const char *__jr_loader_self (const char *path) attribute_hidden;
+
+/* Execute PATH with this process's own ld.so if it is a program for the
+   system's.  Returns when the plain system call is to be made: for every
+   other file, and for everything that is wrong with it.  */
+extern void __jr_loader_execve (const char *path, char *const argv[],
+				char *const envp[]) attribute_hidden;
+
+/* The same for the file that FD is open on.  */
+extern void __jr_loader_fexecve (int fd, char *const argv[],
+				 char *const envp[]) attribute_hidden;
+#endif
+
+#endif /* jr-loader.h */
