@@ -18,6 +18,7 @@ from .process import NotReady, Process, wait_until
 
 TCP_CONNECTIONS = ("tcp_connects", "tcp_accepts")  # counters of connections that were established
 DATAGRAMS = ("udp_rx", "udp_tx")
+PORT_KIND = os.environ.get("JOYRIDE_PORT_KIND", "af_packet")  # af_xdp works on a veth too
 BINARY = Path(os.environ.get("JOYRIDE_SERVICE", BUILD / "meson/netsvc/main/joyride-netsvc"))
 
 
@@ -40,9 +41,27 @@ class Config:
         return "\n".join(lines) + "\n"
 
 
-def veth_config(device: str = "jr0", **port: Any) -> Config:
-    """The service on the host's end of a veth pair, which it shares with the kernel."""
-    return Config(ports=[{"name": device, "driver": "af_packet", "device": device, **port}])
+def veth_config(device: str = "jr0", **keys: Any) -> Config:
+    """The service on the host's end of a veth pair, which it shares with the kernel; `keys` are added to the port's."""
+    return Config(ports=[{"name": device, "kind": PORT_KIND, "interface": device, **keys}])
+
+
+def exclusive_config(device: str = "jr0", address: str = "10.77.0.1/24", **keys: Any) -> Config:
+    """The service alone on the interface: every frame is its own, and so is the address."""
+    return veth_config(device, share=False, addresses=[address], **keys)
+
+
+def memif_config(socket_path: Path, role: str, address: str) -> Config:
+    """One end of a memif between two services; the server's end makes the socket."""
+    keys = {
+        "name": "memif0",
+        "kind": "memif",
+        "socket": str(socket_path),
+        "id": 0,
+        "role": role,
+        "addresses": [address],
+    }
+    return Config(ports=[keys])
 
 
 def _key(key: str) -> str:
@@ -50,6 +69,8 @@ def _key(key: str) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + "}"
     return json.dumps(value)
 
 
