@@ -125,23 +125,27 @@ set_process_name (const char *self, const char *program)
   INTERNAL_SYSCALL_CALL (prctl, PR_SET_NAME, argv0);
 }
 
-/* The program is about to be loaded by "ld.so NAME ...".  Return the path to
-   load it by.  */
-static const char *
-start_program (const char *name)
+/* Load the program of "ld.so NAME ...".  */
+static struct link_map *
+map_program (const char *name, int type, int trace_mode, int mode, Lmid_t nsid)
 {
   char *self = read_link ("/proc/self/exe");
   find_own_dir (self);
   if (own_dir == NULL)
-    return name;
+    return _dl_map_object_anywhere (NULL, name, type, trace_mode, mode, nsid);
   /* Instead of argv[0], which may be anything.  */
   GL(dl_rtld_map).l_name = self;
   set_process_name (self, name);
   joyride_hide_ldso_arguments ();
-  return canonical_program (name);
+  name = canonical_program (name);
+  struct link_map *l = _dl_map_object_anywhere (NULL, name, type, trace_mode,
+						mode, nsid);
+  /* glibc forgets it; it is what libc has to answer for /proc/self/exe.  */
+  l->l_libname->name = name;
+  return l;
 }
 
-/* The object of namespace NSID that is called NAME or has that soname.  */
+/* Whether namespace NSID has an object of that name or soname.  */
 static bool
 is_loaded (const char *name, Lmid_t nsid)
 {
@@ -164,32 +168,30 @@ _dl_map_object (struct link_map *loader, const char *name, int type,
 		int trace_mode, int mode, Lmid_t nsid)
 {
   if (type == lt_executable && (mode & __RTLD_OPENEXEC) != 0)
-    name = start_program (name);
-  else
+    return map_program (name, type, trace_mode, mode, nsid);
+
+  if (!own_dir_known)
+    find_own_dir (GL(dl_rtld_map).l_name);
+  const char *base = NULL;
+  if (own_dir != NULL && (mode & __RTLD_SECURE) == 0)
+    base = own_library (name);
+  if (base != NULL && nsid >= 0 && is_loaded (base, nsid))
+    name = base;
+  else if (base != NULL)
     {
-      if (!own_dir_known)
-	find_own_dir (GL(dl_rtld_map).l_name);
-      const char *base = NULL;
-      if (own_dir != NULL && (mode & __RTLD_SECURE) == 0)
-	base = own_library (name);
-      if (base != NULL && nsid >= 0 && is_loaded (base, nsid))
-	name = base;
-      else if (base != NULL)
+      size_t len = strlen (own_dir);
+      char path[len + strlen (base) + 1];
+      memcpy (path, own_dir, len);
+      strcpy (path + len, base);
+      if (__access (path, R_OK) == 0)
 	{
-	  size_t len = strlen (own_dir);
-	  char path[len + strlen (base) + 1];
-	  memcpy (path, own_dir, len);
-	  strcpy (path + len, base);
-	  if (__access (path, R_OK) == 0)
-	    {
-	      struct link_map *l = _dl_map_object_anywhere (loader, path, type,
-							    trace_mode, mode,
-							    nsid);
-	      /* Needed versions are looked up by this name.  */
-	      if (!_dl_name_match_p (base, l))
-		add_name_to_object (l, base);
-	      return l;
-	    }
+	  struct link_map *l = _dl_map_object_anywhere (loader, path, type,
+							trace_mode, mode,
+							nsid);
+	  /* Needed versions are looked up by this name.  */
+	  if (!_dl_name_match_p (base, l))
+	    add_name_to_object (l, base);
+	  return l;
 	}
     }
   return _dl_map_object_anywhere (loader, name, type, trace_mode, mode, nsid);
