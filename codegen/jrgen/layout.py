@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from jrgen.source import Where
@@ -146,7 +146,8 @@ class Struct:
                 yield Span(base + field.offset, base + field.end, writer, field)
                 continue
             for i in range(prod(field.dims)):
-                yield from field.type.spans(base + field.offset + i * field.type.size, writer, field.roles)
+                inner = field.type.spans(base + field.offset + i * field.type.size, writer, field.roles)
+                yield from (replace(span, field=field) for span in inner)
 
     def mixed_lines(self) -> Iterator[tuple[Field, int, list[str]]]:
         """Cache lines with more than one writer: the last field in it, the line's offset, the writers."""
@@ -162,7 +163,7 @@ class Struct:
 
 @dataclass(frozen=True)
 class Span:
-    """Bytes of a struct and who writes them."""
+    """Bytes of a struct, who writes them, and the struct's own field that they are in."""
 
     start: int
     end: int

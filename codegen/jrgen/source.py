@@ -109,21 +109,19 @@ def _plain(loader: _Loader, node: yaml.Node, doc: Document, path: tuple[Key, ...
 
 def parse(path: Path, text: str) -> Document:
     """Parse one spec file. Raises SpecError on broken YAML or a key given twice."""
-    loader = _Loader(text)
     doc = Document(path, None, {})
     problems = Problems()
+    data = None
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         data = None if node is None else _plain(loader, node, doc, (), problems)
     except yaml.MarkedYAMLError as err:
         mark = err.problem_mark or err.context_mark
         problems.add(Where(path, mark.line + 1 if mark else 1), f"not YAML: {err.problem}")
-        data = None
-    except yaml.YAMLError as err:
-        problems.add(Where(path, 1), f"not YAML: {err}")
-        data = None
-    finally:
-        loader.dispose()
+    except yaml.reader.ReaderError as err:
+        line = text.count("\n", 0, err.position) + 1
+        problems.add(Where(path, line), f"not YAML: {err.reason}")
     problems.stop_if_any()
     return Document(path, data, doc.lines)
 
@@ -145,7 +143,7 @@ class SpecDir:
         self.inputs.add(path)
         if not path.is_file():
             raise SpecError([Problem(Where(path, 1), "no such spec file")])
-        return parse(path, path.read_text(encoding="utf-8"))
+        return parse(path, path.read_text(encoding="utf-8", errors="replace"))
 
     def load_all(self, folder: str) -> Iterator[Document]:
         """Parse every *.yaml of a folder, by name. The folder counts as an input: a new file is noticed."""
