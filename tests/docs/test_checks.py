@@ -37,8 +37,8 @@ def test_layers(path: str, header: str, system: bool, wrong: bool) -> None:
 
 def test_sizes_measure_c_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_sizes, "REPO", tmp_path)
-    text = "struct a {\n    int b;\n};\n\nstatic int f(int a,\n             int b)\n{\n    return a;\n}\n\nint g(void);\nvoid\nh (void)\n{\n}\n"
-    (tmp_path / "x.c").write_text(text)
+    f = "static int f(int a,\n             int b)\n{\n    return a;\n}\n"
+    (tmp_path / "x.c").write_text("struct a {\n    int b;\n};\n\n" + f + "\nint g(void);\nvoid\nh (void)\n{\n}\n")
     assert [(f.name, f.lines) for f in check_sizes.c_functions(Path("x.c"))] == [("f", 5), ("h", 3)]
 
 

@@ -52,6 +52,12 @@ def proportional_bytes(pid: int) -> int:
     return 0
 
 
+def slab_bytes() -> int:
+    """Memory that the kernel's own objects take on this machine, per-cpu data included."""
+    values = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    return sum(int(values[key].split()[0]) * 1024 for key in ("Slab", "Percpu"))
+
+
 @dataclass
 class Traffic:
     """Bytes and packets that a device has received and sent."""

@@ -30,7 +30,7 @@ class Stack:
     loader: Path | None = None
     env: dict[str, str] = field(default_factory=dict)
 
-    def argv(self, argv: Sequence[str | Path]) -> list[str]:
+    def argv(self, argv: Sequence[object]) -> list[str]:
         """The command line that runs `argv` on this stack.
 
         Raises:
@@ -72,7 +72,7 @@ class Machine:
 
     def start(
         self,
-        argv: Sequence[str | Path],
+        argv: Sequence[object],
         *,
         env: Mapping[str, str] | None = None,
         stdin: int = subprocess.DEVNULL,
@@ -93,10 +93,15 @@ class Machine:
 
     @contextlib.contextmanager
     def running(
-        self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, pass_fds: Iterable[int] = ()
+        self,
+        argv: Sequence[object],
+        *,
+        env: Mapping[str, str] | None = None,
+        pass_fds: Iterable[int] = (),
+        stdin: int = subprocess.DEVNULL,
     ) -> Iterator[Process]:
         """A program that runs while inside."""
-        process = self.start(argv, env=env, pass_fds=pass_fds)
+        process = self.start(argv, env=env, pass_fds=pass_fds, stdin=stdin)
         try:
             yield process
         finally:

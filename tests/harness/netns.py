@@ -51,7 +51,7 @@ class Namespace:
         self.close = cleanup.defer(lambda: cleanup.delete_netns(self.name))
         self.ip("link", "set", "lo", "up")
 
-    def argv(self, argv: Sequence[str | Path]) -> list[str]:
+    def argv(self, argv: Sequence[object]) -> list[str]:
         """The command line that runs `argv` inside."""
         return ["ip", "netns", "exec", self.name, *map(str, argv)]
 

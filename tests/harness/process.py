@@ -48,7 +48,7 @@ class Process:
 
     def __init__(
         self,
-        argv: Sequence[str | Path],
+        argv: Sequence[object],
         *,
         log: Path,
         ns: Namespace | None = None,

@@ -167,7 +167,7 @@ def running(machine: Machine, config: Config, *, ready_timeout: float = 30) -> I
     path.write_text(config.text(run_dir))
     told, ready = os.pipe()
     try:
-        argv: list[str | Path] = [BINARY, "-c", path, "--ready-fd", str(ready)]
+        argv = [BINARY, "-c", path, "--ready-fd", str(ready)]
         process = machine.on(KERNEL).start(argv, pass_fds=[ready])
         os.close(ready)
         ready = -1

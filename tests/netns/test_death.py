@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 from conftest import SCRIPT, Net
@@ -18,7 +17,7 @@ from harness.programs import PYTHON
 
 def started(net: Net, command: str, *args: str, stdin: int | None = None) -> Process:
     """A sock.py program on the host, connected to the peer's listener on 7000."""
-    argv: list[str | Path] = [PYTHON, SCRIPT, command, net.pair.peer_ip, "7000", *args]
+    argv = [PYTHON, SCRIPT, command, net.pair.peer_ip, "7000", *args]
     process = net.host.start(argv) if stdin is None else net.host.start(argv, stdin=stdin)
     process.wait_for_log("connected")
     return process

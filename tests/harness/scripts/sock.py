@@ -26,6 +26,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import NoReturn
 
 BLOCK = bytes(range(256)) * 256
@@ -228,7 +229,7 @@ def udp_ask(address: str, port: str, count: str) -> None:
     say("same", same)
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "echo": echo, "source": source, "sink": sink, "serve": serve, "epoll": epoll, "poll": poll, "connect": connect,
     "keepalive": keepalive, "usertimeout": usertimeout, "forkexec": forkexec, "on-fd": on_fd, "idle": idle,
     "udp-echo": udp_echo, "udp-ask": udp_ask,
