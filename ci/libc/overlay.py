@@ -72,7 +72,9 @@ def wanted_files(generated: Path | None, client: Path | None = None) -> dict[Pat
     """
     files: dict[Path, Path] = {}
     if generated:
-        files |= {JOYRIDE / path.name: path for path in sorted(generated.rglob("*.[ch]"))}
+        files |= {
+            JOYRIDE / path.name: path for path in sorted(generated.rglob("*")) if path.suffix in {".c", ".h", ".mk"}
+        }
     for path in sorted((client or PATCHES / "client").glob("*.[ch]")):
         if not path.name.endswith("_test.c"):
             files[JOYRIDE / _client_name(path)] = path
@@ -103,20 +105,33 @@ def sync(tree: Path, files: dict[Path, Path]) -> Changes:
     return changes
 
 
-def forget_objects(objdir: Path, changes: Changes) -> None:
-    """Drop objects whose source is another file now, and the list of system calls that glibc keeps.
+def _users_of(objdir: Path, headers: set[str]) -> list[Path]:
+    """The dependency files of objects that include a header of one of these names."""
+    found = []
+    for note in objdir.glob("*/*.d"):
+        words = note.read_text(errors="replace").split()
+        if any(word.rsplit("/", 1)[-1] in headers for word in words):
+            found.append(note)
+    return found
 
-    make can't see that `read.c` now comes from another folder: its old object depends on the old one.
+
+def forget_objects(objdir: Path, changes: Changes) -> None:
+    """Drop what make can't see is stale.
+
+    `read.c` may come from another folder now, while its old object depends on the old file; the same goes for a header.
+    glibc keeps a list of the system calls that have no file, and archives keep members that are gone.
     """
-    moved = [path for path in changes.added + changes.removed if path.suffix in {".c", ".S"}]
+    moved = changes.added + changes.removed
     if not moved or not objdir.is_dir():
         return
     for name in ("sysd-syscalls", "sysd-sorted"):
         (objdir / name).unlink(missing_ok=True)
-    if changes.removed:  # an archive keeps its members
-        for stale in objdir.glob("libc_pic.*"):
-            stale.unlink()
+    stale = list(objdir.glob("libc_pic.*"))
     for path in moved:
-        for prefix in ("", "rtld-"):
-            for stale in objdir.glob(f"*/{prefix}{path.stem}.o*"):
-                stale.unlink()
+        if path.suffix in {".c", ".S"}:
+            for prefix in ("", "rtld-"):
+                stale += objdir.glob(f"*/{prefix}{path.stem}.o*")
+    headers = {path.name for path in moved if path.suffix == ".h"}
+    stale += [note.with_suffix("") for note in _users_of(objdir, headers)]
+    for path in stale:
+        path.unlink(missing_ok=True)
