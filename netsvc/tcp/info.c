@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* TCP_INFO in Linux's layout and numbers: states are Linux's, windows count segments, times are microseconds or ms. */
+#include "tcp/info.h"
+
+#include <linux/tcp.h>
+
+#include "tcp/cc.h"
+#include "tcp/output.h"
+#include "tcp/reass.h"
+#include "tcp/sack.h"
+#include "tcp/timer.h"
+
+/* Linux's TCP_ESTABLISHED... of the kernel's net/tcp_states.h, which programs know from ss(8) and /proc/net/tcp. */
+static const uint8_t linux_state[TCPS__COUNT] = {
+    [TCPS_ESTABLISHED] = 1, [TCPS_SYN_SENT] = 2,  [TCPS_SYN_RECEIVED] = 3, [TCPS_FIN_WAIT_1] = 4,
+    [TCPS_FIN_WAIT_2] = 5,  [TCPS_TIME_WAIT] = 6, [TCPS_CLOSED] = 7,       [TCPS_CLOSE_WAIT] = 8,
+    [TCPS_LAST_ACK] = 9,    [TCPS_LISTEN] = 10,   [TCPS_CLOSING] = 11,
+};
+
+enum { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
+
+static uint8_t ca_state(const struct jr_tcpcb *tp)
+{
+    if (tp->t_flags & TF_FASTRECOVERY)
+        return CA_RECOVERY;
+    if (tp->t_flags & TF_RTORECOVERY)
+        return CA_LOSS;
+    return tp->t_dupacks != 0 || tp->board != NULL ? CA_DISORDER : CA_OPEN;
+}
+
+static uint32_t ms_since(jr_time then, jr_time now) { return then != 0 && now > then ? (uint32_t)((now - then) / JR_MS) : 0; }
+
+static void fill_sender(const struct jr_tcpcb *tp, struct tcp_info *ti, jr_time now)
+{
+    uint32_t seg = tp->t_maxseg - (tp->t_flags & TF_RCVD_TSTMP ? 12 : 0);
+    ti->tcpi_ca_state = ca_state(tp);
+    ti->tcpi_retransmits = (uint8_t)tp->t_rxtshift;
+    ti->tcpi_backoff = (uint8_t)tp->t_rxtshift;
+    ti->tcpi_rto = tp->t_rxtcur;
+    ti->tcpi_snd_mss = seg;
+    ti->tcpi_unacked = (jr_cc_flight(tp) + seg - 1) / seg;
+    ti->tcpi_sacked = tp->board != NULL ? tp->board->bytes / seg : 0;
+    ti->tcpi_retrans = 0;
+    ti->tcpi_last_data_sent = ms_since(tp->t_sndtime, now);
+    ti->tcpi_last_ack_recv = ms_since(tp->t_rcvtime, now);
+    ti->tcpi_rtt = tp->t_srtt;
+    ti->tcpi_rttvar = tp->t_rttvar;
+    ti->tcpi_min_rtt = tp->t_rttmin;
+    ti->tcpi_snd_ssthresh = tp->snd_ssthresh >= UINT32_MAX / 4 ? INT32_MAX : tp->snd_ssthresh / seg;
+    ti->tcpi_snd_cwnd = tp->snd_cwnd / seg;
+    ti->tcpi_total_retrans = tp->rexmt_segs;
+    ti->tcpi_bytes_acked = tp->bytes_acked;
+    ti->tcpi_bytes_sent = tp->bytes_sent;
+    ti->tcpi_bytes_retrans = tp->bytes_rexmt;
+    ti->tcpi_segs_out = tp->segs_out;
+    ti->tcpi_data_segs_out = tp->data_segs_out;
+    ti->tcpi_notsent_bytes = jr_sockbuf_used(tp->snd) - jr_min_u32(jr_cc_flight(tp), jr_sockbuf_used(tp->snd));
+    ti->tcpi_dsack_dups = tp->dsack_dups;
+    ti->tcpi_pacing_rate = ti->tcpi_max_pacing_rate = UINT64_MAX;
+    ti->tcpi_snd_wnd = tp->snd_wnd;
+    if (tp->t_srtt != 0)
+        ti->tcpi_delivery_rate = (uint64_t)jr_min_u32(tp->snd_cwnd, jr_cc_flight(tp)) * JR_SEC / tp->t_srtt;
+}
+
+static void fill_receiver(const struct jr_tcpcb *tp, struct tcp_info *ti, jr_time now)
+{
+    ti->tcpi_ato = tp->tcp->cfg.delacktime * 1000;
+    ti->tcpi_rcv_mss = jr_min_u32(tp->t_maxseg, 536);
+    if (tp->data_segs_in != 0)
+        ti->tcpi_rcv_mss = (uint32_t)jr_min_u64(tp->bytes_received / tp->data_segs_in, tp->t_maxseg);
+    ti->tcpi_last_data_recv = ms_since(tp->t_rcvtime, now);
+    ti->tcpi_advmss = tp->t_maxseg;
+    ti->tcpi_pmtu = tp->rt_ok ? tp->rt.mtu : 0;
+    ti->tcpi_rcv_ssthresh = jr_tcp_rcv_window(tp);
+    ti->tcpi_rcv_rtt = tp->t_srtt;
+    ti->tcpi_rcv_space = tp->rcv->cap;
+    ti->tcpi_bytes_received = tp->bytes_received;
+    ti->tcpi_segs_in = tp->segs_in;
+    ti->tcpi_data_segs_in = tp->data_segs_in;
+    ti->tcpi_rcv_ooopack = tp->rcv_ooopack;
+}
+
+int jr_tcp_info(const struct jr_tcpcb *tp, void *val, uint32_t *len, jr_time now)
+{
+    struct tcp_info ti = {.tcpi_state = linux_state[tp->t_state], .tcpi_probes = (uint8_t)tp->keepprobes};
+    if (tp->t_flags & TF_RCVD_TSTMP)
+        ti.tcpi_options |= TCPI_OPT_TIMESTAMPS;
+    if (tp->t_flags & TF_SACK_PERMIT)
+        ti.tcpi_options |= TCPI_OPT_SACK;
+    if (tp->t_flags & TF_RCVD_SCALE) {
+        ti.tcpi_options |= TCPI_OPT_WSCALE;
+        ti.tcpi_snd_wscale = tp->snd_scale & 15;
+        ti.tcpi_rcv_wscale = tp->rcv_scale & 15;
+    }
+    if (tp->t_state == TCPS_LISTEN) { /* as Linux: the accept queue */
+        ti.tcpi_unacked = tp->listener->len;
+        ti.tcpi_sacked = tp->listener->backlog;
+    } else {
+        fill_sender(tp, &ti, now);
+        fill_receiver(tp, &ti, now);
+    }
+    *len = jr_min_u32(*len, sizeof ti);
+    memcpy(val, &ti, *len);
+    return 0;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The way of every received segment: check it, find its connection, take the fast path if it is the expected
+ * one, else the numbered steps of segment.c. A segment is copied into the receive ring here or below, so its
+ * packet always ends here. RFC 9293 3.10.7; header prediction after Jacobson (RFC 1323 4.2.1's ancestor).
+ */
+#include "tcp/input.h"
+
+#include "tcp/ack.h"
+#include "tcp/output.h"
+#include "tcp/pcb.h"
+#include "tcp/state.h"
+#include "tcp/syncache.h"
+#include "wire/cksum.h"
+
+#define PROTO_TCP 6
+
+/* Reads the header; false: counted, to be dropped. */
+static bool check_segment(struct jr_tcp *tcp, struct jr_pkt *pkt, const struct jr_ip_rx *rx, struct jr_tcp_seg *seg)
+{
+    const uint8_t *p = jr_pkt_data(pkt);
+    enum jr_counter why;
+    if (rx->broadcast)
+        why = JR_C_TCP_BROADCAST;
+    else if (pkt->len < JR_TCP_HLEN)
+        why = JR_C_TCP_SHORT;
+    else if (!jr_tcp_parse(p, pkt->len, &seg->hdr))
+        why = JR_C_TCP_BAD_OFFSET;
+    else if (!(pkt->flags & JR_PKT_RX_L4_CSUM_OK) &&
+             jr_cksum_fold(jr_cksum_partial(p, pkt->len, jr_cksum_pseudo(rx->src, rx->dst, PROTO_TCP, pkt->len))) != 0)
+        why = JR_C_TCP_BAD_CKSUM;
+    else if (tcp->cfg.drop_synfin && (seg->hdr.flags & (TH_SYN | TH_FIN)) == (TH_SYN | TH_FIN))
+        why = JR_C_TCP_SYNFIN;
+    else
+        why = JR_C__COUNT;
+    if (why != JR_C__COUNT) {
+        jr_count(tcp->counters, why);
+        return false;
+    }
+    seg->pkt = pkt;
+    seg->rx = rx;
+    seg->seq = jr_seq_of(seg->hdr.seq);
+    seg->ack = jr_seq_of(seg->hdr.ack);
+    seg->flags = seg->hdr.flags;
+    seg->urp = seg->hdr.urp;
+    seg->data = p + seg->hdr.hlen;
+    seg->len = pkt->len - seg->hdr.hlen;
+    seg->opts_ok = false;
+    return true;
+}
+
+/* The option bytes of a segment that the fast path may handle: timestamps alone, as new as the last, or none. */
+static bool predict_opts(const struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
+{
+    const uint8_t *p = jr_pkt_data(seg->pkt) + JR_TCP_HLEN;
+    seg->opts.flags = 0;
+    if (!(tp->t_flags & TF_RCVD_TSTMP))
+        return seg->hdr.hlen == JR_TCP_HLEN;
+    if (!jr_tcp_parse_ts_only(p, seg->hdr.hlen - JR_TCP_HLEN, &seg->opts.tsval, &seg->opts.tsecr))
+        return false;
+    seg->opts.flags = TOF_TS;
+    return !jr_ts_lt(seg->opts.tsval, tp->ts_recent);
+}
+
+/* Header prediction: the next segment in order, or the next acknowledgement, with nothing unusual going on. */
+static bool fast_path(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
+{
+    if (tp->t_state != TCPS_ESTABLISHED || (seg->flags & (uint8_t)~TH_PUSH) != TH_ACK ||
+        !jr_seq_eq(seg->seq, tp->rcv_nxt) || tp->reass != NULL || tp->board != NULL ||
+        (tp->t_flags & (TF_FASTRECOVERY | TF_RTORECOVERY | TF_GOTFIN)) || !jr_seq_eq(tp->snd_nxt, tp->snd_max))
+        return false;
+    if (jr_seq_lt(seg->ack, tp->snd_una) || jr_seq_gt(seg->ack, tp->snd_max))
+        return false;
+    bool acks = !jr_seq_eq(seg->ack, tp->snd_una);
+    if (seg->len == 0 ? !acks : seg->len > jr_tcp_rcv_open(tp) || seg->len > jr_sockbuf_space(tp->rcv))
+        return false;
+    if (!predict_opts(tp, seg))
+        return false;
+    tp->t_rcvtime = now;
+    tp->segs_in++;
+    if (seg->opts.flags & TOF_TS) {
+        tp->ts_recent = seg->opts.tsval;
+        tp->ts_recent_age = now;
+    }
+    seg->wnd = (uint32_t)seg->hdr.win << tp->snd_scale;
+    if (acks)
+        jr_tcp_on_new_ack(tp, seg, (uint32_t)jr_seq_diff(seg->ack, tp->snd_una), now);
+    jr_tcp_update_window(tp, seg);
+    if (seg->len != 0)
+        jr_tcp_data_in_order(tp, seg, now);
+    return true;
+}
+
+static void refuse(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, jr_time now)
+{
+    jr_count(tcp->counters, JR_C_TCP_NOPORT);
+    if (!jr_ip_is_shared(tcp->ip) && tcp->cfg.blackhole < (seg->flags & TH_SYN ? 1u : 2u))
+        jr_tcp_respond_rst(tcp, seg, true, now);
+}
+
+/* RFC 9293 3.10.7.1 and 3.10.7.2: nobody has this four-tuple; perhaps somebody listens. */
+static void no_connection(struct jr_tcp *tcp, struct jr_tcp_seg *seg, const jr_seq *iss_floor, jr_time now)
+{
+    /* first: RST */
+    if (seg->flags & TH_RST) {
+        jr_syncache_on_rst(tcp, seg);
+        return;
+    }
+    /* second: ACK */
+    if (seg->flags & TH_ACK) {
+        struct jr_tcpcb *tp = seg->flags & TH_SYN ? NULL : jr_syncache_expand(tcp, seg, now);
+        if (tp != NULL)
+            jr_tcp_segment_arrives(tp, seg, now);
+        else if (seg->flags & TH_SYN)
+            refuse(tcp, seg, now);
+        if (tp != NULL && tp->t_state == TCPS_SYN_RECEIVED) { /* the segment failed a later check after all */
+            tp->t_flags |= TF_ORPHAN;
+            jr_tcp_dead(tp, 0);
+        }
+        return;
+    }
+    /* third: SYN */
+    struct jr_tcpcb *l = jr_pcb_lookup_listen(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
+    if (l != NULL && (seg->flags & TH_SYN)) {
+        jr_syncache_add(l, seg, iss_floor, now);
+        return;
+    }
+    if (l == NULL)
+        refuse(tcp, seg, now);
+    else
+        jr_count(tcp->counters, JR_C_TCP_NO_SYN);
+}
+
+void jr_tcp_input(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, jr_time now)
+{
+    struct jr_tcp *tcp = ctx;
+    struct jr_tcp_seg seg;
+    jr_count(tcp->counters, JR_C_TCP_RX);
+    if (check_segment(tcp, pkt, rx, &seg)) {
+        struct jr_tcpcb *tp = jr_pcb_lookup(tcp, rx->dst, seg.hdr.dport, rx->src, seg.hdr.sport);
+        if (tp == NULL) {
+            no_connection(tcp, &seg, NULL, now);
+        } else if (!fast_path(tp, &seg, now)) {
+            const jr_seq floor = tp->snd_max;
+            if (!jr_tcp_segment_arrives(tp, &seg, now))
+                no_connection(tcp, &seg, &floor, now);
+        }
+    }
+    jr_pkt_free(pkt);
+}

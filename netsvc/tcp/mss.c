@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Segment size and window shift; see mss.h. */
+#include "tcp/mss.h"
+
+uint16_t jr_tcp_mss_offer(const struct jr_tcp *tcp, struct jr_addr dst, uint32_t mtu)
+{
+    uint32_t over = jr_tcp_header_bytes(dst);
+    uint32_t mss = mtu > over ? mtu - over : 0;
+    return (uint16_t)jr_min_u32(jr_max_u32(mss, tcp->cfg.minmss), 65535 - over);
+}
+
+bool jr_tcp_route(struct jr_tcpcb *tp)
+{
+    struct jr_ip *ip = tp->tcp->ip;
+    uint32_t gen = jr_ip_generation(ip);
+    if (tp->rt_ok && tp->rt_gen == gen)
+        return true;
+    memset(&tp->rt, 0, sizeof tp->rt);
+    tp->rt_ok = jr_ip_route(ip, tp->faddr, &tp->rt);
+    tp->rt_gen = gen;
+    if (tp->rt_ok && tp->t_state >= TCPS_ESTABLISHED)
+        jr_tcp_mss_update(tp);
+    return tp->rt_ok;
+}
+
+void jr_tcp_mss_update(struct jr_tcpcb *tp)
+{
+    const struct jr_tcp_config *cfg = &tp->tcp->cfg;
+    uint32_t mtu = tp->rt.mtu, mss = tp->t_peermss != 0 ? tp->t_peermss : cfg->mssdflt;
+    if (tp->t_pmtu != 0)
+        mtu = jr_min_u32(mtu, tp->t_pmtu);
+    mss = jr_min_u32(mss, jr_tcp_mss_offer(tp->tcp, tp->faddr, mtu));
+    if (tp->t_usermss != 0)
+        mss = jr_min_u32(mss, tp->t_usermss);
+    tp->t_maxseg = jr_max_u32(mss, cfg->minmss);
+}
+
+uint8_t jr_tcp_wanted_scale(const struct jr_tcp_config *cfg)
+{
+    uint8_t scale = 0;
+    while (scale < JR_TCP_MAX_WINSHIFT && ((uint64_t)JR_TCP_MAXWIN << scale) < cfg->recvbuf_max)
+        scale++;
+    return scale;
+}

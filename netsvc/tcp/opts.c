@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Socket options by Linux's numbers (tcp(7), socket(7), ip(7), ipv6(7)); TCP_INFO is info.c's. */
+#include <linux/tcp.h> /* not netinet/tcp.h, whose TH_* are macros */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "tcp/cc.h"
+#include "tcp/info.h"
+#include "tcp/mss.h"
+#include "tcp/output.h"
+#include "tcp/state.h"
+#include "tcp/timer.h"
+
+#define MAX_KEEP_SECONDS 32767
+#define MAX_KEEP_PROBES 127
+
+static int get_int(const void *val, uint32_t len, int *v)
+{
+    if (len < sizeof *v)
+        return -EINVAL;
+    memcpy(v, val, sizeof *v);
+    return 0;
+}
+
+static void set_flag(struct jr_tcpcb *tp, uint32_t flag, bool on)
+{
+    if (on)
+        tp->t_flags |= flag;
+    else
+        tp->t_flags &= ~flag;
+}
+
+static int set_seconds(uint32_t *ms, int v, uint32_t max)
+{
+    if (v < 1 || (uint32_t)v > max)
+        return -EINVAL;
+    *ms = (uint32_t)v * 1000;
+    return 0;
+}
+
+static int set_congestion(struct jr_tcpcb *tp, const char *val, uint32_t len)
+{
+    char name[16] = {0};
+    memcpy(name, val, jr_min_u32(len, sizeof name - 1));
+    const struct jr_cc_algo *cc = jr_cc_lookup(name);
+    if (cc == NULL)
+        return -ENOENT;
+    tp->cc = cc;
+    cc->init(tp);
+    return 0;
+}
+
+static int set_linger2(struct jr_tcpcb *tp, int v)
+{
+    tp->linger2 = v < 0 ? 0 : v == 0 ? tp->tcp->cfg.finwait2_timeout : (uint32_t)jr_min_u32((uint32_t)v, 120) * 1000;
+    return 0;
+}
+
+static int set_maxseg(struct jr_tcpcb *tp, int v)
+{
+    if (v < 88 || v > 32767) /* Linux's bounds */
+        return -EINVAL;
+    tp->t_usermss = (uint16_t)v;
+    if (tp->t_state >= TCPS_ESTABLISHED)
+        jr_tcp_mss_update(tp);
+    return 0;
+}
+
+static int set_quickack(struct jr_tcpcb *tp, int v, jr_time now)
+{
+    tp->quickacks = v ? 2 * JR_TCP_QUICKACKS : 0;
+    if (v && (tp->t_flags & TF_DELACK)) {
+        tp->t_flags |= TF_ACKNOW;
+        jr_tcp_output(tp, now);
+    }
+    return 0;
+}
+
+static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len, jr_time now)
+{
+    int v = 0, err = 0;
+    if (name == TCP_CONGESTION)
+        return set_congestion(tp, val, len);
+    err = get_int(val, len, &v);
+    if (err != 0)
+        return err;
+    switch (name) {
+    case TCP_NODELAY:
+        set_flag(tp, TF_NODELAY, v);
+        if (v)
+            jr_tcp_output(tp, now);
+        return 0;
+    case TCP_CORK:
+        set_flag(tp, TF_CORK, v);
+        if (!v)
+            jr_tcp_output_forced(tp, now);
+        return 0;
+    case TCP_MAXSEG:
+        return set_maxseg(tp, v);
+    case TCP_KEEPIDLE:
+        err = set_seconds(&tp->keepidle, v, MAX_KEEP_SECONDS);
+        if (err == 0 && tp->t_state >= TCPS_ESTABLISHED)
+            jr_tcp_start_keep(tp, now);
+        return err;
+    case TCP_KEEPINTVL:
+        return set_seconds(&tp->keepintvl, v, MAX_KEEP_SECONDS);
+    case TCP_KEEPCNT:
+        if (v < 1 || v > MAX_KEEP_PROBES)
+            return -EINVAL;
+        tp->keepcnt = (uint32_t)v;
+        return 0;
+    case TCP_USER_TIMEOUT:
+        if (v < 0)
+            return -EINVAL;
+        tp->user_timeout = (uint32_t)v;
+        return 0;
+    case TCP_LINGER2:
+        return set_linger2(tp, v);
+    case TCP_QUICKACK:
+        return set_quickack(tp, v, now);
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+static int set_socket(struct jr_tcpcb *tp, int name, const void *val, uint32_t len, jr_time now)
+{
+    int v = 0, err = get_int(val, len, &v);
+    if (name != SO_KEEPALIVE)
+        return -ENOPROTOOPT;
+    if (err != 0)
+        return err;
+    set_flag(tp, TF_KEEPALIVE, v);
+    if (tp->t_state >= TCPS_ESTABLISHED)
+        jr_tcp_start_keep(tp, now);
+    return 0;
+}
+
+static int set_ip(struct jr_tcpcb *tp, int level, int name, const void *val, uint32_t len)
+{
+    int v = 0, err = get_int(val, len, &v);
+    if (level == IPPROTO_IP && len == 1) { /* ip(7) takes a byte as well */
+        v = *(const uint8_t *)val;
+        err = 0;
+    }
+    if (err != 0)
+        return err;
+    if ((level == IPPROTO_IP && name == IP_TOS) || (level == IPPROTO_IPV6 && name == IPV6_TCLASS)) {
+        tp->tos = (uint8_t)(v < 0 ? 0 : v & 0xfc); /* the low bits are TCP's own (ECN) */
+        return 0;
+    }
+    if ((level == IPPROTO_IP && name == IP_TTL) || (level == IPPROTO_IPV6 && name == IPV6_UNICAST_HOPS)) {
+        if (v != -1 && (v < 1 || v > 255))
+            return -EINVAL;
+        tp->ttl = (uint8_t)(v == -1 ? 0 : v);
+        return 0;
+    }
+    if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
+        if (tp->lport != 0)
+            return -EINVAL;
+        set_flag(tp, TF_V6ONLY, v);
+        return 0;
+    }
+    return -ENOPROTOOPT;
+}
+
+int jr_tcp_setopt(struct jr_tcpcb *tp, int level, int name, const void *val, uint32_t len, jr_time now)
+{
+    switch (level) {
+    case IPPROTO_TCP:
+        return set_tcp(tp, name, val, len, now);
+    case SOL_SOCKET:
+        return set_socket(tp, name, val, len, now);
+    case IPPROTO_IP:
+    case IPPROTO_IPV6:
+        return set_ip(tp, level, name, val, len);
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+static int put_bytes(void *val, uint32_t *len, const void *src, uint32_t n)
+{
+    *len = jr_min_u32(*len, n);
+    memcpy(val, src, *len);
+    return 0;
+}
+
+static int put_int(void *val, uint32_t *len, int v) { return put_bytes(val, len, &v, sizeof v); }
+
+static int get_maxseg(const struct jr_tcpcb *tp)
+{
+    if (tp->t_state >= TCPS_ESTABLISHED)
+        return (int)(tp->t_maxseg - (tp->t_flags & TF_RCVD_TSTMP ? 12 : 0));
+    return tp->t_usermss != 0 ? tp->t_usermss : (int)tp->tcp->cfg.mssdflt;
+}
+
+static int get_congestion(const struct jr_tcpcb *tp, void *val, uint32_t *len)
+{
+    char name[16] = {0};
+    memcpy(name, tp->cc->name, jr_min_u32((uint32_t)strlen(tp->cc->name), sizeof name - 1));
+    return put_bytes(val, len, name, sizeof name);
+}
+
+static int get_tcp(const struct jr_tcpcb *tp, int name, void *val, uint32_t *len, jr_time now)
+{
+    switch (name) {
+    case TCP_NODELAY:
+        return put_int(val, len, !!(tp->t_flags & TF_NODELAY));
+    case TCP_CORK:
+        return put_int(val, len, !!(tp->t_flags & TF_CORK));
+    case TCP_MAXSEG:
+        return put_int(val, len, get_maxseg(tp));
+    case TCP_KEEPIDLE:
+        return put_int(val, len, (int)(tp->keepidle / 1000));
+    case TCP_KEEPINTVL:
+        return put_int(val, len, (int)(tp->keepintvl / 1000));
+    case TCP_KEEPCNT:
+        return put_int(val, len, (int)tp->keepcnt);
+    case TCP_USER_TIMEOUT:
+        return put_int(val, len, (int)tp->user_timeout);
+    case TCP_LINGER2:
+        return put_int(val, len, tp->linger2 == 0 ? -1 : (int)(tp->linger2 / 1000));
+    case TCP_QUICKACK:
+        return put_int(val, len, tp->quickacks != 0);
+    case TCP_CONGESTION:
+        return get_congestion(tp, val, len);
+    case TCP_INFO:
+        return jr_tcp_info(tp, val, len, now);
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+static int get_ip(const struct jr_tcpcb *tp, int level, int name, void *val, uint32_t *len)
+{
+    if ((level == IPPROTO_IP && name == IP_TOS) || (level == IPPROTO_IPV6 && name == IPV6_TCLASS))
+        return put_int(val, len, tp->tos);
+    if ((level == IPPROTO_IP && name == IP_TTL) || (level == IPPROTO_IPV6 && name == IPV6_UNICAST_HOPS))
+        return put_int(val, len, tp->ttl != 0 ? tp->ttl : 64);
+    if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY)
+        return put_int(val, len, !!(tp->t_flags & TF_V6ONLY));
+    if (level == IPPROTO_IP && name == IP_MTU)
+        return tp->rt_ok ? put_int(val, len, (int)tp->rt.mtu) : -ENOTCONN;
+    return -ENOPROTOOPT;
+}
+
+int jr_tcp_getopt(const struct jr_tcpcb *tp, int level, int name, void *val, uint32_t *len, jr_time now)
+{
+    switch (level) {
+    case IPPROTO_TCP:
+        return get_tcp(tp, name, val, len, now);
+    case SOL_SOCKET:
+        if (name == SO_KEEPALIVE)
+            return put_int(val, len, !!(tp->t_flags & TF_KEEPALIVE));
+        if (name == SO_ACCEPTCONN)
+            return put_int(val, len, tp->t_state == TCPS_LISTEN);
+        return -ENOPROTOOPT;
+    case IPPROTO_IP:
+    case IPPROTO_IPV6:
+        return get_ip(tp, level, name, val, len);
+    default:
+        return -ENOPROTOOPT;
+    }
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sending: what a connection may send now, and segments that belong to none. */
+#ifndef JR_TCP_OUTPUT_H
+#define JR_TCP_OUTPUT_H
+
+#include "tcp/tcpcb.h"
+
+#define JR_TCP_QUICKACKS 8u
+#define JR_TCP_CORK_US 200000u
+
+/* Sends all that windows and rules allow. 0 or a negative errno of the network layer. */
+int jr_tcp_output(struct jr_tcpcb *tp, jr_time now);
+/* The same, and what is left over goes although it is small. */
+int jr_tcp_output_forced(struct jr_tcpcb *tp, jr_time now);
+/* Sends one segment from seq again, whatever the window (not beyond the next SACKed range). */
+void jr_tcp_output_rexmit(struct jr_tcpcb *tp, jr_seq seq, jr_time now);
+/* One byte into a closed window. */
+void jr_tcp_output_probe(struct jr_tcpcb *tp, jr_time now);
+void jr_tcp_output_keepalive(struct jr_tcpcb *tp, jr_time now);
+void jr_tcp_output_rst(struct jr_tcpcb *tp, jr_time now);
+/* Whether the receive window has grown enough to tell the peer. */
+bool jr_tcp_window_update_due(const struct jr_tcpcb *tp);
+
+/* The window to offer now, in bytes: never less than what the peer was told. */
+uint32_t jr_tcp_rcv_window(const struct jr_tcpcb *tp);
+/* What the peer may still send: right edge minus rcv_nxt. */
+static inline uint32_t jr_tcp_rcv_open(const struct jr_tcpcb *tp)
+{
+    int32_t n = jr_seq_diff(tp->rcv_adv, tp->rcv_nxt);
+    return n > 0 ? (uint32_t)n : 0;
+}
+
+/* respond.c: a segment of no connection (or of one that is only an entry in the SYN cache). */
+struct jr_tcp_bare {
+    struct jr_endpoint local, remote;
+    jr_seq seq, ack;
+    uint8_t flags;
+    uint8_t tos;
+    uint16_t win;
+    struct jr_tcp_opts opts;
+};
+void jr_tcp_send_bare(struct jr_tcp *tcp, struct jr_tcp_bare *b, jr_time now);
+/* RFC 9293 3.10.7.1: the RST that answers seg, unless seg is one. Rate limited when limit is set. */
+void jr_tcp_respond_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, bool limit, jr_time now);
+
+/* Fills in ports, checksum and IP's part, and sends. pkt holds header, options and payload; sum is the payload's
+ * (when offloads hasn't JR_PKT_TX_L4_CSUM). */
+struct jr_tcp_wrap {
+    struct jr_addr src, dst;
+    const struct jr_ip_route *rt;
+    uint32_t hlen, payload; /* bytes */
+    uint32_t sum;
+    uint16_t tso_segsz; /* 0: one segment */
+    uint8_t tos, ttl;
+};
+int jr_tcp_send_pkt(struct jr_tcp *tcp, struct jr_pkt *pkt, const struct jr_tcp_wrap *w, jr_time now);
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A segment for a connection that the fast path didn't take: the numbered steps of RFC 9293 3.10.7.3 (SYN-SENT)
+ * and 3.10.7.4 (all other states), with RFC 7323 (PAWS), RFC 5961 (blind attacks), RFC 1337 and RFC 6191
+ * (TIME-WAIT).
+ */
+#include "tcp/ack.h"
+#include "tcp/cc.h"
+#include "tcp/input.h"
+#include "tcp/isn.h"
+#include "tcp/mss.h"
+#include "tcp/output.h"
+#include "tcp/reass.h"
+#include "tcp/state.h"
+#include "tcp/timer.h"
+
+#define PAWS_IDLE (24ull * 24 * 3600 * JR_SEC)
+
+static void parse_options(struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
+{
+    const uint8_t *p = jr_pkt_data(seg->pkt) + JR_TCP_HLEN;
+    if (!jr_tcp_parse_opts(p, seg->hdr.hlen - JR_TCP_HLEN, seg->flags & TH_SYN, &seg->opts))
+        jr_tcp_count_c(tp, JR_C_TCP_BAD_OPTIONS);
+    seg->opts_ok = true;
+}
+
+/* What the peer's SYN offers and we wanted, too. */
+static void negotiate(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)
+{
+    const struct jr_tcp_opts *o = &seg->opts;
+    if ((o->flags & TOF_SCALE) && (tp->t_flags & TF_REQ_SCALE)) {
+        tp->t_flags |= TF_RCVD_SCALE;
+        tp->snd_scale = o->wscale;
+        tp->rcv_scale = jr_tcp_wanted_scale(&tp->tcp->cfg);
+    }
+    if ((o->flags & TOF_TS) && (tp->t_flags & TF_REQ_TSTMP)) {
+        tp->t_flags |= TF_RCVD_TSTMP;
+        tp->ts_recent = o->tsval;
+        tp->ts_recent_age = now;
+    }
+    if (!(o->flags & TOF_SACKPERM))
+        tp->t_flags &= ~(uint32_t)TF_SACK_PERMIT;
+    tp->t_peermss = o->flags & TOF_MSS ? o->mss : (uint16_t)tp->tcp->cfg.mssdflt;
+    jr_tcp_mss_update(tp);
+}
+
+void jr_tcp_established(struct jr_tcpcb *tp, jr_time now)
+{
+    bool resent = tp->t_rxtshift != 0;
+    jr_tcp_move(tp, TCPS_ESTABLISHED);
+    jr_tcp_count_c(tp, JR_C_TCP_ESTABLISHED);
+    jr_tcp_timer_clear(tp, TT_KEEP);
+    jr_tcp_start_keep(tp, now);
+    tp->snd_cwnd = resent ? tp->t_maxseg : jr_cc_initial_window(tp); /* RFC 6928 2, RFC 5681 3.1 */
+    tp->snd_ssthresh = UINT32_MAX / 4;
+    tp->snd_recover = tp->snd_una;
+    tp->snd_up = tp->snd_sml = tp->snd_una;
+    tp->rcv_up = tp->rcv_nxt;
+    tp->rtt_start = now;
+    tp->cc->init(tp);
+    struct jr_tcpcb *l = tp->parent;
+    if (l != NULL) {
+        l->listener->len++;
+        jr_list_push_tail(&l->listener->queue, &tp->link);
+        jr_tcp_event(l, JR_TCP_EV_ACCEPT);
+    } else {
+        jr_tcp_event(tp, JR_TCP_EV_CONNECTED);
+    }
+    if (tp->t_flags & TF_NEEDFIN)
+        jr_tcp_usrclosed(tp, now);
+    jr_tcp_want_output(tp);
+}
+
+/* Our SYN is acknowledged. */
+static void syn_acked(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)
+{
+    if ((tp->t_flags & TF_RTTVALID) && tp->t_rxtshift == 0)
+        jr_tcp_rtt_sample(tp, (uint32_t)jr_min_u64(now - tp->t_rtttime, UINT32_MAX / 8));
+    else
+        jr_tcp_set_rxtcur(tp, 0);
+    tp->t_flags &= ~(uint32_t)TF_RTTVALID;
+    tp->snd_una = jr_seq_add(tp->iss, 1);
+    tp->snd_nxt = jr_seq_max(tp->snd_nxt, tp->snd_una);
+    jr_tcp_timer_clear(tp, TT_REXMT);
+    tp->snd_wnd = tp->max_sndwnd = seg->wnd;
+    tp->snd_wl1 = seg->seq;
+    tp->snd_wl2 = seg->ack;
+    tp->t_acktime = now;
+    jr_tcp_established(tp, now);
+    tp->t_rxtshift = 0;
+}
+
+/* 3.10.7.3 */
+static void on_syn_sent(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
+{
+    /* first: ACK */
+    bool ack = seg->flags & TH_ACK;
+    if (ack && (jr_seq_leq(seg->ack, tp->iss) || jr_seq_gt(seg->ack, tp->snd_max))) {
+        jr_tcp_count_c(tp, JR_C_TCP_ACK_TOO_MUCH);
+        jr_tcp_respond_rst(tp->tcp, seg, false, now);
+        return;
+    }
+    /* second: RST */
+    if (seg->flags & TH_RST) {
+        jr_tcp_count_c(tp, JR_C_TCP_RST_RECEIVED);
+        if (ack)
+            jr_tcp_dead(tp, ECONNREFUSED);
+        return;
+    }
+    /* third: security: not spoken here. fourth: SYN */
+    if (!(seg->flags & TH_SYN)) {
+        jr_tcp_count_c(tp, JR_C_TCP_NO_SYN);
+        return;
+    }
+    seg->wnd = seg->hdr.win; /* a SYN's window is never scaled */
+    tp->irs = seg->seq;
+    tp->rcv_nxt = jr_seq_add(seg->seq, 1);
+    tp->last_ack_sent = tp->rcv_nxt;
+    tp->rcv_adv = tp->rcv_nxt;
+    tp->rcv_adv = jr_seq_add(tp->rcv_nxt, jr_tcp_rcv_window(tp)); /* as our SYN said: the shift is still 0 */
+    negotiate(tp, seg, now);
+    if (!ack) {
+        jr_tcp_move(tp, TCPS_SYN_RECEIVED);
+        tp->snd_nxt = tp->snd_una;
+        tp->t_flags &= ~(uint32_t)TF_RTTVALID;
+        tp->snd_wnd = seg->wnd;
+        tp->snd_wl1 = seg->seq;
+        jr_tcp_ack_now(tp);
+        return;
+    }
+    syn_acked(tp, seg, now);
+    jr_tcp_ack_now(tp);
+    seg->seq = jr_seq_add(seg->seq, 1);
+    seg->flags &= (uint8_t)~TH_SYN;
+    jr_tcp_on_urg(tp, seg);
+    if (seg->len != 0 || (seg->flags & TH_FIN))
+        jr_tcp_on_data(tp, seg, now);
+}
+
+/* RFC 7323 5: an old duplicate has an older timestamp; a segment without one doesn't belong here (3.2). */
+static bool paws_ok(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)
+{
+    if (!(tp->t_flags & TF_RCVD_TSTMP) || (seg->flags & TH_RST))
+        return true;
+    if (!(seg->opts.flags & TOF_TS)) {
+        jr_tcp_count_c(tp, JR_C_TCP_TS_MISSING);
+        return false;
+    }
+    if (!jr_ts_lt(seg->opts.tsval, tp->ts_recent))
+        return true;
+    if (now - tp->ts_recent_age > PAWS_IDLE) {
+        tp->ts_recent = 0;
+        return true;
+    }
+    jr_tcp_count_c(tp, JR_C_TCP_PAWS);
+    if (seg->len != 0 || (seg->flags & (TH_SYN | TH_FIN))) {
+        tp->t_flags |= TF_ACKNOW;
+        jr_tcp_output(tp, now);
+    }
+    return false;
+}
+
+/* RFC 7323 4.3 */
+static void update_ts_recent(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_seq orig, jr_time now)
+{
+    if (!(seg->opts.flags & TOF_TS) || !(tp->t_flags & TF_RCVD_TSTMP))
+        return;
+    if (jr_seq_gt(orig, tp->last_ack_sent) || jr_ts_lt(seg->opts.tsval, tp->ts_recent))
+        return;
+    tp->ts_recent = seg->opts.tsval;
+    tp->ts_recent_age = now;
+}
+
+/* second, as RFC 5961 3.2 has it: only a RST at exactly rcv_nxt is believed; elsewhere in the window it is questioned. */
+static void on_rst(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)
+{
+    int32_t at = jr_seq_diff(seg->seq, tp->rcv_nxt);
+    bool exact = at == 0 || jr_seq_eq(seg->seq, tp->last_ack_sent);
+    if (!exact && (at < 0 || at >= (int32_t)jr_max_u32(jr_tcp_rcv_open(tp), 1))) {
+        jr_tcp_count_c(tp, JR_C_TCP_SEQ_OUTSIDE);
+        return;
+    }
+    if (!exact) {
+        jr_tcp_challenge_ack(tp, now);
+        return;
+    }
+    jr_tcp_count_c(tp, JR_C_TCP_RST_RECEIVED);
+    switch (tp->t_state) {
+    case TCPS_SYN_RECEIVED:
+        jr_tcp_dead(tp, ECONNREFUSED);
+        break;
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
+        jr_tcp_dead(tp, 0);
+        break;
+    default:
+        jr_tcp_dead(tp, ECONNRESET);
+    }
+}
+
+static void note_duplicate(struct jr_tcpcb *tp, jr_seq start, uint32_t len)
+{
+    jr_tcp_count_c(tp, JR_C_TCP_DUP_DATA);
+    tp->t_flags |= TF_ACKNOW;
+    if (len == 0)
+        return;
+    tp->t_flags |= TF_DSACK; /* RFC 2883 */
+    tp->dsack_start = start;
+    tp->dsack_end = jr_seq_add(start, len);
+}
+
+/* Cuts off what lies before rcv_nxt. */
+static void trim_left(struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
+{
+    int32_t old = jr_seq_diff(tp->rcv_nxt, seg->seq);
+    if (old <= 0)
+        return;
+    uint32_t drop = (uint32_t)old;
+    if (drop > seg->len || (drop == seg->len && !(seg->flags & TH_FIN))) {
+        seg->flags &= (uint8_t)~TH_FIN;
+        drop = seg->len;
+    }
+    note_duplicate(tp, seg->seq, drop);
+    seg->seq = tp->rcv_nxt;
+    seg->data += drop;
+    seg->len -= drop;
+}
+
+/* Cuts off what lies beyond the window. false: nothing of the segment is acceptable. */
+static bool trim_right(struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
+{
+    uint32_t open = jr_tcp_rcv_open(tp);
+    uint32_t at = (uint32_t)jr_seq_diff(seg->seq, tp->rcv_nxt);
+    if (at + seg->len <= open)
+        return true;
+    if (seg->len == 0)
+        return at == 0 || at <= open;
+    if (at >= open) {
+        tp->t_flags |= TF_ACKNOW;
+        if (at != 0)
+            return false;
+        jr_tcp_count_c(tp, JR_C_TCP_WINPROBE); /* a probe of a closed window: its ACK still counts */
+        seg->len = 0;
+    } else {
+        jr_tcp_count_c(tp, JR_C_TCP_DATA_AFTER_WIN);
+        seg->len = open - at;
+    }
+    seg->flags &= (uint8_t) ~(TH_PUSH | TH_FIN);
+    return true;
+}
+
+/* first: sequence number. What is acceptable is cut to what is new and fits; else an ACK goes out. */
+static bool trim(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
+{
+    if (tp->t_state == TCPS_SYN_RECEIVED && (seg->flags & TH_SYN) && jr_seq_eq(seg->seq, tp->irs)) {
+        seg->flags &= (uint8_t)~TH_SYN; /* simultaneous open: the peer's SYN again, now with an ACK */
+        seg->seq = jr_seq_add(seg->seq, 1);
+    }
+    trim_left(tp, seg);
+    if (trim_right(tp, seg))
+        return true;
+    jr_tcp_count_c(tp, JR_C_TCP_SEQ_OUTSIDE);
+    tp->t_flags |= TF_ACKNOW;
+    jr_tcp_output(tp, now);
+    return false;
+}
+
+/* fourth, as RFC 5961 4.2 has it. */
+static bool is_unexpected_syn(const struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
+{
+    return (seg->flags & TH_SYN) && !(tp->t_state == TCPS_SYN_RECEIVED && jr_seq_eq(seg->seq, tp->irs));
+}
+
+/* fifth, in SYN-RECEIVED. */
+static bool on_ack_syn_received(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
+{
+    if (jr_seq_leq(seg->ack, tp->snd_una) || jr_seq_gt(seg->ack, tp->snd_max)) {
+        jr_tcp_count_c(tp, JR_C_TCP_ACK_TOO_MUCH);
+        jr_tcp_respond_rst(tp->tcp, seg, false, now);
+        return false;
+    }
+    syn_acked(tp, seg, now);
+    return true;
+}
+
+/* fifth, the moves that the ACK of our FIN causes. false: the connection is gone. */
+static bool on_fin_acked(struct jr_tcpcb *tp, jr_time now)
+{
+    if (!(tp->t_flags & TF_SENTFIN) || jr_seq_leq(tp->snd_una, jr_tcp_data_end(tp)))
+        return true;
+    switch (tp->t_state) {
+    case TCPS_FIN_WAIT_1:
+        jr_tcp_move(tp, TCPS_FIN_WAIT_2);
+        jr_tcp_fin_acked(tp, now);
+        break;
+    case TCPS_CLOSING:
+        jr_tcp_enter_timewait(tp, now);
+        break;
+    case TCPS_LAST_ACK:
+        jr_tcp_dead(tp, 0);
+        return false;
+    }
+    return true;
+}
+
+/* 3.10.7.4 in TIME-WAIT. false: a new connection may take its place. */
+static bool on_timewait(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)
+{
+    if (seg->flags & TH_RST) { /* RFC 1337 */
+        jr_tcp_count_c(tp, JR_C_TCP_RST_IN_TIMEWAIT);
+        return true;
+    }
+    if ((seg->flags & (TH_SYN | TH_ACK)) == TH_SYN) { /* RFC 6191 */
+        bool newer = (tp->t_flags & TF_RCVD_TSTMP) && (seg->opts.flags & TOF_TS)
+                         ? jr_ts_lt(tp->ts_recent, seg->opts.tsval) ||
+                               (tp->ts_recent == seg->opts.tsval && jr_seq_gt(seg->seq, tp->rcv_nxt))
+                         : jr_seq_gt(seg->seq, tp->rcv_nxt);
+        if (newer) {
+            jr_tcp_count_c(tp, JR_C_TCP_TIMEWAIT_REUSED);
+            jr_tcp_dead(tp, 0);
+            return false;
+        }
+    }
+    if (seg->flags & TH_FIN)
+        jr_tcp_enter_timewait(tp, now);
+    bool plain = (seg->flags & (TH_SYN | TH_FIN | TH_ACK)) == TH_ACK && seg->len == 0 &&
+                 jr_seq_eq(seg->seq, tp->rcv_nxt) && jr_seq_leq(seg->ack, tp->snd_max);
+    if (!plain)
+        jr_tcp_challenge_ack(tp, now);
+    return true;
+}
+
+/* RFC 1122 4.2.2.13: nobody will read what arrives after close(); the peer must learn that. */
+static bool is_data_after_close(const struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
+{
+    bool fin_wait = tp->t_state == TCPS_FIN_WAIT_1 || tp->t_state == TCPS_FIN_WAIT_2;
+    return (tp->t_flags & TF_ORPHAN) && fin_wait && seg->len != 0;
+}
+
+/* 3.10.7.4, the other states. */
+static void on_synchronized(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
+{
+    const jr_seq orig = seg->seq;
+    /* before all: PAWS */
+    if (!paws_ok(tp, seg, now))
+        return;
+    /* second: RST (its own window check replaces the first step's) */
+    if (seg->flags & TH_RST) {
+        on_rst(tp, seg, now);
+        return;
+    }
+    /* fourth: SYN */
+    if (is_unexpected_syn(tp, seg)) {
+        jr_tcp_count_c(tp, JR_C_TCP_SYN_IN_WINDOW);
+        jr_tcp_challenge_ack(tp, now);
+        return;
+    }
+    /* first: sequence number */
+    if (!trim(tp, seg, now))
+        return;
+    if (is_data_after_close(tp, seg)) {
+        jr_tcp_count_c(tp, JR_C_TCP_DATA_AFTER_CLOSE);
+        jr_tcp_respond_rst(tp->tcp, seg, false, now);
+        jr_tcp_dead(tp, ECONNRESET);
+        return;
+    }
+    update_ts_recent(tp, seg, orig, now);
+    /* fifth: ACK */
+    if (!(seg->flags & TH_ACK)) {
+        jr_tcp_count_c(tp, JR_C_TCP_NO_ACK);
+        return;
+    }
+    if (tp->t_state == TCPS_SYN_RECEIVED && !on_ack_syn_received(tp, seg, now))
+        return;
+    if (!jr_tcp_on_ack(tp, seg, now) || tp->t_state == TCPS_CLOSED || !on_fin_acked(tp, now))
+        return;
+    /* sixth: URG */
+    jr_tcp_on_urg(tp, seg);
+    /* seventh and eighth: data, FIN */
+    if (seg->len != 0 || (seg->flags & TH_FIN) || (tp->t_flags & TF_GOTFIN))
+        jr_tcp_on_data(tp, seg, now);
+    if (tp->t_flags & TF_ACKNOW)
+        jr_tcp_want_output(tp);
+}
+
+bool jr_tcp_segment_arrives(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
+{
+    tp->t_rcvtime = now;
+    tp->segs_in++;
+    parse_options(tp, seg);
+    seg->wnd = seg->flags & TH_SYN ? seg->hdr.win : (uint32_t)seg->hdr.win << tp->snd_scale;
+    if (tp->t_state == TCPS_TIME_WAIT)
+        return on_timewait(tp, seg, now);
+    if (tp->t_state == TCPS_SYN_SENT)
+        on_syn_sent(tp, seg, now);
+    else if (tp->t_state != TCPS_CLOSED)
+        on_synchronized(tp, seg, now);
+    return true;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One worker's TCP: its defaults (FreeBSD's), its making and its end. */
+#include <stdlib.h>
+
+#include "base/siphash.h"
+#include "tcp/input.h"
+#include "tcp/pcb.h"
+#include "tcp/state.h"
+#include "tcp/syncache.h"
+
+#define INITIAL_BUCKETS 4096u
+#define PROTO_TCP 6
+
+void jr_tcp_config_defaults(struct jr_tcp_config *cfg)
+{
+    *cfg = (struct jr_tcp_config){
+        .sendspace = 32768,
+        .recvspace = 65536,
+        .sendbuf_max = 2097152,
+        .recvbuf_max = 2097152,
+        .mssdflt = 536,
+        .minmss = 216,
+        .msl = 30000,
+        .keepinit = 75000,
+        .keepidle = 7200000,
+        .keepintvl = 75000,
+        .keepcnt = 8,
+        .delacktime = 40,
+        .delayed_ack = 1,
+        .rexmit_initial = 1000,
+        .rexmit_min = 30,
+        .rexmit_slop = 200,
+        .finwait2_timeout = 60000,
+        .persmin = 5000,
+        .persmax = 60000,
+        .initcwnd_segments = 10,
+        .rfc1323 = 1,
+        .sack_enable = 1,
+        .drop_synfin = 0,
+        .somaxconn = 4096,
+        .syncache_cachelimit = 15360,
+        .syncache_rexmtlimit = 3,
+        .syncookies = 1,
+        .maxtcptw = 32768,
+        .ack_war_cnt = 5,
+        .ack_war_timewindow = 1000,
+        .rstlimit = 200,
+        .port_first = 49152,
+        .port_last = 65535,
+        .cc_algorithm = "cubic",
+    };
+}
+
+static void derive_hash_key(struct jr_tcp *tcp)
+{
+    for (uint64_t i = 0; i < JR_ARRAY_LEN(tcp->hash_key); i++) {
+        const uint64_t in[2] = {i, tcp->cfg.seed};
+        tcp->hash_key[i] = jr_siphash(tcp->cfg.secret, in, sizeof in) | 1;
+    }
+}
+
+struct jr_tcp *jr_tcp_new(struct jr_ip *ip, const struct jr_tcp_config *cfg)
+{
+    struct jr_tcp *tcp = calloc(1, sizeof *tcp);
+    if (tcp == NULL)
+        return NULL;
+    tcp->ip = ip;
+    tcp->cfg = *cfg;
+    tcp->counters = jr_ip_counters(ip);
+    tcp->dirty_tail = &tcp->dirty_head;
+    tcp->buckets = calloc(INITIAL_BUCKETS, sizeof *tcp->buckets);
+    tcp->bucket_mask = INITIAL_BUCKETS - 1;
+    tcp->syncache = jr_syncache_new(tcp);
+    tcp->rst_tokens = cfg->rstlimit;
+    jr_list_init(&tcp->all);
+    jr_list_init(&tcp->dead);
+    jr_list_init(&tcp->timewait);
+    jr_rng_init(&tcp->rng, cfg->seed);
+    jr_wheel_init(&tcp->wheel, 0);
+    derive_hash_key(tcp);
+    if (tcp->buckets == NULL || tcp->syncache == NULL || tcp->counters == NULL) {
+        jr_tcp_free(tcp);
+        return NULL;
+    }
+    const struct jr_ip_proto ops = {.ctx = tcp, .input = jr_tcp_input, .ctlinput = jr_tcp_ctlinput};
+    jr_ip_set_proto(ip, PROTO_TCP, &ops);
+    return tcp;
+}
+
+void jr_tcp_free(struct jr_tcp *tcp)
+{
+    jr_syncache_free(tcp);
+    struct jr_list *l;
+    while ((l = jr_list_first(&tcp->all)) != NULL)
+        jr_tcp_pcb_free(JR_LIST_ENTRY(l, struct jr_tcpcb, all_link));
+    jr_pcb_free_ports(tcp);
+    free(tcp->buckets);
+    free(tcp);
+}
+
+uint32_t jr_tcp_count(const struct jr_tcp *tcp) { return tcp->count - tcp->tw_count; }
+struct jr_counters *jr_tcp_counters(struct jr_tcp *tcp) { return tcp->counters; }

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A connection's control block and the stack that holds them: private to tcp/. Fields stand in the order in
+ * which a segment touches them (the first three cache lines are all the fast path needs), and each group says
+ * who writes it. Names follow FreeBSD's tcpcb and the RFCs.
+ */
+#ifndef JR_TCP_TCPCB_H
+#define JR_TCP_TCPCB_H
+
+#include <errno.h>
+
+#include "base/bits.h"
+#include "base/counters.h"
+#include "base/list.h"
+#include "base/rng.h"
+#include "base/timer.h"
+#include "jr_tcp_fsm.h"
+#include "tcp/seq.h"
+#include "tcp/tcp.h"
+#include "wire/tcp_wire.h"
+
+enum { /* t_flags */
+    TF_ACKNOW = 1u << 0,      /* an ACK is due at the next output */
+    TF_DELACK = 1u << 1,      /* an ACK is due when the delayed-ACK timer says so, or with the next segment */
+    TF_OUTPUT = 1u << 2,      /* the flush calls output */
+    TF_DIRTY = 1u << 3,       /* on the list of the next flush */
+    TF_NODELAY = 1u << 4,
+    TF_CORK = 1u << 5,        /* TCP_CORK */
+    TF_MORE = 1u << 6,        /* MSG_MORE */
+    TF_REQ_SCALE = 1u << 7,   /* we offer or offered window scaling */
+    TF_RCVD_SCALE = 1u << 8,
+    TF_REQ_TSTMP = 1u << 9,
+    TF_RCVD_TSTMP = 1u << 10, /* timestamps are in use */
+    TF_SACK_PERMIT = 1u << 11,
+    TF_SENTFIN = 1u << 12,
+    TF_NEEDFIN = 1u << 13,    /* shutdown() came before the connection was established */
+    TF_GOTFIN = 1u << 14,     /* rcv_fin is where the peer's stream ends */
+    TF_RXWIN0SENT = 1u << 15, /* the last window we sent was zero */
+    TF_FASTRECOVERY = 1u << 16,
+    TF_RTORECOVERY = 1u << 17, /* resending from snd_una after a time-out, until snd_recover is acknowledged */
+    TF_RTTVALID = 1u << 18,   /* t_rtseq is being timed */
+    TF_KEEPALIVE = 1u << 19,
+    TF_ORPHAN = 1u << 20,     /* the app closed it */
+    TF_DETACHED = 1u << 21,   /* JR_TCP_EV_CLOSED is pending or was given: no buffers, no upcalls but that */
+    TF_ATTACHED = 1u << 22,   /* has a socket that gets upcalls */
+    TF_INHASH = 1u << 23,
+    TF_BOUND = 1u << 24,      /* on a port's list: bind(), listen() */
+    TF_PORTREF = 1u << 25,    /* counted as a connection on its port */
+    TF_REUSEADDR = 1u << 26,
+    TF_REUSEPORT = 1u << 27,
+    TF_V6ONLY = 1u << 28,
+    TF_DEAD = 1u << 29,       /* on the list of what the next flush frees */
+    TF_DSACK = 1u << 30,      /* dsack_* goes into the next ACK */
+    TF_RESCUED = 1u << 31,    /* the rescue retransmission of this recovery was sent (RFC 6675 NextSeg rule 4) */
+};
+
+enum { /* TT_NUDGE: output again, after TCP_CORK's longest wait or a shortage of packets */
+    TT_REXMT, TT_PERSIST, TT_KEEP, TT_2MSL, TT_DELACK, TT_NUDGE, TT__COUNT
+};
+
+enum { JR_TIMER_TCPCB, JR_TIMER_SYNCACHE }; /* jr_timer.kind */
+
+struct jr_tcp_reass;
+struct jr_tcp_sackboard;
+struct jr_tcp_listener;
+struct jr_cc_algo;
+
+/* Room for a congestion control algorithm's own numbers; each overlays its struct. */
+struct jr_cc_state {
+    uint64_t w[8];
+};
+
+struct jr_tcpcb {
+    /* line 0, look-up: written by pcb.c; t_state by jr_tcp_move() */
+    struct jr_tcpcb *hash_next;
+    uint32_t hash;
+    uint16_t lport, fport;
+    struct jr_addr laddr, faddr;
+    uint32_t t_flags;
+    uint8_t t_state;
+    uint8_t snd_scale, rcv_scale;
+    uint8_t t_dupacks;
+    struct jr_tcp *tcp;
+
+    /* line 1, every segment: rcv_* by input.c and reass.c; rcv_adv, last_ack_sent, snd_nxt, snd_max by output.c; the
+     * other snd_* by ack.c; snd_cwnd by cc_*.c */
+    jr_seq rcv_nxt, rcv_adv, last_ack_sent;
+    uint32_t ts_recent;
+    jr_seq snd_una, snd_nxt, snd_max;
+    jr_seq snd_sb_seq; /* sequence number of stream offset snd->head */
+    uint32_t snd_wnd, snd_cwnd;
+    jr_seq snd_wl1, snd_wl2;
+    struct jr_sockbuf *snd, *rcv;
+
+    /* line 2, every segment: time-outs by timer.c, the rest by state.c */
+    jr_time t_rcvtime;       /* when the last segment came */
+    jr_time t_dl[TT__COUNT]; /* JR_TIME_NEVER: not running */
+    struct jr_tcpcb *dirty_next;
+
+    /* send side: written by output.c and ack.c */
+    uint32_t t_maxseg; /* most payload and options of a segment (its size without the fixed headers) */
+    uint32_t ev_pending; /* state.c */
+    uint32_t snd_ssthresh, max_sndwnd;
+    uint32_t t_srtt, t_rttvar, t_rttmin; /* microseconds; t_srtt 0: not measured yet */
+    uint32_t t_rxtcur;                   /* microseconds */
+    uint32_t t_rxtshift;
+    jr_seq t_rtseq;
+    jr_time t_rtttime;
+    jr_time t_acktime;     /* when snd_una last moved, or data was sent with none outstanding */
+    jr_time t_sndtime;     /* when data was last sent */
+    jr_seq snd_sml;        /* end of the last not full segment (Minshall's Nagle) */
+    jr_seq snd_recover;    /* snd_max when recovery began */
+    jr_seq snd_up;         /* end of urgent data; == snd_una: none */
+    uint32_t snd_limited;  /* bytes limited transmit may add to the window */
+    uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937 */
+    struct jr_tcp_sackboard *board; /* sack.c; NULL: nothing is SACKed */
+    const struct jr_cc_algo *cc;
+    struct jr_cc_state ccs;
+    uint32_t bad_cwnd, bad_ssthresh; /* as before the first time-out, to undo a spurious one */
+    jr_seq bad_recover;
+    jr_time bad_until;
+    uint32_t bad_ts; /* our timestamp when the first resent segment left */
+
+    /* receive side: written by input.c, reass.c and output.c */
+    struct jr_tcp_reass *reass; /* NULL: nothing out of order */
+    jr_time ts_recent_age;
+    jr_seq rcv_fin, rcv_up;
+    jr_seq dsack_start, dsack_end;
+    uint64_t urg_off; /* stream offset behind the last urgent byte */
+    bool urg_seen;
+    uint8_t quickacks;        /* ACKs not to be delayed */
+    uint8_t t_softerror;      /* an errno an ICMP error or the network layer told */
+    uint8_t tos, ttl;
+    bool limited_dup;         /* the ACK being handled may use limited transmit */
+    uint32_t ack_war_cnt;
+    jr_time ack_war_end;
+    uint32_t rtt_bytes;       /* received since rtt_start, for autotuning */
+    jr_time rtt_start;
+    uint32_t rcv_want, snd_want;
+
+    /* the connection as a whole: written by usrreq.c, opts.c, state.c, syncache.c */
+    struct jr_timer timer; /* runs at or before the first of t_dl */
+    void *so;
+    const struct jr_tcp_upcalls *up;
+    struct jr_sockbuf own_snd, own_rcv; /* before attach and after detach */
+    int t_error;
+    jr_seq iss, irs;
+    uint32_t ts_offset;
+    uint16_t t_peermss;   /* the MSS option of the peer */
+    uint16_t t_usermss;   /* TCP_MAXSEG; 0: none */
+    uint32_t t_pmtu;      /* an ICMP error's limit on the route's MTU; 0: none */
+    uint32_t keepidle, keepintvl, keepcnt, keepprobes; /* ms, ms, count, sent */
+    uint32_t user_timeout; /* ms; 0: none */
+    uint32_t linger2;      /* ms in FIN_WAIT_2 */
+    struct jr_ip_route rt;
+    uint32_t rt_gen;
+    bool rt_ok;
+    struct jr_tcpcb *parent;          /* embryo: the listener */
+    struct jr_tcp_listener *listener; /* LISTEN only */
+    struct jr_list link;              /* accept queue, TIME_WAIT queue or the list of the dead */
+    struct jr_list port_link, all_link;
+
+    /* for TCP_INFO */
+    uint64_t bytes_sent, bytes_rexmt, bytes_acked, bytes_received;
+    uint32_t segs_out, segs_in, data_segs_out, data_segs_in;
+    uint32_t rexmt_segs, dsack_dups, rcv_ooopack, sndzerowin;
+} __attribute__((aligned(64)));
+
+_Static_assert(offsetof(struct jr_tcpcb, rcv_nxt) == 64, "look-up fills the first cache line");
+_Static_assert(offsetof(struct jr_tcpcb, t_rcvtime) == 128, "the second");
+_Static_assert(offsetof(struct jr_tcpcb, t_maxseg) == 192, "and the third");
+
+struct jr_tcp_listener { /* written by usrreq.c and syncache.c */
+    struct jr_list queue; /* established embryos */
+    uint32_t len, backlog;
+    uint32_t half; /* entries of the SYN cache */
+};
+
+/* What is bound to a port. */
+struct jr_tcp_port { /* written by pcb.c */
+    struct jr_list bound;
+    uint32_t conns, conns_noreuse; /* connections with this local port that are not on bound */
+};
+
+struct jr_tcp_syncache;
+
+struct jr_tcp {
+    struct jr_tcpcb **buckets; /* pcb.c */
+    uint32_t bucket_mask, hash_count;
+    uint64_t hash_key[4];
+    struct jr_tcpcb *dirty_head, **dirty_tail; /* state.c */
+    struct jr_counters *counters;
+    struct jr_ip *ip;
+    struct jr_wheel wheel;
+    struct jr_tcp_port *ports[65536]; /* pcb.c; NULL: nothing uses it */
+    struct jr_tcp_syncache *syncache;
+    struct jr_list all, dead, timewait;
+    uint32_t count, tw_count;
+    struct jr_rng rng;
+    uint32_t rst_tokens; /* respond.c */
+    jr_time rst_refill;
+    uint32_t ephemeral_count;
+    struct jr_tcp_config cfg;
+};
+
+/* A received segment. */
+struct jr_tcp_seg {
+    jr_seq seq, ack;
+    uint32_t wnd;  /* scaled */
+    uint32_t len;  /* payload bytes */
+    uint16_t urp;
+    uint8_t flags; /* TH_* */
+    bool opts_ok;  /* opts is filled */
+    struct jr_tcp_opts opts;
+    const uint8_t *data;
+    struct jr_tcp_view hdr;
+    struct jr_pkt *pkt;
+    const struct jr_ip_rx *rx;
+};
+
+static inline void jr_tcp_count_c(const struct jr_tcpcb *tp, enum jr_counter c) { jr_count(tp->tcp->counters, c); }
+static inline bool jr_tcp_is_v4(const struct jr_tcpcb *tp) { return jr_addr_is_v4(tp->faddr); }
+/* States in which the peer's SYN has been seen. */
+static inline bool jr_tcp_have_rcvd_syn(int state) { return state >= TCPS_SYN_RECEIVED; }
+/* States in which the peer's FIN has been seen. */
+static inline bool jr_tcp_have_rcvd_fin(int state)
+{
+    return state == TCPS_CLOSE_WAIT || state == TCPS_CLOSING || state == TCPS_LAST_ACK || state == TCPS_TIME_WAIT;
+}
+/* The sequence number behind all that the app wrote. */
+static inline jr_seq jr_tcp_data_end(const struct jr_tcpcb *tp)
+{
+    return jr_seq_add(tp->snd_sb_seq, jr_sockbuf_used(tp->snd));
+}
+static inline uint64_t jr_tcp_rcv_off(const struct jr_tcpcb *tp, jr_seq seq)
+{
+    return tp->rcv->tail + (uint64_t)(int64_t)jr_seq_diff(seq, tp->rcv_nxt);
+}
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What happens when a connection's time is up:
+ *   rexmt   resends from snd_una with a window of one segment and backs off (RFC 6298 5, RFC 5681 3.1)
+ *   persist probes a zero window, backing off between persmin and persmax (RFC 9293 3.8.6.1)
+ *   keep    probes an idle peer; before the handshake is done, gives it up (RFC 9293 3.8.4)
+ *   2msl    ends TIME_WAIT, or FIN_WAIT_2 of a socket that was closed
+ *   delack  sends the ACK that waited for company (RFC 9293 3.8.6.3)
+ *   nudge   tries output again: TCP_CORK waits at most 200 ms, a shortage of packets is over
+ */
+#include "tcp/timer.h"
+
+#include "tcp/cc.h"
+#include "tcp/isn.h"
+#include "tcp/output.h"
+#include "tcp/sack.h"
+#include "tcp/state.h"
+#include "tcp/syncache.h"
+
+static uint32_t backoff(uint32_t shift) { return 1u << (shift < 9 ? shift : 9); }
+
+void jr_tcp_timers_stop(struct jr_tcpcb *tp)
+{
+    for (int i = 0; i < TT__COUNT; i++)
+        tp->t_dl[i] = JR_TIME_NEVER;
+    jr_wheel_cancel(&tp->tcp->wheel, &tp->timer);
+}
+
+/* What RFC 6298 calls RTO before back-off; slop is FreeBSD's allowance for the peer's delayed ACKs. */
+static uint64_t rexmtval(const struct jr_tcpcb *tp)
+{
+    const struct jr_tcp_config *cfg = &tp->tcp->cfg;
+    if (tp->t_srtt == 0)
+        return cfg->rexmit_initial * JR_MS;
+    uint64_t v = (uint64_t)tp->t_srtt + 4ull * tp->t_rttvar;
+    return jr_max_u64(v, cfg->rexmit_min * JR_MS) + cfg->rexmit_slop * JR_MS;
+}
+
+void jr_tcp_set_rxtcur(struct jr_tcpcb *tp, uint32_t shift)
+{
+    tp->t_rxtcur = (uint32_t)jr_min_u64(rexmtval(tp) * backoff(shift), JR_TCP_REXMTMAX_US);
+}
+
+void jr_tcp_start_rexmt(struct jr_tcpcb *tp, jr_time now)
+{
+    jr_time when = now + tp->t_rxtcur;
+    if (tp->user_timeout != 0 && tp->t_rxtshift != 0) {
+        jr_time end = tp->t_acktime + tp->user_timeout * JR_MS;
+        when = jr_min_u64(when, jr_max_u64(end, now + JR_MS));
+    }
+    jr_tcp_timer_set(tp, TT_REXMT, when);
+}
+
+void jr_tcp_start_persist(struct jr_tcpcb *tp, jr_time now)
+{
+    const struct jr_tcp_config *cfg = &tp->tcp->cfg;
+    uint64_t v = (uint64_t)(tp->t_srtt + 4 * tp->t_rttvar) * backoff(tp->t_rxtshift);
+    v = jr_max_u64(v, cfg->persmin * JR_MS);
+    uint64_t doubled = (uint64_t)cfg->persmin * JR_MS * backoff(tp->t_rxtshift);
+    v = jr_min_u64(jr_max_u64(v, doubled), cfg->persmax * JR_MS);
+    jr_tcp_timer_clear(tp, TT_REXMT);
+    jr_tcp_timer_set(tp, TT_PERSIST, now + v);
+}
+
+void jr_tcp_start_keep(struct jr_tcpcb *tp, jr_time now)
+{
+    if (tp->t_state == TCPS_CLOSED || tp->t_state == TCPS_LISTEN || tp->t_state == TCPS_TIME_WAIT)
+        return;
+    if (tp->t_state < TCPS_ESTABLISHED)
+        jr_tcp_timer_set(tp, TT_KEEP, now + tp->tcp->cfg.keepinit * JR_MS);
+    else if (tp->t_flags & TF_KEEPALIVE)
+        jr_tcp_timer_set(tp, TT_KEEP, jr_max_u64(tp->t_rcvtime + tp->keepidle * JR_MS, now));
+    else
+        jr_tcp_timer_clear(tp, TT_KEEP);
+    tp->keepprobes = 0;
+}
+
+/* False: the connection is gone. */
+static bool give_up(struct jr_tcpcb *tp, enum jr_counter c, jr_time now)
+{
+    jr_tcp_count_c(tp, c);
+    jr_tcp_drop(tp, ETIMEDOUT, now);
+    return false;
+}
+
+static bool user_timed_out(const struct jr_tcpcb *tp, jr_time now)
+{
+    return tp->user_timeout != 0 && now >= tp->t_acktime + tp->user_timeout * JR_MS;
+}
+
+/* What a spurious time-out would have to bring back (RFC 3522 in spirit; FreeBSD's bad retransmit window). */
+static void remember_before_timeout(struct jr_tcpcb *tp, jr_time now)
+{
+    tp->bad_cwnd = tp->snd_cwnd;
+    tp->bad_ssthresh = tp->snd_ssthresh;
+    tp->bad_recover = tp->snd_recover;
+    tp->bad_until = now + tp->t_srtt / 2;
+    tp->bad_ts = jr_tcp_ts(tp->ts_offset, now);
+}
+
+static bool on_rexmt(struct jr_tcpcb *tp, jr_time now)
+{
+    tp->t_rxtshift++;
+    bool opening = tp->t_state < TCPS_ESTABLISHED;
+    if (tp->t_rxtshift > JR_TCP_MAXRXTSHIFT || user_timed_out(tp, now))
+        return give_up(tp, JR_C_TCP_TIMEOUTDROP, now);
+    jr_tcp_count_c(tp, JR_C_TCP_REXMTTIMEO);
+    if (opening) {
+        tp->t_rxtcur = (uint32_t)jr_min_u64((uint64_t)tp->tcp->cfg.rexmit_initial * JR_MS * backoff(tp->t_rxtshift),
+                                            JR_TCP_REXMTMAX_US);
+        if (tp->t_rxtshift == 3) /* perhaps a middlebox eats SYNs with options: FreeBSD's rexmit_drop_options */
+            tp->t_flags &= ~(uint32_t)(TF_REQ_SCALE | TF_REQ_TSTMP | TF_SACK_PERMIT);
+    } else {
+        if (tp->t_rxtshift == 1)
+            remember_before_timeout(tp, now);
+        jr_tcp_set_rxtcur(tp, tp->t_rxtshift);
+        jr_sack_on_rto(tp);
+        tp->cc->on_rto(tp, now);
+        tp->snd_recover = tp->snd_max;
+        tp->t_flags &= ~(uint32_t)(TF_FASTRECOVERY | TF_RESCUED);
+        tp->t_flags |= TF_RTORECOVERY;
+    }
+    if (tp->t_rxtshift == 4) { /* the path may have changed: start the RTT estimate over (RFC 6298 5.7 note) */
+        tp->t_rttvar += tp->t_srtt / 4;
+        tp->rt_ok = false;
+    }
+    tp->snd_nxt = tp->snd_una;
+    tp->t_flags &= ~(uint32_t)TF_RTTVALID;
+    tp->t_dupacks = 0;
+    tp->t_flags |= TF_ACKNOW;
+    jr_tcp_start_rexmt(tp, now);
+    jr_tcp_output(tp, now);
+    return true;
+}
+
+static bool on_persist(struct jr_tcpcb *tp, jr_time now)
+{
+    jr_tcp_count_c(tp, JR_C_TCP_PERSISTTIMEO);
+    jr_time idle = now - tp->t_rcvtime;
+    if ((tp->t_rxtshift >= JR_TCP_MAXRXTSHIFT && idle >= tp->keepidle * JR_MS) || user_timed_out(tp, now))
+        return give_up(tp, JR_C_TCP_PERSISTDROP, now);
+    /* A socket that nobody holds must not be kept alive for ever by a peer that never opens its window. */
+    if ((tp->t_flags & TF_ORPHAN) && idle >= (jr_time)tp->keepcnt * tp->keepintvl * JR_MS)
+        return give_up(tp, JR_C_TCP_PERSISTDROP, now);
+    if (tp->t_rxtshift < JR_TCP_MAXRXTSHIFT)
+        tp->t_rxtshift++;
+    jr_tcp_output_probe(tp, now);
+    if (jr_tcp_timer_active(tp, TT_REXMT))
+        tp->t_rxtshift = 0; /* the window is only small, and now it is full */
+    else if (jr_seq_gt(jr_tcp_data_end(tp), tp->snd_nxt))
+        jr_tcp_start_persist(tp, now);
+    return true;
+}
+
+static bool on_keep(struct jr_tcpcb *tp, jr_time now)
+{
+    if (tp->t_state < TCPS_ESTABLISHED)
+        return give_up(tp, JR_C_TCP_KEEPINIT_DROP, now);
+    if (!(tp->t_flags & TF_KEEPALIVE))
+        return true;
+    jr_time idle = now - tp->t_rcvtime;
+    if (idle < tp->keepidle * JR_MS) {
+        tp->keepprobes = 0;
+        jr_tcp_timer_set(tp, TT_KEEP, tp->t_rcvtime + tp->keepidle * JR_MS);
+        return true;
+    }
+    bool over = tp->user_timeout != 0 ? tp->keepprobes != 0 && idle >= tp->user_timeout * JR_MS
+                                      : tp->keepprobes >= tp->keepcnt;
+    if (over)
+        return give_up(tp, JR_C_TCP_KEEPDROPS, now);
+    tp->keepprobes++;
+    jr_tcp_count_c(tp, JR_C_TCP_KEEPPROBE);
+    jr_tcp_output_keepalive(tp, now);
+    jr_tcp_timer_set(tp, TT_KEEP, now + tp->keepintvl * JR_MS);
+    return true;
+}
+
+static bool on_2msl(struct jr_tcpcb *tp, jr_time now)
+{
+    (void)now;
+    if (tp->t_state == TCPS_FIN_WAIT_2)
+        jr_tcp_count_c(tp, JR_C_TCP_FINWAIT2_DROPS);
+    jr_tcp_dead(tp, 0);
+    return false;
+}
+
+static bool on_delack(struct jr_tcpcb *tp, jr_time now)
+{
+    if (tp->t_flags & TF_DELACK) {
+        tp->t_flags = (tp->t_flags & ~(uint32_t)TF_DELACK) | TF_ACKNOW;
+        jr_tcp_count_c(tp, JR_C_TCP_DELACK);
+        jr_tcp_output(tp, now);
+    }
+    return true;
+}
+
+static bool on_nudge(struct jr_tcpcb *tp, jr_time now)
+{
+    jr_tcp_output_forced(tp, now);
+    return true;
+}
+
+void jr_tcp_timer_run(struct jr_tcpcb *tp, jr_time now)
+{
+    static bool (*const run[TT__COUNT])(struct jr_tcpcb *, jr_time) = {
+        [TT_REXMT] = on_rexmt, [TT_PERSIST] = on_persist, [TT_KEEP] = on_keep,
+        [TT_2MSL] = on_2msl,   [TT_DELACK] = on_delack,   [TT_NUDGE] = on_nudge,
+    };
+    for (int i = 0; i < TT__COUNT; i++) {
+        if (tp->t_dl[i] > now)
+            continue;
+        tp->t_dl[i] = JR_TIME_NEVER;
+        if (!run[i](tp, now) || tp->t_state == TCPS_CLOSED)
+            return;
+    }
+    jr_time first = JR_TIME_NEVER;
+    for (int i = 0; i < TT__COUNT; i++)
+        first = jr_min_u64(first, tp->t_dl[i]);
+    if (first != JR_TIME_NEVER)
+        jr_wheel_arm(&tp->tcp->wheel, &tp->timer, first);
+}
+
+void jr_tcp_tick(struct jr_tcp *tcp, jr_time now)
+{
+    struct jr_timer *t;
+    while ((t = jr_wheel_pop(&tcp->wheel, now)) != NULL) {
+        if (t->kind == JR_TIMER_SYNCACHE)
+            jr_syncache_timeout(tcp, t, now);
+        else
+            jr_tcp_timer_run(JR_CONTAINER_OF(t, struct jr_tcpcb, timer), now);
+    }
+    jr_tcp_flush(tcp, now);
+}
+
+jr_time jr_tcp_next_tick(const struct jr_tcp *tcp)
+{
+    return tcp->dirty_head != NULL || !jr_list_empty(&tcp->dead) ? 0 : jr_wheel_next(&tcp->wheel);
+}
