@@ -82,8 +82,8 @@ static enum jr_log_level level_of(int rte_level)
 {
     if (rte_level <= (int)RTE_LOG_ERR)
         return JR_LOG_ERROR;
-    if (rte_level <= (int)RTE_LOG_WARNING)
-        return JR_LOG_WARN;
+    if (rte_level <= (int)RTE_LOG_WARNING) /* such as pages of a size nobody asked for */
+        return JR_LOG_INFO;
     return JR_LOG_DEBUG;
 }
 

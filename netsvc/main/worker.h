@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The worker process: one thread that owns ports, stacks and sockets, and everything it hangs together by. */
+#ifndef JR_MAIN_WORKER_H
+#define JR_MAIN_WORKER_H
+
+#include "base/counters.h"
+#include "base/rng.h"
+#include "dev/port.h"
+#include "ip/ip.h"
+#include "link/netif.h"
+#include "main/config.h"
+
+struct jr_udp;
+
+struct jr_worker_port {
+    const struct jr_config_port *cfg;
+    struct jr_port port;
+    struct jr_netif *ifp;
+};
+
+struct jr_worker {
+    const struct jr_config *cfg;
+    struct jr_counters counters;
+    struct jr_rng rng;
+    struct jr_ip *ip;
+    struct jr_tcp *tcp;
+    struct jr_udp *udp;
+    struct jr_ctl *ctl;
+    struct jr_worker_port ports[JR_CONFIG_PORTS];
+    unsigned n_ports; /* opened */
+    struct jr_mirror *mirror;
+    struct jr_netlink *netlink;
+    struct jr_stats *stats;
+
+    /* loop.c */
+    int control_fd; /* epoll: all that is not packets */
+    int sleep_fd;   /* epoll: control_fd and the ports' fds */
+    int signal_fd;
+    bool stop;
+    jr_time busy_at;    /* when there was work last */
+    jr_time control_at; /* when control_fd was looked at last */
+    uint64_t turns;     /* since then */
+};
+
+/* Microseconds of CLOCK_MONOTONIC. */
+jr_time jr_worker_now(void);
+
+/* Runs until a signal or a fatal error; huge: EAL gets huge pages. ready_fd gets a byte when the service answers. Exit status. */
+int jr_worker_run(const struct jr_config *cfg, bool huge, int ready_fd);
+
+/* loop.c: the epoll sets (0 or a negative errno), the loop until stop, the end. */
+int jr_loop_init(struct jr_worker *w);
+void jr_loop_run(struct jr_worker *w);
+void jr_loop_fini(struct jr_worker *w);
+
+#endif
