@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -107,15 +108,17 @@ def check_tools() -> None:
         raise BuildError(f"needed to build glibc: apt-get install {' '.join(missing)}".replace(" ld", " binutils"))
 
 
-def _environment(tree: Tree) -> dict[str, str]:
-    """The environment of configure and make: nothing that changes flags, ccache relative to the build folder."""
-    env = {
-        key: value
-        for key, value in os.environ.items()
-        if key
-        not in {"CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "LD_LIBRARY_PATH", "MAKEFLAGS", "MFLAGS", "GCC_COLORS"}
-    }
-    return env | {"CCACHE_BASEDIR": str(tree.base), "CCACHE_NOHASHDIR": "1", "LC_ALL": "C", "TZ": "UTC"}
+def environment(tree: Tree) -> dict[str, str]:
+    """The environment of configure and make: nothing that changes flags, ccache relative to the build folder.
+
+    ccache does not see that a new header comes before another of the same name: it gets a name space per set of headers.
+    """
+    unwanted = {"CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "LD_LIBRARY_PATH", "MAKEFLAGS", "MFLAGS", "GCC_COLORS"}
+    env = {key: value for key, value in os.environ.items() if key not in unwanted}
+    headers = sorted(path.name for path in (tree.src / overlay.JOYRIDE).rglob("*.h"))
+    space = hashlib.sha256(" ".join(headers).encode()).hexdigest()[:16]
+    ccache = {"CCACHE_BASEDIR": str(tree.base), "CCACHE_NOHASHDIR": "1", "CCACHE_NAMESPACE": f"joyride-{space}"}
+    return env | ccache | {"LC_ALL": "C", "TZ": "UTC"}
 
 
 def prepare_source(tree: Tree, options: Options) -> Release:
@@ -177,7 +180,7 @@ def configure(tree: Tree, release: Release) -> None:
         "--enable-multi-arch",
     ]
     say("configuring as Debian does")
-    done = subprocess.run(argv, cwd=tree.obj, env=_environment(tree), capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, cwd=tree.obj, env=environment(tree), capture_output=True, text=True, check=False)
     if done.returncode:
         shutil.rmtree(tree.obj)
         raise BuildError("configure failed:\n" + "\n".join((done.stdout + done.stderr).splitlines()[-15:]))
@@ -195,7 +198,7 @@ def run_make(tree: Tree, what: str, goals: list[str], jobs: int) -> None:
         tree.log.open("w", encoding="utf-8") as log,
         subprocess.Popen(
             argv,
-            env=_environment(tree),
+            env=environment(tree),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

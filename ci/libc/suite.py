@@ -7,7 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from ci.libc.build import Tree, _environment, run_make
+from ci.libc.build import Tree, environment, run_make
 from ci.libc.report import BuildError, say
 
 SUBDIRS = ["socket", "io", "misc", "posix", "nptl", "resolv", "inet"]
@@ -43,7 +43,7 @@ def _check(tree: Tree, subdir: str, jobs: int) -> dict[str, str]:
         # glibc's tests count open files and send SIGINT: give them neither ours nor an ignored one.
         subprocess.run(
             argv,
-            env=_environment(tree),
+            env=environment(tree),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -185,6 +185,16 @@ def test_others_see_the_programs_name(libc_dir: Path, script: Script) -> None:
     assert run(libc_dir / "ld.so", "/bin/cat", "/proc/self/comm").stdout == "cat\n"
 
 
+def test_command_line_is_the_programs(libc_dir: Path, script: Script) -> None:
+    named = script("named.sh", "#!/bin/sh -e\ncat /proc/$$/cmdline; true\n")
+    argv = ["/bin/bash", "-c", f"{named} a '' 'b c'; exec -a other cat /proc/self/cmdline"]
+    ours = run(libc_dir / "ld.so", *argv).stdout
+    if "--argv0" in ours:
+        pytest.skip("this kernel has no PR_SET_MM_MAP")
+    assert ours == run(*argv).stdout
+    assert run(libc_dir / "ld.so", "/bin/cat", "/proc/self/cmdline").stdout == "/bin/cat\0/proc/self/cmdline\0"
+
+
 def test_arguments_arrive_as_the_kernel_gives_them(libc_dir: Path, script: Script) -> None:
     inner = script("inner", "#! /bin/echo  one arg \t\nunused\n")
     outer = script("outer", f"#!{inner}   two\n")

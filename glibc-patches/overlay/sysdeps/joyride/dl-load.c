@@ -70,13 +70,14 @@ read_link (const char *link)
   return __access (buf, F_OK) == 0 ? __strdup (buf) : NULL;
 }
 
-/* The canonical path of the program NAME; NAME itself if it can't be told.  */
+/* The canonical path of the program NAME, in memory of its own; a copy of NAME
+   if it can't be told.  */
 static const char *
 canonical_program (const char *name)
 {
   int fd = __open64_nocancel (name, O_PATH | O_CLOEXEC);
   if (fd == -1)
-    return name;
+    return __strdup (name) ?: name;
   char buf[sizeof "/proc/self/fd/" + 3 * sizeof (int)];
   char *end = buf + sizeof (buf) - 1;
   *end = '\0';
@@ -85,7 +86,7 @@ canonical_program (const char *name)
   memcpy (digits, "/proc/self/fd/", strlen ("/proc/self/fd/"));
   char *path = read_link (digits);
   __close_nocancel (fd);
-  return path ?: name;
+  return path ?: __strdup (name) ?: name;
 }
 
 /* Find out which folder ld.so, known as SELF, is in, and whether libraries
@@ -136,12 +137,14 @@ map_program (const char *name, int type, int trace_mode, int mode, Lmid_t nsid)
   /* Instead of argv[0], which may be anything.  */
   GL(dl_rtld_map).l_name = self;
   set_process_name (self, name);
-  joyride_hide_ldso_arguments ();
   name = canonical_program (name);
   struct link_map *l = _dl_map_object_anywhere (NULL, name, type, trace_mode,
 						mode, nsid);
   /* glibc forgets it; it is what libc has to answer for /proc/self/exe.  */
   l->l_libname->name = name;
+  /* Finished when the first library is mapped.  */
+  if (l->l_info[DT_NEEDED] != NULL)
+    joyride_hide_ldso_arguments ();
   return l;
 }
 
@@ -170,6 +173,7 @@ _dl_map_object (struct link_map *loader, const char *name, int type,
   if (type == lt_executable && (mode & __RTLD_OPENEXEC) != 0)
     return map_program (name, type, trace_mode, mode, nsid);
 
+  joyride_fix_argv0 ();
   if (!own_dir_known)
     find_own_dir (GL(dl_rtld_map).l_name);
   const char *base = NULL;
