@@ -248,7 +248,7 @@ def lint(s):
         "tests/bench",
     )
     for folder in sorted({p.parent.relative_to(REPO) for p in (REPO / "tests").glob("*/test_*.py")}):
-        run(s, BIN / "mypy", "--cache-dir", BUILD / "mypy", folder)  # one at a time: each may have a conftest
+        run(s, BIN / "mypy", "--cache-dir", BUILD / "mypy", folder, env={"MYPYPATH": str(folder)})  # one at a time: each may have a conftest
     run(s, "clang-format", "--dry-run", "-Werror", *c_files())
     checks(s)
     meson_build(s)

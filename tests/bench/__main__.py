@@ -14,8 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from harness import cleanup, machine, netns, service
-from harness.hugepages import huge_pages
+from harness import cleanup, hugepages, machine, netns, service
 from harness.machine import BUILD, KERNEL, LIBC_PREFIX, Machine
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -30,7 +29,7 @@ def stages(options: argparse.Namespace) -> Iterator[list[measure.Stage]]:
     """The two topologies, the first with the service."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(machine.work_folder(OUT / "logs"))
-        stack.enter_context(huge_pages(128))
+        stack.enter_context(hugepages.restored())
         made = []
         for name in report.STACKS:
             if options.stack not in ("both", name):

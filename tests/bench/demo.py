@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import cleanup, machine, netns, programs, service
-from harness.hugepages import huge_pages
+from harness import cleanup, hugepages, machine, netns, programs, service
 from harness.machine import KERNEL, Machine
 from harness.netns import Pair
 from rich.console import Console
@@ -136,7 +135,7 @@ def stage(options: argparse.Namespace, stack: str) -> Iterator[tuple[Scene, serv
         host, peer = Machine(pair.host, KERNEL, folder), Machine(pair.peer, KERNEL, folder)
         svc = None
         if stack == "Joyride":
-            running.enter_context(huge_pages(128))
+            running.enter_context(hugepages.restored())
             svc = running.enter_context(service.running(host, service.veth_config(pair.host_if)))
             host = host.on(svc.stack())
         digest = programs.make_file(folder / "file", options.size)

@@ -38,7 +38,7 @@ class Stage:
     @property
     def service_pids(self) -> list[int]:
         """The service, or nobody."""
-        return [self.service.process.pid] if self.service else []
+        return [self.service.worker_pid] if self.service else []
 
 
 @dataclass(frozen=True)

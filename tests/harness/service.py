@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Any
 from .machine import BUILD, KERNEL, Machine, Stack, joyride_stack
 from .process import NotReady, Process, wait_until
 
-TCP_CONNECTIONS = ("tcp_connects", "tcp_accepts")  # counters of connections that were established
+TCP_CONNECTIONS = ("tcp_established",)  # counters of connections that were established
 DATAGRAMS = ("udp_rx", "udp_tx")
 PORT_KIND = os.environ.get("JOYRIDE_PORT_KIND", "af_packet")  # af_xdp works on a veth too
 BINARY = Path(os.environ.get("JOYRIDE_SERVICE", BUILD / "meson/netsvc/main/joyride-netsvc"))
@@ -27,17 +28,19 @@ class Config:
     """What netsvc.toml will say."""
 
     ports: list[dict[str, Any]]
-    top: dict[str, Any] = field(default_factory=dict)
+    service: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def text(self, run_dir: Path) -> str:
         """The file."""
-        lines = [f"run_dir = {_value(str(run_dir))}"]
-        lines += [f"{key} = {_value(value)}" for key, value in self.top.items()]
-        for name, table in self.tables.items():
-            lines += ["", f"[{name}]", *(f"{_key(key)} = {_value(value)}" for key, value in table.items())]
+        lines = []
+        for name, table in {
+            "service": {"run_dir": str(run_dir), "telemetry": False, **self.service},
+            **self.tables,
+        }.items():
+            lines += [f"[{name}]", *(f"{_key(key)} = {_value(value)}" for key, value in table.items())]
         for port in self.ports:
-            lines += ["", "[[port]]", *(f"{_key(key)} = {_value(value)}" for key, value in port.items())]
+            lines += ["[[port]]", *(f"{_key(key)} = {_value(value)}" for key, value in port.items())]
         return "\n".join(lines) + "\n"
 
 
@@ -82,6 +85,22 @@ class Service:
         self.run_dir = run_dir
         self.config = config
         self.expected_alive = True  # a test that kills it says so
+
+    @property
+    def worker_pid(self) -> int:
+        """The process that does the work; its parent only cleans up after it."""
+        below = self.process.children()
+        return below[0] if below else self.process.pid
+
+    def kill_worker(self) -> None:
+        """SIGKILL the worker, as a crash would end it, and wait until its supervisor has cleaned up.
+
+        Raises:
+            NotReady: the supervisor did not end.
+        """
+        self.expected_alive = False
+        os.kill(self.worker_pid, signal.SIGKILL)
+        self.process.wait(10)
 
     @property
     def control(self) -> Path:
@@ -144,11 +163,11 @@ class Service:
 
     def open_fds(self) -> int:
         """How many fds it has open."""
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+        return len(list(Path(f"/proc/{self.worker_pid}/fd").iterdir()))
 
     def memory_regions(self) -> int:
         """How many shared memory objects it has mapped: segments of programs, pairs."""
-        return Path(f"/proc/{self.process.pid}/maps").read_text().count("memfd:")
+        return Path(f"/proc/{self.worker_pid}/maps").read_text().count("memfd:")
 
 
 @contextlib.contextmanager

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness import cleanup, machine, netns, service
-from harness.hugepages import huge_pages
+from harness import cleanup, hugepages, machine, netns, service
 from harness.machine import BUILD, KERNEL, LIBC_PREFIX, Machine
 from harness.service import Service
 
@@ -49,7 +48,7 @@ class Net:
 def _clean_machine() -> Iterator[None]:
     netns.require_root()
     cleanup.remove_leftovers()
-    with huge_pages(128):
+    with hugepages.restored():
         yield
 
 

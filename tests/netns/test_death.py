@@ -76,15 +76,13 @@ def test_many_killed_programs_leave_nothing(joyride: Net) -> None:
 @pytest.mark.parametrize("command", ["sink", "source", "epoll", "poll"])
 def test_a_killed_service_is_an_error_not_a_hang(joyride: Net, command: str) -> None:
     svc = joyride.running_service
-    svc.expected_alive = False
     with joyride.pair.peer.listen(joyride.pair.peer_ip, 7000) as server:
         client = started(joyride, command)
         sock, _ = server.accept()
         if command == "source":
             client.wait_for(lambda: len(sock.recv(1 << 16)) > 0, 5, "sending")
         time.sleep(0.3)
-        svc.process.kill()
-        svc.process.wait(5)
+        svc.kill_worker()
         client.wait(5)
         assert "error E" in client.text(), client.text()
         sock.close()
@@ -93,7 +91,6 @@ def test_a_killed_service_is_an_error_not_a_hang(joyride: Net, command: str) -> 
 def test_a_program_outlives_the_service_on_the_kernel(joyride: Net) -> None:
     """New sockets of a process whose service died go to the kernel."""
     svc = joyride.running_service
-    svc.expected_alive = False
     code = (
         "import socket,sys\n"
         "a=socket.create_connection((sys.argv[1],7000)); print('connected',flush=True); sys.stdin.readline()\n"
@@ -103,8 +100,7 @@ def test_a_program_outlives_the_service_on_the_kernel(joyride: Net) -> None:
         client = joyride.host.start([PYTHON, "-c", code, joyride.pair.peer_ip], stdin=subprocess.PIPE)
         client.wait_for_log("connected")
         first, _ = server.accept()
-        svc.process.kill()
-        svc.process.wait(5)
+        svc.kill_worker()
         assert client.popen.stdin is not None
         client.popen.stdin.write(b"go\n")
         client.popen.stdin.flush()

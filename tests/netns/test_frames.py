@@ -118,10 +118,10 @@ CASES = {
     "udp-port-zero": Case("udp_port_zero", lambda s: s.udp(Udp(5, 0, bytes(10)))),
     "udp-no-port": Case("udp_no_port", lambda s: s.udp(Udp(5, 999, bytes(10)))),
     "tcp-short": Case("tcp_short", lambda s: s.ipv4(6, bytes(8))),
-    "tcp-header-length": Case("tcp_bad_off", lambda s: s.tcp(Tcp(5, 6, offset=2))),
-    "tcp-header-beyond-packet": Case("tcp_bad_off", lambda s: s.tcp(Tcp(5, 6, offset=15))),
+    "tcp-header-length": Case("tcp_bad_offset", lambda s: s.tcp(Tcp(5, 6, offset=2))),
+    "tcp-header-beyond-packet": Case("tcp_bad_offset", lambda s: s.tcp(Tcp(5, 6, offset=15))),
     "tcp-checksum": Case("tcp_bad_cksum", lambda s: s.tcp(Tcp(5, 6, csum=0x0102))),
-    "tcp-no-port": Case("tcp_no_port", lambda s: s.tcp(Tcp(5, 999, flags=ACK))),
+    "tcp-no-port": Case("tcp_noport", lambda s: s.tcp(Tcp(5, 999, flags=ACK))),
 }
 
 
