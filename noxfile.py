@@ -179,7 +179,7 @@ def tests(s):
     run(s, BIN / "meson", "test", "-C", MESON, "--print-errorlogs", "--suite", "unit")
     layer(s, 3, "packet scripts, documents, tree")
     checks(s)
-    pytest(s, "-q", "tests/docs", *existing("tests/packet"))
+    pytest(s, "-q", *existing("tests/docs", "tests/tools", "tests/packet"))
     run(s, BIN / "meson", "test", "-C", MESON, "--print-errorlogs", "--no-suite", "unit")
     layer(s, 4, "patched libc and its ABI")
     libc_build(s)
