@@ -18,16 +18,16 @@ enum {
 
 static bool bucket_take(struct jr_ip *ip, struct jr_bucket *b, uint32_t per_s, jr_time now)
 {
-    const uint64_t full = 1000ull * per_s, cost = 1000 + jr_rng_below(ip->rng, 1000);
+    const uint64_t most = 2000, full = jr_max_u64(1000ull * per_s, per_s ? most : 0);
 
     if (now > b->filled) {
         const uint64_t us = jr_min_u64(now - b->filled, JR_SEC);
         b->tokens = jr_min_u64(full, b->tokens + us * per_s / 667); /* 1.5 tokens are the mean cost */
         b->filled = now;
     }
-    if (b->tokens < cost)
+    if (b->tokens < most) /* not less: else cheap throws would get through more often */
         return false;
-    b->tokens -= cost;
+    b->tokens -= 1000 + jr_rng_below(ip->rng, 1000);
     return true;
 }
 

@@ -97,12 +97,15 @@ void jr_arp_input(struct jr_netif *ifp, const struct jr_pkt *pkt, jr_time now)
     const enum jr_counter bad = jr_arp_parse(jr_pkt_data(pkt), pkt->len, &arp);
     bool for_us, known;
 
+    jr_count(ifp->counters, JR_C_ARP_RX);
     if (bad != JR_WIRE_OK) {
         jr_count(ifp->counters, bad);
         return;
     }
-    if (jr_ether_eq(arp.sha, ifp->mac))
-        return; /* our own, reflected */
+    if (jr_ether_eq(arp.sha, ifp->mac)) {
+        jr_count(ifp->counters, JR_C_ARP_IGNORED); /* our own, reflected */
+        return;
+    }
     if (!sender_possible(ifp, &arp)) {
         jr_count(ifp->counters, JR_C_ARP_BAD);
         return;

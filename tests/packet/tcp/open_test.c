@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening: active, passive and simultaneous, retransmission and refusal (RFC 9293 3.5, 3.10.7.1 to 3.10.7.4). */
+#include <errno.h>
+
+#include "rig.h"
+
+static struct sock *begin_connect(struct rig *r)
+{
+    struct sock *s = rig_socket(r, 65536, 65536);
+    const struct jr_endpoint to = {.addr = r->peer, .port = r->peer_port};
+    jr_tcp_attach(s->tp, s, &s->snd, &s->rcv);
+    JR_CHECK_EQ(jr_tcp_connect(s->tp, &to, r->now), 0);
+    JR_CHECK_EQ(sock_state(s), TCPS_SYN_SENT);
+    return s;
+}
+
+JR_TEST(active_sends_freebsds_options)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = begin_connect(&r);
+    struct seg *syn = rig_expect(&r, TH_SYN, 0, 0, 0);
+    JR_CHECK_EQ(syn->opts.flags, TOF_MSS | TOF_SCALE | TOF_SACKPERM | TOF_TS);
+    JR_CHECK_EQ(syn->opts.mss, 1460);
+    JR_CHECK_EQ(syn->opts.wscale, 6);
+    JR_CHECK_EQ(syn->opts.tsecr, 0);
+    JR_CHECK_EQ(syn->win, 65535);
+    JR_CHECK(syn->sport >= 49152);
+    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 1, .opts = rig_syn_opts(&r, RIG_ALL));
+    r.ts = true;
+    struct seg *ack = rig_expect(&r, TH_ACK, 1, 1, 0);
+    JR_CHECK_EQ(ack->opts.flags, TOF_TS);
+    JR_CHECK_EQ(ack->win, 65536 >> 6);
+    JR_CHECK_EQ(sock_state(s), TCPS_ESTABLISHED);
+    JR_CHECK_EQ(s->events, JR_TCP_EV_CONNECTED);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(passive_answers_only_what_was_offered)
+{
+    for (uint32_t what = 0; what <= RIG_ALL; what++) {
+        struct rig r;
+        rig_init(&r);
+        rig_start(&r);
+        struct sock *l = rig_listen(&r, 5);
+        rig_in(&r, .flags = TH_SYN, .opts = rig_syn_opts(&r, what));
+        struct seg *sa = rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0);
+        JR_CHECK_EQ(!!(sa->opts.flags & TOF_TS), !!(what & RIG_TS));
+        JR_CHECK_EQ(!!(sa->opts.flags & TOF_SACKPERM), !!(what & RIG_SACK));
+        JR_CHECK_EQ(!!(sa->opts.flags & TOF_SCALE), !!(what & RIG_SCALE));
+        JR_CHECK_EQ(sa->opts.mss, 1460);
+        JR_CHECK_EQ(jr_tcp_count(r.tcp), 1); /* no tcpcb before the ACK */
+        r.ts = what & RIG_TS;
+        rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+        JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 1);
+        JR_CHECK_EQ(jr_tcp_count(r.tcp), 2);
+        struct sock *s = rig_accept(&r, l, 4096, 65536);
+        struct jr_endpoint ep;
+        jr_tcp_remote(s->tp, &ep);
+        JR_CHECK_EQ(ep.port, RIG_PEER_PORT);
+        JR_CHECK(jr_addr_eq(ep.addr, r.peer));
+        rig_destroy(&r, s);
+        rig_destroy(&r, l);
+        rig_end(&r);
+    }
+}
+
+JR_TEST(simultaneous_open)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = begin_connect(&r);
+    rig_expect(&r, TH_SYN, 0, 0, 0);
+    rig_in(&r, .flags = TH_SYN, .opts = rig_syn_opts(&r, RIG_ALL));
+    r.ts = true;
+    JR_CHECK_EQ(sock_state(s), TCPS_SYN_RECEIVED);
+    struct seg *sa = rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0);
+    JR_CHECK_EQ(sa->opts.flags, TOF_MSS | TOF_SCALE | TOF_SACKPERM | TOF_TS);
+    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 1, .opts = rig_syn_opts(&r, RIG_ALL));
+    JR_CHECK_EQ(sock_state(s), TCPS_ESTABLISHED);
+    JR_CHECK_EQ(s->events, JR_TCP_EV_CONNECTED);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .len = 10);
+    JR_CHECK_EQ(jr_sockbuf_used(&s->rcv), 10);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(two_stacks_open_simultaneously)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = begin_connect(&r);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_SYN);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1); /* the ACK may come without the second SYN */
+    JR_CHECK_EQ(sock_state(s), TCPS_ESTABLISHED);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(refused)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = begin_connect(&r);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_RST); /* without ACK: ignored */
+    JR_CHECK_EQ(sock_state(s), TCPS_SYN_SENT);
+    rig_in(&r, .flags = TH_RST | TH_ACK, .ack = 7); /* of something else: ignored */
+    JR_CHECK_EQ(sock_state(s), TCPS_SYN_SENT);
+    rig_in(&r, .flags = TH_RST | TH_ACK, .ack = 1);
+    JR_CHECK_EQ(s->events, JR_TCP_EV_ERROR);
+    JR_CHECK_EQ(s->error, ECONNREFUSED);
+    rig_expect_none(&r);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(half_open_peer_is_reset)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = begin_connect(&r);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_ACK, .seq = 77, .ack = 500); /* RFC 9293 figure 10 */
+    rig_expect(&r, TH_RST, 500, 0, 0);
+    JR_CHECK_EQ(sock_state(s), TCPS_SYN_SENT);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(syn_is_resent_with_backoff_until_keepinit)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = begin_connect(&r);
+    jr_time start = r.now, at[16];
+    unsigned n = 0;
+    struct seg *g;
+    while (s->error == 0 && r.now < start + 100 * JR_SEC) {
+        rig_advance(&r, 10 * JR_MS);
+        while ((g = rig_pop(&r)) != NULL && n < 16) {
+            JR_CHECK_EQ(g->flags, TH_SYN);
+            JR_CHECK_EQ(g->seq, 0);
+            at[n++] = g->at - start;
+        }
+    }
+    JR_CHECK_EQ(s->error, ETIMEDOUT);
+    JR_CHECK(r.now - start >= 74 * JR_SEC && r.now - start <= 76 * JR_SEC);
+    JR_CHECK_EQ(n, 7); /* 0, 1, 3, 7, 15, 31, 63 s */
+    for (unsigned i = 1; i < n; i++)
+        JR_CHECK(at[i] / JR_MS >= (1000u << i) - 1000 && at[i] / JR_MS <= (1000u << i) - 1000 + 20);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(syn_ack_is_resent_three_times)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 5);
+    rig_in(&r, .flags = TH_SYN);
+    rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0);
+    rig_in(&r, .flags = TH_SYN); /* the peer's own retransmission is answered, too */
+    rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0);
+    rig_advance(&r, 60 * JR_SEC);
+    for (int i = 0; i < 3; i++)
+        rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0);
+    rig_expect_none(&r);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1); /* too late */
+    rig_expect(&r, TH_RST, 1, 0, 0);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SYNCACHE_STALE), 1);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(wrong_ack_in_syn_received)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 5);
+    rig_in(&r, .flags = TH_SYN);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 2);
+    rig_expect(&r, TH_RST, 2, 0, 0);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 1);
+    rig_destroy(&r, l);
+    rig_expect_none(&r);
+    rig_end(&r);
+}
+
+JR_TEST(rst_removes_a_half_open_entry)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 5);
+    rig_in(&r, .flags = TH_SYN);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_RST, .seq = 100); /* not exact */
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SYNCACHE_RST), 0);
+    rig_in(&r, .flags = TH_RST, .seq = 1);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SYNCACHE_RST), 1);
+    rig_advance(&r, 20 * JR_SEC);
+    rig_expect_none(&r);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(data_with_the_last_ack)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 5);
+    rig_in(&r, .flags = TH_SYN);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_ACK | TH_FIN, .seq = 1, .ack = 1, .len = 100);
+    JR_CHECK_EQ(r.embryo_bufs, 1);
+    struct sock *s = rig_accept(&r, l, 4096, 65536);
+    JR_CHECK_EQ(r.embryo_bufs, 0);
+    JR_CHECK_EQ(s->events, JR_TCP_EV_RX | JR_TCP_EV_RX_FIN);
+    JR_CHECK_EQ(sock_state(s), TCPS_CLOSE_WAIT);
+    sock_read(&r, s, 100);
+    rig_destroy(&r, s);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(data_before_accept_keeps_its_place)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 5);
+    rig_in(&r, .flags = TH_SYN, .opts = rig_syn_opts(&r, RIG_SACK));
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .len = 1000);
+    rig_in(&r, .flags = TH_ACK, .seq = 2001, .ack = 1, .len = 1000); /* out of order */
+    rig_drain(&r);
+    struct sock *s = rig_accept(&r, l, 4096, 8192);
+    rig_in(&r, .flags = TH_ACK, .seq = 1001, .ack = 1, .len = 1000);
+    rig_expect(&r, TH_ACK, 1, 3001, 0);
+    sock_read(&r, s, 3000);
+    rig_destroy(&r, s);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(no_embryo_memory_drops_data)
+{
+    struct rig r;
+    rig_init(&r);
+    r.no_embryo_buf = true;
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 5);
+    rig_in(&r, .flags = TH_SYN);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .len = 100);
+    rig_expect(&r, TH_ACK, 1, 1, 0);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_NORCVBUF), 1);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(accept_queue_is_bounded_and_in_order)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 2); /* as Linux: one more than the backlog */
+    for (uint16_t i = 0; i < 6; i++) {
+        r.peer_port = (uint16_t)(6000 + i);
+        rig_in(&r, .flags = TH_SYN);
+        rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+    }
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 3);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_LISTEN_OVERFLOW), 3);
+    for (uint16_t i = 0; i < 3; i++) {
+        struct sock *s = rig_accept(&r, l, 4096, 65536);
+        struct jr_endpoint ep;
+        jr_tcp_remote(s->tp, &ep);
+        JR_CHECK_EQ(ep.port, 6000 + i);
+        rig_destroy(&r, s);
+    }
+    JR_CHECK(jr_tcp_accept(l->tp) == NULL);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(full_queue_keeps_the_entry_for_a_later_ack)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 0);
+    rig_in(&r, .flags = TH_SYN, .sport = 6001);
+    const uint32_t iss1 = r.iss;
+    rig_in(&r, .flags = TH_SYN, .sport = 6002);
+    const uint32_t iss2 = r.iss;
+    r.iss = iss1;
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .sport = 6001);
+    r.iss = iss2;
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .sport = 6002);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 1);
+    rig_destroy(&r, rig_accept(&r, l, 4096, 65536));
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .sport = 6002, .len = 10);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 1);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(reset_before_accept_is_seen_after_it)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 5);
+    rig_in(&r, .flags = TH_SYN);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+    rig_in(&r, .flags = TH_RST, .seq = 1);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 1);
+    struct sock *s = rig_accept(&r, l, 4096, 65536);
+    JR_CHECK_EQ(s->events, JR_TCP_EV_ERROR);
+    JR_CHECK_EQ(s->error, ECONNRESET);
+    rig_destroy(&r, s);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(closing_a_listener_resets_what_waits)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 5);
+    rig_in(&r, .flags = TH_SYN);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .len = 5);
+    rig_in(&r, .flags = TH_SYN, .sport = 7000); /* half open */
+    rig_drain(&r);
+    jr_tcp_close(l->tp, false, r.now);
+    rig_flush(&r);
+    rig_expect(&r, TH_RST | TH_ACK, r.sent[0].seq, 6, 0);
+    JR_CHECK(l->closed);
+    rig_socket_free(l);
+    rig_advance(&r, 10 * JR_SEC);
+    rig_expect_none(&r);
+    rig_end(&r);
+}
+
+JR_TEST(syn_flood_gets_cookies_that_work)
+{
+    struct rig r;
+    rig_init(&r);
+    r.cfg.syncache_cachelimit = 4;
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 100);
+    for (uint16_t i = 0; i < 10; i++) {
+        r.peer_port = (uint16_t)(6000 + i);
+        rig_in(&r, .flags = TH_SYN, .opts = rig_syn_opts(&r, RIG_ALL));
+    }
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_COOKIE_SENT), 6);
+    r.ts = true;
+    rig_advance(&r, 500 * JR_MS);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .len = 100); /* the last one's */
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_COOKIE_GOOD), 1);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 1);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 2, .sport = 6001); /* forged */
+    rig_expect(&r, TH_RST, 2, 0, 0);
+    struct sock *s = rig_accept(&r, l, 65536, 65536);
+    sock_read(&r, s, 100);
+    rig_drain(&r);
+    sock_write(&r, s, 3000);
+    struct seg *g = rig_expect(&r, TH_ACK, 1, 101, 1448);
+    JR_CHECK_EQ(g->opts.flags, TOF_TS);
+    rig_destroy(&r, s);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(stale_cookie_is_refused)
+{
+    struct rig r;
+    rig_init(&r);
+    r.cfg.syncache_cachelimit = 0;
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 100);
+    rig_in(&r, .flags = TH_SYN);
+    rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0);
+    const uint32_t iss = r.iss;
+    rig_advance(&r, 40 * JR_SEC);
+    rig_in(&r, .flags = TH_SYN, .sport = 6001); /* cookies are being sent */
+    rig_drain(&r);
+    r.iss = iss;
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 0);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_COOKIE_BAD), 1);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(without_cookies_the_oldest_entry_goes)
+{
+    struct rig r;
+    rig_init(&r);
+    r.cfg.syncache_cachelimit = 2;
+    r.cfg.syncookies = 0;
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 100);
+    uint32_t iss[3];
+    for (uint16_t i = 0; i < 3; i++) {
+        rig_in(&r, .flags = TH_SYN, .sport = (uint16_t)(6000 + i));
+        iss[i] = r.iss;
+    }
+    for (uint16_t i = 0; i < 3; i++) {
+        r.iss = iss[i];
+        rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .sport = (uint16_t)(6000 + i));
+    }
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 2);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(a_new_syn_replaces_a_half_open_entry)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 5);
+    rig_in(&r, .flags = TH_SYN);
+    rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0);
+    rig_in(&r, .flags = TH_SYN, .seq = 5000);
+    rig_expect(&r, TH_SYN | TH_ACK, 0, 5001, 0);
+    rig_in(&r, .flags = TH_ACK, .seq = 5001, .ack = 1);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 1);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(isns_are_spread_and_grow)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 100);
+    rig_in(&r, .flags = TH_SYN, .sport = 6000);
+    uint32_t first = r.iss;
+    rig_in(&r, .flags = TH_RST, .seq = 1, .sport = 6000);
+    rig_in(&r, .flags = TH_SYN, .sport = 6001);
+    JR_CHECK(r.iss - first > 1000);
+    rig_advance(&r, 4 * JR_SEC);
+    rig_in(&r, .flags = TH_SYN, .sport = 6000);
+    JR_CHECK_EQ(r.iss - first, 1000000); /* RFC 6528: one per 4 microseconds for one four-tuple */
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(shutdown_before_established)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = begin_connect(&r);
+    rig_drain(&r);
+    sock_write(&r, s, 10);
+    jr_tcp_shutdown(s->tp, r.now);
+    rig_expect_none(&r);
+    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 1);
+    rig_expect(&r, TH_ACK | TH_FIN, 1, 1, 10);
+    JR_CHECK_EQ(sock_state(s), TCPS_FIN_WAIT_1);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(no_options_after_two_lost_syns)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = begin_connect(&r);
+    rig_advance(&r, 8 * JR_SEC);
+    for (int i = 0; i < 3; i++)
+        JR_CHECK_EQ(rig_expect(&r, TH_SYN, 0, 0, 0)->opts.flags, TOF_MSS | TOF_SCALE | TOF_SACKPERM | TOF_TS);
+    JR_CHECK_EQ(rig_expect(&r, TH_SYN, 0, 0, 0)->opts.flags, TOF_MSS);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(errors_of_the_calls)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = rig_socket(&r, 4096, 65536), *t = rig_socket(&r, 4096, 65536);
+    struct jr_endpoint ep = {.addr = ip_double_addr("192.0.2.1"), .port = 80};
+    JR_CHECK_EQ(jr_tcp_bind(s->tp, &ep, 0), -EADDRNOTAVAIL);
+    ep.addr = jr_addr_v4(0);
+    JR_CHECK_EQ(jr_tcp_bind(s->tp, &ep, 0), 0);
+    JR_CHECK_EQ(jr_tcp_bind(s->tp, &ep, 0), -EINVAL);
+    JR_CHECK_EQ(jr_tcp_bind(t->tp, &ep, 0), -EADDRINUSE);
+    JR_CHECK_EQ(jr_tcp_bind(t->tp, &ep, JR_TCP_BIND_REUSEADDR), -EADDRINUSE); /* both must want it */
+    ep.addr = r.local;
+    JR_CHECK_EQ(jr_tcp_bind(t->tp, &ep, 0), -EADDRINUSE);
+    ep.port = 0;
+    JR_CHECK_EQ(jr_tcp_bind(t->tp, &ep, 0), 0);
+    jr_tcp_local(t->tp, &ep);
+    JR_CHECK(ep.port >= 49152);
+    r.ip.no_route = true;
+    ep = (struct jr_endpoint){.addr = r.peer, .port = 80};
+    JR_CHECK_EQ(jr_tcp_connect(t->tp, &ep, r.now), -ENETUNREACH);
+    r.ip.no_route = false;
+    jr_tcp_attach(t->tp, t, &t->snd, &t->rcv);
+    JR_CHECK_EQ(jr_tcp_connect(t->tp, &ep, r.now), 0);
+    JR_CHECK_EQ(jr_tcp_connect(t->tp, &ep, r.now), -EISCONN);
+    JR_CHECK_EQ(jr_tcp_listen(t->tp, 5, r.now), -EINVAL);
+    rig_destroy(&r, s);
+    rig_destroy(&r, t);
+    rig_end(&r);
+}
+
+JR_TEST(reuse_of_ports)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    const struct jr_endpoint any = {.addr = jr_addr_v4(0), .port = 80}, any6 = {.port = 80};
+    const struct jr_endpoint one = {.addr = r.local, .port = 80};
+    struct sock *a = rig_socket(&r, 0, 0), *b = rig_socket(&r, 0, 0), *c = rig_socket(&r, 0, 0);
+    JR_CHECK_EQ(jr_tcp_bind(a->tp, &any, JR_TCP_BIND_REUSEADDR), 0);
+    JR_CHECK_EQ(jr_tcp_bind(b->tp, &one, JR_TCP_BIND_REUSEADDR), 0);
+    JR_CHECK_EQ(jr_tcp_listen(a->tp, 1, r.now), 0);
+    JR_CHECK_EQ(jr_tcp_listen(b->tp, 1, r.now), -EADDRINUSE);
+    JR_CHECK_EQ(jr_tcp_bind(c->tp, &any6, 0), -EADDRINUSE); /* :: takes IPv4 as well */
+    int on = 1;
+    JR_CHECK_EQ(jr_tcp_setopt(c->tp, 41, 26, &on, sizeof on, r.now), 0); /* IPV6_V6ONLY */
+    JR_CHECK_EQ(jr_tcp_bind(c->tp, &any6, 0), 0);
+    rig_destroy(&r, a);
+    rig_destroy(&r, b);
+    rig_destroy(&r, c);
+    rig_end(&r);
+}
+
+JR_TEST(reuseport_group_spreads_flows)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l[4];
+    const struct jr_endpoint any = {.addr = jr_addr_v4(0), .port = RIG_PORT};
+    for (int i = 0; i < 4; i++) {
+        l[i] = rig_socket(&r, 0, 0);
+        JR_CHECK_EQ(jr_tcp_bind(l[i]->tp, &any, JR_TCP_BIND_REUSEPORT), 0);
+        JR_CHECK_EQ(jr_tcp_listen(l[i]->tp, 1000, r.now), 0);
+    }
+    for (uint16_t i = 0; i < 400; i++) {
+        r.peer_port = (uint16_t)(10000 + i);
+        rig_in(&r, .flags = TH_SYN);
+        rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+    }
+    for (int i = 0; i < 4; i++) {
+        JR_CHECK(jr_tcp_accept_count(l[i]->tp) > 60);
+        rig_destroy(&r, l[i]);
+    }
+    rig_end(&r);
+}
+
+JR_TEST(specific_listener_wins)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    const struct jr_endpoint one = {.addr = r.local, .port = RIG_PORT}, any6 = {.port = RIG_PORT};
+    struct sock *a = rig_socket(&r, 0, 0), *b = rig_socket(&r, 0, 0);
+    JR_CHECK_EQ(jr_tcp_bind(a->tp, &any6, JR_TCP_BIND_REUSEPORT), 0);
+    JR_CHECK_EQ(jr_tcp_bind(b->tp, &one, JR_TCP_BIND_REUSEPORT), 0);
+    JR_CHECK_EQ(jr_tcp_listen(a->tp, 5, r.now), 0);
+    rig_in(&r, .flags = TH_SYN); /* a dual-stack listener takes IPv4 */
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+    JR_CHECK_EQ(jr_tcp_accept_count(a->tp), 1);
+    JR_CHECK_EQ(jr_tcp_listen(b->tp, 5, r.now), 0);
+    r.peer_port++;
+    rig_in(&r, .flags = TH_SYN);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+    JR_CHECK_EQ(jr_tcp_accept_count(b->tp), 1);
+    rig_destroy(&r, a);
+    rig_destroy(&r, b);
+    rig_end(&r);
+}
+
+JR_TEST(ipv6)
+{
+    struct rig r;
+    rig_init(&r);
+    r.local = r.ip.addr[1];
+    r.peer = ip_double_addr("fd00::2");
+    rig_start(&r);
+    struct sock *l = rig_socket(&r, 0, 0);
+    const struct jr_endpoint any6 = {.port = RIG_PORT};
+    JR_CHECK_EQ(jr_tcp_bind(l->tp, &any6, 0), 0);
+    JR_CHECK_EQ(jr_tcp_listen(l->tp, 5, r.now), 0);
+    rig_in(&r, .flags = TH_SYN, .opts = {.flags = TOF_MSS, .mss = 1440});
+    JR_CHECK_EQ(rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0)->opts.mss, 1440);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+    struct sock *s = rig_accept(&r, l, 8192, 65536);
+    sock_write(&r, s, 3000);
+    rig_expect(&r, TH_ACK, 1, 1, 1440);
+    rig_destroy(&r, s);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(ephemeral_ports_run_out_only_per_peer)
+{
+    struct rig r;
+    rig_init(&r);
+    r.cfg.port_first = 50000;
+    r.cfg.port_last = 50009;
+    rig_start(&r);
+    struct sock *s[12];
+    struct jr_endpoint to = {.addr = r.peer, .port = 80};
+    for (int i = 0; i < 10; i++) {
+        s[i] = rig_socket(&r, 0, 0);
+        jr_tcp_attach(s[i]->tp, s[i], &s[i]->snd, &s[i]->rcv);
+        JR_CHECK_EQ(jr_tcp_connect(s[i]->tp, &to, r.now), 0);
+    }
+    s[10] = rig_socket(&r, 0, 0);
+    JR_CHECK_EQ(jr_tcp_connect(s[10]->tp, &to, r.now), -EADDRNOTAVAIL);
+    to.port = 81;
+    jr_tcp_attach(s[10]->tp, s[10], &s[10]->snd, &s[10]->rcv);
+    JR_CHECK_EQ(jr_tcp_connect(s[10]->tp, &to, r.now), 0);
+    for (int i = 0; i < 11; i++)
+        rig_destroy(&r, s[i]);
+    rig_end(&r);
+}
+
+JR_TEST_MAIN
