@@ -22,6 +22,8 @@
 /* The slot went elsewhere or was reused: look the fd up again.  Never
    leaves the client.  */
 #define JR_EMOVED 4000
+/* An error is pending in the slot.  Never leaves the client either.  */
+#define JR_EPENDING 4001
 
 /* Bits of jr_abi_slot.app_flags.  */
 enum jr_app_flag
@@ -40,7 +42,8 @@ enum jr_app_flag
   JR_AF_TIMESTAMPNS = 1 << 11,
   JR_AF_COMMITTED = 1 << 12,	/* the service has it for good */
   JR_AF_SHADOWED = 1 << 13,	/* some holder made the shadow */
-  JR_AF_ORIGDST = 1 << 14
+  JR_AF_REUSEADDR = 1 << 14,
+  JR_AF_REUSEPORT = 1 << 15
 };
 
 /* Our own locks: of this process only, never held while sleeping for
@@ -50,7 +53,15 @@ struct jr_lock
   uint32_t word;		/* 0, or owner tid, with JR_LOCK_WAITERS */
 };
 
-struct jr_opts;			/* sockopt.c */
+/* Options set before the route was known, to be replayed on a kernel
+   socket.  */
+#define JR_OPTS 12
+struct jr_opt
+{
+  int16_t level, name;
+  uint8_t len;
+  uint8_t val[20];
+};
 
 /* This process's view of a slot.  */
 struct jr_lslot
@@ -60,9 +71,10 @@ struct jr_lslot
   int32_t parked_fd;		/* with the bit in jr_seg.parked */
   int32_t shadow_fd;		/* -1: none */
   struct jr_abi_pair *pair;	/* atomic */
-  struct jr_opts *opts;		/* under __jr.lock; options set before the route was known */
+  uint32_t nopts;
+  struct jr_opt opt[JR_OPTS];
   uint32_t pair_end;
-  uint32_t spin;		/* 0..JR_SPIN_MAX: how well spinning did lately */
+  uint32_t spin_fails;		/* in a row */
   /* A transmit transaction that a signal handler may have to append to:
      written by the owner of tx_lock only.  */
   void *tx_frame;
@@ -185,6 +197,7 @@ extern int __jr_sock_follow (struct jr_sock *s) JR_HIDDEN;
 /* Counting the process's fds on a socket or epoll.  */
 extern void __jr_ent_hold (uint64_t ent) JR_HIDDEN;
 extern void __jr_ent_release (uint64_t ent) JR_HIDDEN;
+extern void __jr_ent_unhold (uint64_t ent) JR_HIDDEN;
 extern void __jr_closed (uint64_t ent) JR_HIDDEN;
 /* True in a child of vfork: the table is not this process's.  */
 extern bool __jr_foreign (void) JR_HIDDEN;
@@ -196,6 +209,8 @@ extern void __jr_lock_take (struct jr_lock *l, uint64_t *mask) JR_HIDDEN;
 extern void __jr_lock_drop (struct jr_lock *l, const uint64_t *mask) JR_HIDDEN;
 /* Without blocking signals; false if the caller's own thread has it.  */
 extern bool __jr_lock_try_enter (struct jr_lock *l) JR_HIDDEN;
+extern bool __jr_lock_try (struct jr_lock *l) JR_HIDDEN;
+extern bool __jr_lock_wanted (struct jr_lock *l) JR_HIDDEN;
 extern void __jr_lock_leave (struct jr_lock *l) JR_HIDDEN;
 
 /* A direction's lock in shared memory.  Both return the generation.  */
@@ -208,6 +223,8 @@ extern int __jr_attach (void) JR_HIDDEN;
 extern int __jr_attach_locked (void) JR_HIDDEN;
 extern void __jr_detach_locked (void) JR_HIDDEN;
 extern void __jr_service_lost (void) JR_HIDDEN;
+/* The control socket FD hung up.  */
+extern void __jr_ctl_hangup (int fd) JR_HIDDEN;
 extern const char *__jr_socket_path (void) JR_HIDDEN;
 
 struct jr_ctl_msg
@@ -220,6 +237,7 @@ struct jr_ctl_msg
   uint32_t rep_len;
   int *fds;			/* room for max_fds; nfds arrived */
   unsigned int max_fds, nfds;
+  int status;
 };
 /* Under __jr.lock.  The reply's status.  */
 extern int __jr_ctl_call (struct jr_ctl_msg *m) JR_HIDDEN;
@@ -234,8 +252,10 @@ extern int __jr_pair_map (struct jr_sock *s) JR_HIDDEN;
 extern int __jr_pool_pop (struct jr_sock *s, int *handle) JR_HIDDEN;
 extern void __jr_pool_push (struct jr_sock *s) JR_HIDDEN;
 extern void __jr_pool_drop_locked (struct jr_seg *seg) JR_HIDDEN;
-/* Gives the popped handle the program's number and enters it.  */
-extern int __jr_pool_place (struct jr_sock *s, int handle, bool cloexec) JR_HIDDEN;
+/* Gives the popped handle the program's number, then enters it; undone by
+   closing the number and __jr_pool_push.  */
+extern int __jr_pool_number (int handle, bool cloexec) JR_HIDDEN;
+extern int __jr_pool_enter (struct jr_sock *s, int handle, int fd, bool cloexec) JR_HIDDEN;
 extern void __jr_slot_init (struct jr_sock *s, int family, int type, int protocol,
 			    int oflags) JR_HIDDEN;
 
@@ -275,20 +295,32 @@ jr_gone (struct jr_seg *seg)
 }
 
 /* ---- wait.c ---- */
-#define JR_SPIN_MAX 16
 /* Sleeps while *WORD is VAL and the service lives, DEADLINE_NS (monotonic,
    0: none).  0: look again; -EINTR; -EAGAIN: deadline.  Cancellation
    point.  */
 extern int __jr_wait (struct jr_seg *seg, uint32_t *word, uint32_t val,
 		      int64_t deadline_ns) JR_HIDDEN;
-/* Spins for a while; true when *WORD moved from VAL.  */
+/* Spins for a while; true when *WORD moved from VAL, or the state did.  */
 extern bool __jr_spin (struct jr_sock *s, uint64_t *word, uint64_t val) JR_HIDDEN;
 /* Wakes the sleepers of a pair's other end, if there are any.  */
 extern void __jr_wake (uint32_t *wait, uint32_t *woken, uint32_t *seq) JR_HIDDEN;
 extern int64_t __jr_deadline_us (int64_t timeout_us) JR_HIDDEN;
 extern int64_t __jr_deadline_ts (const struct timespec *ts) JR_HIDDEN;
+/* What is left until a deadline, at most MAX_NS of it, for a system call;
+   NULL: for ever.  */
+extern struct timespec *__jr_left (int64_t deadline_ns, int64_t max_ns,
+				   struct timespec *ts) JR_HIDDEN;
+#define JR_CLEANUP(f) __attribute__ ((cleanup (f)))
 
 /* ---- ring.c: copying, directions ---- */
+
+/* The other end of a pair can write what it likes there.  */
+static inline bool
+jr_cap_ok (uint32_t cap)
+{
+  return cap != 0 && (cap & (cap - 1)) == 0 && cap <= JR_RING_MAX;
+}
+
 extern void __jr_ring_write (uint8_t *base, uint32_t cap, uint64_t at,
 			     const void *src, size_t n) JR_HIDDEN;
 extern void __jr_ring_read (const uint8_t *base, uint32_t cap, uint64_t at,
@@ -305,21 +337,42 @@ extern int __jr_dir_rx (struct jr_sock *s, uint32_t state, struct jr_dir *d) JR_
 extern uint32_t __jr_tx_cap (struct jr_abi_slot *slot, struct jr_abi_ring *r,
 			     bool grow) JR_HIDDEN;
 extern void __jr_tx_published (struct jr_sock *s, struct jr_dir *d) JR_HIDDEN;
-extern void __jr_rx_consumed (struct jr_sock *s, struct jr_dir *d, uint64_t old_head,
+/* One step of waiting, for space or for data: spins, asks to be told, then
+   sleeps.  0: try again.  */
+struct jr_waiter
+{
+  bool armed, timed;
+  uint32_t seq;
+  int64_t deadline;
+};
+extern int __jr_wait_space (struct jr_sock *s, struct jr_dir *d, struct jr_waiter *w,
+			    bool block) JR_HIDDEN;
+extern int __jr_wait_data (struct jr_sock *s, struct jr_dir *d, struct jr_waiter *w,
+			   bool block) JR_HIDDEN;
+/* What a data call returns for R when DONE bytes went before it;
+   -JR_EMOVED: try again.  */
+extern ssize_t __jr_outcome (struct jr_sock *s, ssize_t r, size_t done) JR_HIDDEN;
+extern void __jr_rx_consumed (struct jr_sock *s, struct jr_dir *d,
 			      uint64_t head) JR_HIDDEN;
 
-/* A transmit transaction: room for data at START, appended by COMMIT.  */
+/* A transmit transaction.  START is where new data goes.  */
 struct jr_tx
 {
   uint32_t gen;
-  bool nested;
+  bool nested;			/* in a handler that interrupted this lock's holder */
+  bool append;			/* and the holder was copying: it will publish ours */
   uint64_t start, head;
   uint32_t cap;
 };
-extern int __jr_tx_begin (struct jr_sock *s, struct jr_tx *t) JR_HIDDEN;
-extern void __jr_tx_reserve (struct jr_sock *s, struct jr_tx *t, size_t n) JR_HIDDEN;
-extern bool __jr_tx_commit (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t) JR_HIDDEN;
+extern void __jr_tx_begin (struct jr_sock *s, struct jr_tx *t) JR_HIDDEN;
+extern void __jr_tx_look (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t) JR_HIDDEN;
+extern bool __jr_tx_reserve (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t,
+			     size_t n) JR_HIDDEN;
+extern bool __jr_tx_commit (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t,
+			    size_t n) JR_HIDDEN;
 extern void __jr_tx_end (struct jr_sock *s, struct jr_tx *t) JR_HIDDEN;
+/* State, errors and direction of a sender, with the lock held.  */
+extern int __jr_tx_check (struct jr_sock *s, struct jr_dir *d) JR_HIDDEN;
 
 /* ---- sockets ---- */
 
@@ -391,7 +444,6 @@ extern int __jr_shadow (struct jr_sock *s) JR_HIDDEN;
 
 /* sockopt.c */
 extern void __jr_opts_replay (struct jr_sock *s, int ksock) JR_HIDDEN;
-extern void __jr_opts_drop (struct jr_lslot *ls) JR_HIDDEN;
 
 /* scm.c */
 extern int __jr_adopt (int fd) JR_HIDDEN;
@@ -402,6 +454,9 @@ extern bool __jr_looks_like_handle (int fd) JR_HIDDEN;
 /* poll bits of a socket without its shadow.  ARM: ask to hear of space when
    POLLOUT is wanted and not there.  */
 extern unsigned int __jr_ready (struct jr_sock *s, unsigned int want, bool arm) JR_HIDDEN;
+extern bool __jr_eq_posted (struct jr_seg *seg, uint32_t eq) JR_HIDDEN;
+/* The service will write the eventfd at the next event.  */
+extern void __jr_eq_arm (struct jr_seg *seg, uint32_t eq) JR_HIDDEN;
 extern void __jr_watch (struct jr_sock *s, uint32_t eq) JR_HIDDEN;
 extern void __jr_unwatch (struct jr_sock *s, uint32_t eq) JR_HIDDEN;
 /* Under __jr.lock: an event queue of SEG that posts to EFD; JR_NO_EQ.  */
@@ -412,17 +467,19 @@ extern void __jr_eq_release (struct jr_seg *seg, uint32_t eq) JR_HIDDEN;
 extern int __jr_ppoll_deadline (struct pollfd *fds, nfds_t n, int64_t deadline_ns,
 				bool now_only, const sigset_t *mask) JR_HIDDEN;
 
-/* epoll.c */
-struct jr_epoll;
-extern struct jr_epoll *__jr_epoll_get (uint32_t idx) JR_HIDDEN;
+/* epoll.c; jr-epoll.h has the rest.  */
 extern void __jr_epoll_hold (uint32_t idx) JR_HIDDEN;
 extern void __jr_epoll_release (uint32_t idx) JR_HIDDEN;
+/* FD became a kernel socket; was re-homed; got a kernel listener beside it.  */
 extern void __jr_epoll_turned (struct jr_sock *s, int fd) JR_HIDDEN;
 extern void __jr_epoll_moved (int fd) JR_HIDDEN;
+extern void __jr_epoll_shadowed (struct jr_sock *s) JR_HIDDEN;
 extern void __jr_epoll_fork_prepare (void) JR_HIDDEN;
 extern void __jr_epoll_fork_done (bool child) JR_HIDDEN;
 /* For poll and select on an epoll fd: is something of ours ready in it?  */
 extern bool __jr_epoll_readable (int fd) JR_HIDDEN;
 extern void __jr_epoll_efd_moved (uint32_t idx, int fd) JR_HIDDEN;
+/* Under __jr.lock: forgets a segment; false: not now.  */
+extern bool __jr_epoll_seg_gone (struct jr_seg *seg) JR_HIDDEN;
 
 #endif /* jr-internal.h */

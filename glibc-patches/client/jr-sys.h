@@ -23,6 +23,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -32,6 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -142,47 +144,47 @@ jr_sys_pid (void)
 }
 
 /* An fd-making or -changing call that no stub of ours may see.  */
-#define jr_sys_close(fd) ((int) JR_SYSCALL (close, fd))
-#define jr_sys_fcntl(fd, cmd, arg) ((int) JR_SYSCALL (fcntl, fd, cmd, arg))
-#define jr_sys_dup3(old, new, flags) ((int) JR_SYSCALL (dup3, old, new, flags))
+#define jr_sys_close(fd) JR_SYSCALL (close, fd)
+#define jr_sys_fcntl(fd, cmd, arg) JR_SYSCALL (fcntl, fd, cmd, arg)
+#define jr_sys_dup3(old, new, flags) JR_SYSCALL (dup3, old, new, flags)
 #define jr_sys_close_range(first, last, flags) \
-  ((int) JR_SYSCALL (close_range, first, last, flags))
+  JR_SYSCALL (close_range, first, last, flags)
 #define jr_sys_socket(domain, type, protocol) \
-  ((int) JR_SYSCALL (socket, domain, type, protocol))
-#define jr_sys_bind(fd, addr, len) ((int) JR_SYSCALL (bind, fd, addr, len))
-#define jr_sys_listen(fd, backlog) ((int) JR_SYSCALL (listen, fd, backlog))
+  JR_SYSCALL (socket, domain, type, protocol)
+#define jr_sys_bind(fd, addr, len) JR_SYSCALL (bind, fd, addr, len)
+#define jr_sys_listen(fd, backlog) JR_SYSCALL (listen, fd, backlog)
 #define jr_sys_c_connect(fd, addr, len) \
-  ((int) JR_SYSCALL_CANCEL (connect, fd, addr, len))
-#define jr_sys_connect(fd, addr, len) ((int) JR_SYSCALL (connect, fd, addr, len))
+  JR_SYSCALL_CANCEL (connect, fd, addr, len)
+#define jr_sys_connect(fd, addr, len) JR_SYSCALL (connect, fd, addr, len)
 #define jr_sys_accept4(fd, addr, len, flags) \
-  ((int) JR_SYSCALL (accept4, fd, addr, len, flags))
+  JR_SYSCALL (accept4, fd, addr, len, flags)
 #define jr_sys_getsockname(fd, addr, len) \
-  ((int) JR_SYSCALL (getsockname, fd, addr, len))
+  JR_SYSCALL (getsockname, fd, addr, len)
 #define jr_sys_getpeername(fd, addr, len) \
-  ((int) JR_SYSCALL (getpeername, fd, addr, len))
+  JR_SYSCALL (getpeername, fd, addr, len)
 #define jr_sys_setsockopt(fd, level, name, val, len) \
-  ((int) JR_SYSCALL (setsockopt, fd, level, name, val, len))
+  JR_SYSCALL (setsockopt, fd, level, name, val, len)
 #define jr_sys_getsockopt(fd, level, name, val, len) \
-  ((int) JR_SYSCALL (getsockopt, fd, level, name, val, len))
+  JR_SYSCALL (getsockopt, fd, level, name, val, len)
 #define jr_sys_sendmsg(fd, msg, flags) \
-  ((ssize_t) JR_SYSCALL (sendmsg, fd, msg, flags))
+  JR_SYSCALL (sendmsg, fd, msg, flags)
 #define jr_sys_recvmsg(fd, msg, flags) \
-  ((ssize_t) JR_SYSCALL (recvmsg, fd, msg, flags))
+  JR_SYSCALL (recvmsg, fd, msg, flags)
 #define jr_sys_c_sendmsg(fd, msg, flags) \
-  ((ssize_t) JR_SYSCALL_CANCEL (sendmsg, fd, msg, flags))
+  JR_SYSCALL_CANCEL (sendmsg, fd, msg, flags)
 #define jr_sys_c_recvmsg(fd, msg, flags) \
-  ((ssize_t) JR_SYSCALL_CANCEL (recvmsg, fd, msg, flags))
-#define jr_sys_read(fd, buf, n) ((ssize_t) JR_SYSCALL (read, fd, buf, n))
-#define jr_sys_c_read(fd, buf, n) ((ssize_t) JR_SYSCALL_CANCEL (read, fd, buf, n))
+  JR_SYSCALL_CANCEL (recvmsg, fd, msg, flags)
+#define jr_sys_read(fd, buf, n) JR_SYSCALL (read, fd, buf, n)
+#define jr_sys_c_read(fd, buf, n) JR_SYSCALL_CANCEL (read, fd, buf, n)
 #define jr_sys_pread(fd, buf, n, off) \
-  ((ssize_t) JR_SYSCALL (pread64, fd, buf, n, off))
-#define jr_sys_write(fd, buf, n) ((ssize_t) JR_SYSCALL (write, fd, buf, n))
-#define jr_sys_ioctl(fd, req, arg) ((int) JR_SYSCALL (ioctl, fd, req, arg))
-#define jr_sys_eventfd(init, flags) ((int) JR_SYSCALL (eventfd2, init, flags))
-#define jr_sys_epoll_create1(flags) ((int) JR_SYSCALL (epoll_create1, flags))
+  JR_SYSCALL (pread64, fd, buf, n, off)
+#define jr_sys_write(fd, buf, n) JR_SYSCALL (write, fd, buf, n)
+#define jr_sys_ioctl(fd, req, arg) JR_SYSCALL (ioctl, fd, req, arg)
+#define jr_sys_eventfd(init, flags) JR_SYSCALL (eventfd2, init, flags)
+#define jr_sys_epoll_create1(flags) JR_SYSCALL (epoll_create1, flags)
 #define jr_sys_epoll_ctl(ep, op, fd, ev) \
-  ((int) JR_SYSCALL (epoll_ctl, ep, op, fd, ev))
-#define jr_sys_munmap(p, n) ((int) JR_SYSCALL (munmap, p, n))
+  JR_SYSCALL (epoll_ctl, ep, op, fd, ev)
+#define jr_sys_munmap(p, n) JR_SYSCALL (munmap, p, n)
 #define jr_sys_yield() JR_SYSCALL (sched_yield)
 
 static inline int
@@ -261,7 +263,8 @@ jr_sys_thread_exists (uint32_t tid)
 static inline void
 jr_sys_raise (int sig)
 {
-  JR_SYSCALL (tgkill, jr_sys_pid (), JR_SYSCALL (gettid), sig);
+  int pid = jr_sys_pid (), tid = JR_SYSCALL (gettid);
+  JR_SYSCALL (tgkill, pid, tid, sig);
 }
 
 /* All signals, those that libc keeps for itself too.  */

@@ -1,0 +1,139 @@
+/* Commands to the service through the cells of a segment: the rare calls.
+   They are answered at once, so the wait is not interruptible; what takes
+   long (a connection) is waited for on the socket itself.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+
+/* A cell whose owner died while the command was under way.  */
+static void
+reclaim (struct jr_seg *seg)
+{
+  for (uint32_t i = 0; i < JR_SEG_CELLS; i++)
+    {
+      uint32_t owner = ld_relaxed (&seg->cells[i].owner);
+      if (owner == 0 || jr_sys_thread_exists (owner)
+	  || (ld_relaxed (&seg->app->posted) & 1ull << i))
+	continue;
+      if (cas (&seg->cells[i].owner, &owner, 0))
+	clear_bits (&seg->app->cell_claim, 1ull << i);
+    }
+}
+
+static struct jr_abi_cell *
+claim (struct jr_seg *seg, uint32_t *index)
+{
+  for (unsigned int tries = 1; !jr_gone (seg); tries++)
+    {
+      uint64_t used = ld_relaxed (&seg->app->cell_claim);
+      if (~used != 0)
+	{
+	  *index = __builtin_ctzll (~used);
+	  if (!(set_bits (&seg->app->cell_claim, 1ull << *index) & 1ull << *index))
+	    {
+	      struct jr_abi_cell *cell = &seg->cells[*index];
+	      st_relaxed (&cell->owner, jr_sys_tid ());
+	      return cell;
+	    }
+	  continue;
+	}
+      if (tries % 1000 == 0)
+	reclaim (seg);
+      jr_sys_yield ();
+    }
+  return NULL;
+}
+
+static void
+unclaim (struct jr_seg *seg, uint32_t index)
+{
+  st_release (&seg->cells[index].owner, 0);
+  clear_bits (&seg->app->cell_claim, 1ull << index);
+}
+
+static void
+post (struct jr_seg *seg, uint32_t index)
+{
+  set_bits (&seg->app->posted, 1ull << index);
+  jr_fence_rmw ();
+  if (ld_relaxed (&jr_policy ()->sleep_epoch) & 1)
+    __jr_bell ();
+}
+
+static bool
+answered (struct jr_abi_cell *cell, uint32_t before)
+{
+  int64_t us = ld_relaxed (&jr_policy ()->spin_us);
+  int64_t end = us == 0 ? 0 : jr_sys_now (CLOCK_MONOTONIC) + us * 1000;
+  do
+    for (int i = 0; i < 64; i++)
+      {
+	if (ld_acquire (&cell->done) != before)
+	  return true;
+	jr_pause ();
+      }
+  while (us != 0 && jr_sys_now (CLOCK_MONOTONIC) < end);
+  return false;
+}
+
+/* Sleeps in slices of a second, so that the end of the service is noticed.  */
+static int
+await (struct jr_seg *seg, struct jr_abi_cell *cell, uint32_t before)
+{
+  if (answered (cell, before))
+    return 0;
+  add_fetch (&cell->wait, 1);
+  jr_fence_rmw ();
+  while (ld_acquire (&cell->done) == before)
+    {
+      uint32_t alive = ld_acquire (&seg->hdr->owner);
+      if (jr_owner_gone (alive))
+	return -ECONNRESET;
+      struct jr_futexv v[2] = {
+	{ .val = before, .uaddr = (uintptr_t) &cell->done, .flags = JR_FUTEXV_U32 },
+	{ .val = alive, .uaddr = (uintptr_t) &seg->hdr->owner, .flags = JR_FUTEXV_U32 }
+      };
+      long r = JR_SYSCALL (futex_waitv, v, 2, 0, NULL, CLOCK_MONOTONIC);
+      if (r == -ENOSYS || r == -EPERM)
+	{
+	  struct timespec ts = { .tv_sec = 1 };
+	  jr_sys_futex_wait (&cell->done, before, &ts, false);
+	}
+    }
+  return 0;
+}
+
+/* Posts OP for the socket and returns the service's result.  -ECONNRESET
+   when the service is gone.  */
+int
+__jr_command (struct jr_sock *s, uint32_t op, const void *req, uint32_t req_len,
+	      void *rep, uint32_t rep_len)
+{
+  struct jr_seg *seg = s->seg;
+  uint32_t index;
+  uint64_t mask;
+  /* A cell left behind by a longjmp would be lost.  */
+  jr_sys_sigblock (&mask);
+  struct jr_abi_cell *cell = claim (seg, &index);
+  int r = -ECONNRESET;
+  if (cell != NULL)
+    {
+      uint32_t before = ld_relaxed (&cell->done);
+      cell->op = op;
+      cell->slot = s->idx;
+      cell->len = req_len;
+      memcpy (cell->req, req, req_len);
+      post (seg, index);
+      r = await (seg, cell, before);
+      if (r == 0)
+	{
+	  r = cell->result;
+	  memcpy (rep, cell->rep, rep_len);
+	  unclaim (seg, index);
+	}
+    }
+  jr_sys_sigrestore (&mask);
+  if (r == -ECONNRESET && jr_gone (seg))
+    __jr_service_lost ();
+  return r;
+}

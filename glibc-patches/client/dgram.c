@@ -1,0 +1,408 @@
+/* Datagram sockets: records in the same rings as streams use.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+#include <netinet/ip.h>
+
+#define HDR sizeof (struct jr_abi_dgram)
+#define DGRAM_MAX 65507
+
+static size_t
+record_bytes (size_t len)
+{
+  return HDR + ((len + 7) & ~(size_t) 7);
+}
+
+/* ---- sending ---- */
+
+/* What IP_PKTINFO and its like say of the datagram to be sent.  */
+static void
+take_cmsg (const struct cmsghdr *c, struct jr_abi_dgram *h)
+{
+  int v;
+  if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO
+      && c->cmsg_len >= CMSG_LEN (sizeof (struct in_pktinfo)))
+    {
+      struct in_pktinfo pi;
+      memcpy (&pi, CMSG_DATA (c), sizeof pi);
+      h->local.family = AF_INET;
+      h->local.addr[10] = h->local.addr[11] = 0xff;
+      memcpy (h->local.addr + 12, &pi.ipi_spec_dst, 4);
+      h->ifindex = pi.ipi_ifindex;
+    }
+  else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO
+	   && c->cmsg_len >= CMSG_LEN (sizeof (struct in6_pktinfo)))
+    {
+      struct in6_pktinfo pi;
+      memcpy (&pi, CMSG_DATA (c), sizeof pi);
+      h->local.family = AF_INET6;
+      memcpy (h->local.addr, &pi.ipi6_addr, 16);
+      h->ifindex = pi.ipi6_ifindex;
+    }
+  else if (c->cmsg_len >= CMSG_LEN (sizeof v))
+    {
+      memcpy (&v, CMSG_DATA (c), sizeof v);
+      if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
+	  || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS))
+	h->tos = v;
+      else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL)
+	       || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT))
+	h->ttl = v;
+    }
+}
+
+static int
+build_header (struct jr_sock *s, const struct msghdr *msg, struct jr_abi_dgram *h)
+{
+  memset (h, 0, sizeof *h);
+  if (msg->msg_name != NULL && msg->msg_namelen > 0)
+    {
+      int r = __jr_addr_get (s, msg->msg_name, msg->msg_namelen, &h->peer);
+      if (r < 0)
+	return r;
+      if (h->peer.family != AF_UNSPEC && h->peer.port == 0)
+	return -EINVAL;
+    }
+  if (msg->msg_controllen >= sizeof (struct cmsghdr))
+    for (struct cmsghdr *c = CMSG_FIRSTHDR (msg); c != NULL;
+	 c = CMSG_NXTHDR ((struct msghdr *) msg, c))
+      take_cmsg (c, h);
+  return 0;
+}
+
+static ssize_t
+put_record (struct jr_sock *s, struct jr_iter *it, const struct jr_abi_dgram *h,
+	    struct jr_dir *d)
+{
+  static const uint8_t zero[8];
+  struct jr_tx t;
+  ssize_t r;
+  size_t need = record_bytes (it->left);
+  bool again;
+  __jr_tx_begin (s, &t);
+  do
+    {
+      struct jr_iter work = *it;
+      again = false;
+      r = __jr_tx_check (s, d);
+      if (r < 0)
+	break;
+      __jr_tx_look (s, d, &t);
+      uint64_t used = t.start - t.head;
+      if (used + need > t.cap && !t.nested)
+	t.cap = __jr_tx_cap (s->slot, d->r, true);
+      if (used + need > t.cap)
+	{
+	  r = need > t.cap && used == 0 ? -EMSGSIZE : -EAGAIN;
+	  break;
+	}
+      if (!__jr_tx_reserve (s, d, &t, need))
+	{
+	  again = true;
+	  continue;
+	}
+      __jr_ring_write (d->base, t.cap, t.start, h, HDR);
+      __jr_iter_to_ring (&work, d->base, t.cap, t.start + HDR, h->len);
+      __jr_ring_write (d->base, t.cap, t.start + HDR + h->len, zero,
+		       need - HDR - h->len);
+      r = h->len;
+      if (!__jr_tx_commit (s, d, &t, need))
+	{
+	  __jr_tx_begin (s, &t);
+	  again = true;
+	}
+    }
+  while (again);
+  __jr_tx_end (s, &t);
+  if (r >= 0)
+    __jr_tx_published (s, d);
+  return r;
+}
+
+/* Whether this datagram is for the kernel: turns the socket if it can still
+   be turned, else its shadow sends it.  */
+static ssize_t
+send_by_kernel (struct jr_sock *s, const struct jr_abi_dgram *h,
+		const struct msghdr *msg, int flags, bool *done)
+{
+  *done = false;
+  if (h->peer.family == AF_UNSPEC)
+    return 0;
+  bool committed = ld_relaxed (&s->slot->app_flags) & JR_AF_COMMITTED;
+  enum jr_abi_route route = __jr_route (&h->peer, false);
+  if (route == JR_ROUTE_SERVICE || route == JR_ROUTE_BOTH)
+    {
+      if (!committed)
+	set_bits (&s->slot->app_flags, JR_AF_COMMITTED);
+      return 0;
+    }
+  int fd = s->fd;
+  if (committed)
+    {
+      /* Bound by the service to one of its addresses: its own business.  */
+      fd = __jr_shadow (s);
+      if (fd < 0)
+	return 0;
+    }
+  else
+    {
+      int r = __jr_turn (s, -1);
+      if (r < 0)
+	return r;
+    }
+  *done = true;
+  return jr_sys_c_sendmsg (fd, msg, flags);
+}
+
+ssize_t
+__jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
+{
+  struct jr_iter it;
+  struct jr_abi_dgram h;
+  struct jr_dir d;
+  struct jr_waiter w = { 0 };
+  bool done;
+  ssize_t r = __jr_iter_init (&it, msg->msg_iov, msg->msg_iovlen);
+  if (r == 0)
+    r = build_header (s, msg, &h);
+  if (r < 0)
+    return r;
+  if (it.left > DGRAM_MAX)
+    return -EMSGSIZE;
+  if (flags & MSG_OOB)
+    return -EOPNOTSUPP;
+  h.len = it.left;
+  if (h.peer.family == AF_UNSPEC
+      && !(ld_acquire (&s->slot->state) & JR_ST_CONNECTED))
+    return -EDESTADDRREQ;
+  r = send_by_kernel (s, &h, msg, flags, &done);
+  if (r < 0 || done)
+    return r;
+  bool block = !jr_nonblock (s, flags);
+  for (;;)
+    {
+      r = put_record (s, &it, &h, &d);
+      if (r >= 0)
+	return r;
+      if (r == -EAGAIN && (r = __jr_wait_space (s, &d, &w, block)) == 0)
+	continue;
+      r = __jr_outcome (s, r, 0);
+      if (r != -JR_EMOVED)
+	break;
+      w.armed = false;
+    }
+  if (r == -EPIPE && !(flags & MSG_NOSIGNAL))
+    jr_sys_raise (SIGPIPE);
+  return r;
+}
+
+/* ---- receiving ---- */
+
+static void
+put_cmsg (struct msghdr *msg, size_t *at, int level, int type, const void *data,
+	  size_t n)
+{
+  size_t room = msg->msg_controllen - *at;
+  if (msg->msg_control == NULL || room < CMSG_LEN (n))
+    {
+      msg->msg_flags |= MSG_CTRUNC;
+      return;
+    }
+  struct cmsghdr *c = (void *) ((char *) msg->msg_control + *at);
+  c->cmsg_level = level;
+  c->cmsg_type = type;
+  c->cmsg_len = CMSG_LEN (n);
+  memcpy (CMSG_DATA (c), data, n);
+  *at += room < CMSG_SPACE (n) ? room : CMSG_SPACE (n);
+}
+
+static void
+put_pktinfo (struct jr_sock *s, const struct jr_abi_dgram *h, struct msghdr *msg,
+	     size_t *at, uint32_t af)
+{
+  if (af & JR_AF_PKTINFO)
+    {
+      struct in_pktinfo pi = { .ipi_ifindex = h->ifindex };
+      memcpy (&pi.ipi_addr, h->local.addr + 12, 4);
+      pi.ipi_spec_dst = pi.ipi_addr;
+      if (s->slot->family == AF_INET)
+	put_cmsg (msg, at, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi);
+    }
+  if (af & JR_AF_PKTINFO6)
+    {
+      struct in6_pktinfo pi = { .ipi6_ifindex = h->ifindex };
+      memcpy (&pi.ipi6_addr, h->local.addr, 16);
+      put_cmsg (msg, at, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi);
+    }
+}
+
+static void
+put_control (struct jr_sock *s, const struct jr_abi_dgram *h, struct msghdr *msg)
+{
+  uint32_t af = ld_relaxed (&s->slot->app_flags);
+  size_t at = 0;
+  int v = h->ttl;
+  struct timespec ts;
+  put_pktinfo (s, h, msg, &at, af);
+  if (af & JR_AF_TTL)
+    put_cmsg (msg, &at, IPPROTO_IP, IP_TTL, &v, sizeof v);
+  if (af & JR_AF_TTL6)
+    put_cmsg (msg, &at, IPPROTO_IPV6, IPV6_HOPLIMIT, &v, sizeof v);
+  v = h->tos;
+  if (af & JR_AF_TOS)
+    put_cmsg (msg, &at, IPPROTO_IP, IP_TOS, &h->tos, 1);
+  if (af & JR_AF_TOS6)
+    put_cmsg (msg, &at, IPPROTO_IPV6, IPV6_TCLASS, &v, sizeof v);
+  if (af & (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS))
+    {
+      jr_sys_clock (CLOCK_REALTIME, &ts);
+      struct timeval tv = { ts.tv_sec, ts.tv_nsec / 1000 };
+      if (af & JR_AF_TIMESTAMPNS)
+	put_cmsg (msg, &at, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof ts);
+      else
+	put_cmsg (msg, &at, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof tv);
+    }
+  msg->msg_controllen = at;
+}
+
+static ssize_t
+empty (struct jr_sock *s, uint32_t state, struct jr_dir *d)
+{
+  if (jr_err_pending (s->slot))
+    return -JR_EPENDING;
+  if (state & JR_ST_DEAD)
+    return -ECONNABORTED;
+  if (ld_relaxed (&d->r->cflags) & JR_RING_FIN)
+    return 0;
+  return jr_gone (s->seg) ? -ECONNRESET : -EAGAIN;
+}
+
+/* The first record into IT, its header into H.  */
+static ssize_t
+take_record (struct jr_sock *s, struct jr_iter *it, int flags,
+	     struct jr_abi_dgram *h, struct jr_dir *d)
+{
+  uint32_t state;
+  ssize_t r = jr_state (s, &state);
+  if (r == 0)
+    r = __jr_dir_rx (s, state, d);
+  if (r < 0)
+    return r;
+  memset (h, 0, sizeof *h);
+  uint64_t head;
+  size_t n;
+  struct jr_iter work;
+  do
+    {
+      head = ld_relaxed (&d->r->head);
+      uint64_t avail = ld_acquire (&d->r->tail) - head;
+      uint32_t cap = ld_acquire (&d->r->cap);
+      if (jr_err_pending (s->slot))
+	return -JR_EPENDING;
+      if (avail == 0)
+	return empty (s, state, d);
+      if (!jr_cap_ok (cap) || avail < HDR)
+	return -ECONNABORTED;
+      __jr_ring_read (d->base, cap, head, h, HDR);
+      if (record_bytes (h->len) > avail || avail > cap)
+	return -ECONNABORTED;
+      work = *it;
+      n = h->len < it->left ? h->len : it->left;
+      __jr_iter_from_ring (&work, d->base, cap, head + HDR, n);
+      if (flags & MSG_PEEK)
+	return n;
+    }
+  while (!__atomic_compare_exchange_n (&d->r->head, &head,
+				       head + record_bytes (h->len), false,
+				       __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+  __jr_rx_consumed (s, d, head + record_bytes (h->len));
+  return n;
+}
+
+static ssize_t
+take_locked (struct jr_sock *s, struct jr_iter *it, int flags,
+	     struct jr_abi_dgram *h, struct jr_dir *d, bool *got)
+{
+  bool nested;
+  __jr_dir_lock (s->seg, &s->slot->rx_lock, &s->slot->rx_lock_gen, &nested);
+  ssize_t r = take_record (s, it, flags, h, d);
+  if (!nested)
+    __jr_dir_unlock (&s->slot->rx_lock);
+  *got = r >= 0 && h->peer.family != AF_UNSPEC;
+  return r;
+}
+
+/* The socket has a kernel side too: sleep on both.  */
+static ssize_t
+wait_with_shadow (struct jr_sock *s, int shadow, struct msghdr *msg, int flags,
+		  bool block, struct jr_waiter *w)
+{
+  ssize_t r = jr_sys_recvmsg (shadow, msg, flags | MSG_DONTWAIT);
+  if (r != -EAGAIN || !block)
+    return r;
+  if (!w->timed)
+    w->deadline = __jr_deadline_us (s->slot->rcvtimeo_us);
+  w->timed = true;
+  struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
+  r = __jr_ppoll_deadline (&pfd, 1, w->deadline, false, NULL);
+  return r < 0 ? r : r == 0 ? -EAGAIN : -JR_EMOVED;
+}
+
+static ssize_t
+delivered (struct jr_sock *s, struct msghdr *msg, const struct jr_abi_dgram *h,
+	   ssize_t n, int flags, bool got)
+{
+  msg->msg_flags = 0;
+  if (got)
+    {
+      socklen_t len = msg->msg_namelen;
+      __jr_addr_put (s->slot->family, &h->peer, msg->msg_name, &len);
+      msg->msg_namelen = msg->msg_name == NULL ? 0 : len;
+      put_control (s, h, msg);
+      if (h->len > (size_t) n || (h->flags & JR_DGRAM_TRUNC))
+	msg->msg_flags |= MSG_TRUNC;
+      return flags & MSG_TRUNC ? (ssize_t) h->len : n;
+    }
+  msg->msg_namelen = 0;
+  msg->msg_controllen = 0;
+  return n;
+}
+
+ssize_t
+__jr_dgram_recv (struct jr_sock *s, struct msghdr *msg, int flags)
+{
+  struct jr_iter it;
+  struct jr_abi_dgram h;
+  struct jr_dir d;
+  struct jr_waiter w = { 0 };
+  bool got;
+  if (flags & (MSG_OOB | MSG_ERRQUEUE))
+    return flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
+  ssize_t r = __jr_iter_init (&it, msg->msg_iov, msg->msg_iovlen);
+  if (r < 0)
+    return r;
+  bool block = !jr_nonblock (s, flags);
+  for (;;)
+    {
+      r = take_locked (s, &it, flags, &h, &d, &got);
+      if (r >= 0)
+	return delivered (s, msg, &h, r, flags, got);
+      if (r == -EAGAIN)
+	{
+	  int shadow = ld_relaxed (&s->slot->app_flags) & JR_AF_SHADOWED
+		       ? ld_relaxed (&s->ls->shadow_fd) : -1;
+	  if (shadow >= 0)
+	    {
+	      r = wait_with_shadow (s, shadow, msg, flags, block, &w);
+	      if (r >= 0)
+		return r;
+	    }
+	  else if ((r = __jr_wait_data (s, &d, &w, block)) == 0)
+	    continue;
+	}
+      r = __jr_outcome (s, r, 0);
+      if (r != -JR_EMOVED)
+	return r;
+      w.armed = false;
+    }
+}

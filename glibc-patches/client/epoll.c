@@ -1,0 +1,810 @@
+/* Epolls with Joyride sockets in them: the objects, and epoll_ctl.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-epoll.h"
+
+#define REGS_MAX (1u << 19)
+
+static struct jr_epoll *epolls[JR_MAX_EPOLLS];	/* atomic */
+static uint32_t nepolls;	/* atomic; entries ever used */
+
+/* Interests of all epolls, in one stretch of address space, so that an
+   address given back by the kernel can be recognised.  */
+static struct
+{
+  struct jr_lock lock;
+  struct jr_reg *base, *free;
+  uint32_t used;
+} slab;
+
+/* ---- interests ---- */
+
+static struct jr_reg *
+reg_new (void)
+{
+  struct jr_reg *reg = NULL;
+  if (!__jr_lock_try_enter (&slab.lock))
+    return NULL;
+  if (slab.base == NULL)
+    st_release (&slab.base, jr_sys_map_anon (REGS_MAX * sizeof *reg));
+  if (slab.free != NULL)
+    {
+      reg = slab.free;
+      slab.free = reg->hash_next;
+    }
+  else if (slab.base != NULL && slab.used < REGS_MAX)
+    reg = &slab.base[slab.used++];
+  __jr_lock_leave (&slab.lock);
+  if (reg != NULL)
+    memset (reg, 0, sizeof *reg);
+  return reg;
+}
+
+static struct jr_reg **
+bucket (struct jr_epoll *ep, int fd)
+{
+  return &ep->hash[(unsigned int) fd % JR_REG_BUCKETS];
+}
+
+static void
+drop_epseg (struct jr_epoll *ep, struct jr_epseg *es, bool mapped)
+{
+  uint32_t index = es->seg->index;
+  if (mapped && es->eq != JR_NO_EQ)
+    __jr_eq_release (es->seg, es->eq);
+  ep->segs[index] = NULL;
+  for (uint32_t i = 0; i < ep->nsegs; i++)
+    if (ep->active[i] == index)
+      {
+	ep->active[i] = ep->active[--ep->nsegs];
+	break;
+      }
+  jr_sys_munmap (es, sizeof *es);
+}
+
+/* Takes the interest out of its segment's lists.  */
+static void
+detach_slot (struct jr_reg *reg)
+{
+  struct jr_epseg *es = reg->ep->segs[reg->seg];
+  if (es == NULL)
+    return;
+  struct jr_reg **p = &es->by_slot[reg->slot];
+  while (*p != NULL && *p != reg)
+    p = &(*p)->slot_next;
+  if (*p == NULL)
+    return;
+  *p = reg->slot_next;
+  es->nregs--;
+  /* A dead one's slot is somebody else's by now.  */
+  struct jr_sock s;
+  if (es->by_slot[reg->slot] == NULL && es->eq != JR_NO_EQ
+      && __jr_sock_get (reg->fd, &s) == 0 && s.seg == es->seg && s.idx == reg->slot)
+    __jr_unwatch (&s, es->eq);
+}
+
+static void
+unqueue (struct jr_reg *reg)
+{
+  struct jr_epoll *ep = reg->ep;
+  if (!reg->queued)
+    return;
+  for (struct jr_reg **p = &ep->ready; *p != NULL; p = &(*p)->ready_next)
+    if (*p == reg)
+      {
+	*p = reg->ready_next;
+	if (ep->ready_end == &reg->ready_next)
+	  ep->ready_end = p;
+	break;
+      }
+  reg->queued = false;
+}
+
+void
+__jr_reg_free (struct jr_reg *reg)
+{
+  struct jr_epoll *ep = reg->ep;
+  unqueue (reg);
+  detach_slot (reg);
+  for (struct jr_reg **p = bucket (ep, reg->fd); *p != NULL; p = &(*p)->hash_next)
+    if (*p == reg)
+      {
+	*p = reg->hash_next;
+	break;
+      }
+  reg->ep = NULL;
+  if (!__jr_lock_try_enter (&slab.lock))
+    return;
+  reg->hash_next = slab.free;
+  slab.free = reg;
+  __jr_lock_leave (&slab.lock);
+}
+
+/* The socket it is about, unless that was closed in this process.  */
+bool
+__jr_reg_sock (struct jr_reg *reg, struct jr_sock *s)
+{
+  struct jr_seg *seg = ld_acquire (&__jr.seg[reg->seg]);
+  struct jr_epseg *es = reg->ep->segs[reg->seg];
+  if (es == NULL || seg != es->seg || ld_relaxed (&seg->ls[reg->slot].lgen) != reg->lgen)
+    return false;
+  *s = (struct jr_sock) { .seg = seg, .slot = &seg->slots[reg->slot],
+			  .ls = &seg->ls[reg->slot], .idx = reg->slot,
+			  .gen = reg->gen, .fd = reg->fd };
+  return true;
+}
+
+static struct jr_reg *
+reg_find (struct jr_epoll *ep, struct jr_sock *s)
+{
+  struct jr_reg *next;
+  for (struct jr_reg *reg = *bucket (ep, s->fd); reg != NULL; reg = next)
+    {
+      struct jr_sock its;
+      next = reg->hash_next;
+      if (reg->fd != s->fd)
+	continue;
+      if (!__jr_reg_sock (reg, &its))
+	__jr_reg_free (reg);
+      else if (its.slot == s->slot && its.gen == s->gen)
+	return reg;
+    }
+  return NULL;
+}
+
+struct jr_reg *
+__jr_reg_of (struct jr_epoll *ep, void *ptr)
+{
+  struct jr_reg *reg = ptr, *base = ld_acquire (&slab.base);
+  if (base == NULL || reg < base || reg >= base + REGS_MAX
+      || ((char *) reg - (char *) base) % sizeof *reg != 0)
+    return NULL;
+  return reg->ep == ep ? reg : NULL;
+}
+
+void
+__jr_reg_queue (struct jr_reg *reg)
+{
+  if (reg->queued || reg->disabled)
+    return;
+  reg->queued = true;
+  reg->ready_next = NULL;
+  *reg->ep->ready_end = reg;
+  reg->ep->ready_end = &reg->ready_next;
+}
+
+/* Counters that only grow: an edge is a difference.  */
+void
+__jr_reg_snapshot (struct jr_sock *s, struct jr_seen *seen)
+{
+  uint32_t state;
+  struct jr_dir tx, rx;
+  memset (seen, 0, sizeof *seen);
+  if (jr_state (s, &state) < 0 || __jr_dir_tx (s, state, &tx) < 0
+      || __jr_dir_rx (s, state, &rx) < 0)
+    return;
+  seen->tail = ld_acquire (&rx.r->tail);
+  seen->state = state;
+  seen->err = ld_relaxed (&s->slot->err);
+  seen->space = ld_relaxed (&tx.r->space_seq);
+  seen->flags = ld_relaxed (&rx.r->flags) | ld_relaxed (&rx.r->cflags) << 16;
+}
+
+/* ---- epolls ---- */
+
+static struct jr_epoll *
+ep_new (int fd)
+{
+  uint64_t mask;
+  struct jr_epoll *ep = NULL;
+  __jr_lock_take (&__jr.lock, &mask);
+  uint64_t ent = __jr_fd_entry (fd);
+  if (jr_ent_kind (ent) == JR_FD_EPOLL)
+    ep = epolls[jr_ent_idx (ent)];	/* another thread was quicker */
+  else
+    for (uint32_t i = 0; ent == 0 && i < JR_MAX_EPOLLS; i++)
+      {
+	if (epolls[i] != NULL)
+	  continue;
+	ep = jr_sys_map_anon (sizeof *ep);
+	if (ep == NULL)
+	  break;
+	ep->idx = i;
+	ep->refs = 1;
+	ep->pid = __jr.pid;
+	ep->efd = ep->ctl_fd = -1;
+	ep->ready_end = &ep->ready;
+	st_release (&epolls[i], ep);
+	if (nepolls < i + 1)
+	  st_release (&nepolls, i + 1);
+	__jr_fd_put (fd, jr_ent_make (JR_FD_EPOLL, 0, i, 0, 0));
+	break;
+      }
+  __jr_lock_drop (&__jr.lock, &mask);
+  return ep;
+}
+
+static void
+ep_free (struct jr_epoll *ep)
+{
+  uint64_t mask;
+  for (uint32_t b = 0; b < JR_REG_BUCKETS; b++)
+    while (ep->hash[b] != NULL)
+      __jr_reg_free (ep->hash[b]);
+  while (ep->nsegs > 0)
+    drop_epseg (ep, ep->segs[ep->active[0]], true);
+  __jr_lock_take (&__jr.lock, &mask);
+  st_release (&epolls[ep->idx], NULL);
+  __jr_lock_drop (&__jr.lock, &mask);
+  __jr_fd_internal_close (ep->efd);
+  jr_sys_munmap (ep, sizeof *ep);
+}
+
+void
+__jr_epoll_hold (uint32_t idx)
+{
+  add_fetch (&epolls[idx]->refs, 1);
+}
+
+/* One count stands for all fds, so that the last of them and the last call
+   inside agree on who frees it.  */
+static void
+ep_put (struct jr_epoll *ep)
+{
+  if (add_fetch (&ep->users, -1) == (uint32_t) -1)
+    ep_free (ep);
+}
+
+void
+__jr_epoll_release (uint32_t idx)
+{
+  struct jr_epoll *ep = epolls[idx];
+  if (add_fetch (&ep->refs, -1) == 0)
+    ep_put (ep);
+}
+
+void
+__jr_ep_lock (struct jr_epoll *ep)
+{
+  while (!__jr_lock_try_enter (&ep->lock))
+    jr_sys_yield ();
+}
+
+void
+__jr_ep_unlock (struct jr_epoll *ep)
+{
+  __jr_lock_leave (&ep->lock);
+}
+
+/* After fork the queues and the eventfd are the parent's.  */
+static void
+become_own (struct jr_epoll *ep)
+{
+  if (likely_ (ep->pid == ld_relaxed (&__jr.pid)))
+    return;
+  ep->pid = __jr.pid;
+  ep->efd = ep->ctl_fd = -1;
+  ep->sleepers = 0;
+  for (uint32_t i = 0; i < ep->nsegs; i++)
+    {
+      struct jr_epseg *es = ep->segs[ep->active[i]];
+      es->eq = JR_NO_EQ;
+      for (uint32_t slot = 0; slot < JR_SEG_SLOTS; slot++)
+	for (struct jr_reg *reg = es->by_slot[slot]; reg != NULL; reg = reg->slot_next)
+	  __jr_reg_queue (reg);
+    }
+}
+
+struct jr_epoll *
+__jr_ep_enter (int fd, bool *busy)
+{
+  uint64_t ent = __jr_fd_entry (fd);
+  *busy = false;
+  if (jr_ent_kind (ent) != JR_FD_EPOLL)
+    return NULL;
+  struct jr_epoll *ep = ld_acquire (&epolls[jr_ent_idx (ent)]);
+  if (ep == NULL)
+    return NULL;
+  add_fetch (&ep->users, 1);
+  /* In a signal handler that interrupted an epoll call on the same one.  */
+  *busy = !__jr_lock_try_enter (&ep->lock);
+  if (!*busy)
+    {
+      become_own (ep);
+      return ep;
+    }
+  ep_put (ep);
+  return NULL;
+}
+
+void
+__jr_ep_leave (struct jr_epoll *ep)
+{
+  __jr_ep_unlock (ep);
+  ep_put (ep);
+}
+
+/* ---- what makes the kernel's set wake for us ---- */
+
+static int
+add_internal (int epfd, int fd, uint32_t events, void *mark)
+{
+  struct epoll_event ev = { .events = events, .data.ptr = mark };
+  int r = jr_sys_epoll_ctl (epfd, EPOLL_CTL_ADD, fd, &ev);
+  return r == -EEXIST ? 0 : r;
+}
+
+int
+__jr_ep_equip (struct jr_epoll *ep, int epfd)
+{
+  int r = 0;
+  if (ep->efd < 0)
+    {
+      int fd = jr_sys_eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
+      if (fd < 0)
+	return fd;
+      fd = __jr_fd_internal (fd, JR_USE_EPOLL, ep->idx, 0);
+      if (fd < 0)
+	return fd;
+      r = add_internal (epfd, fd, EPOLLIN | EPOLLET, jr_ep_mark_bell (ep));
+      if (r < 0)
+	{
+	  __jr_fd_internal_close (fd);
+	  return r;
+	}
+      ep->efd = fd;
+    }
+  int ctl = ld_acquire (&__jr.ctl_fd);
+  if (ctl >= 0 && ctl != ep->ctl_fd
+      && add_internal (epfd, ctl, EPOLLET, jr_ep_mark_ctl (ep)) == 0)
+    ep->ctl_fd = ctl;
+  return 0;
+}
+
+void
+__jr_ep_kick (struct jr_epoll *ep)
+{
+  uint64_t one = 1;
+  if (ep->efd >= 0)
+    jr_sys_write (ep->efd, &one, sizeof one);
+}
+
+void
+__jr_ep_arm (struct jr_epoll *ep)
+{
+  for (uint32_t i = 0; i < ep->nsegs; i++)
+    {
+      struct jr_epseg *es = ep->segs[ep->active[i]];
+      if (es->eq != JR_NO_EQ)
+	__jr_eq_arm (es->seg, es->eq);
+    }
+}
+
+void
+__jr_ep_pass_on (struct jr_epoll *ep)
+{
+  if (likely_ (ld_relaxed (&ep->sleepers) == 0 && !ld_relaxed (&ep->nested)))
+    return;
+  __jr_ep_arm (ep);
+  __jr_ep_take_posted (ep);
+  if (ep->ready != NULL)
+    __jr_ep_kick (ep);
+}
+
+static void
+claim_queue (struct jr_epoll *ep, struct jr_epseg *es)
+{
+  uint64_t mask;
+  if (es->eq != JR_NO_EQ || ep->efd < 0 || jr_gone (es->seg))
+    return;
+  __jr_lock_take (&__jr.lock, &mask);
+  es->eq = __jr_eq_claim (es->seg, JR_EQ_EPOLL, ep->efd);
+  __jr_lock_drop (&__jr.lock, &mask);
+  if (es->eq == JR_NO_EQ)
+    return;
+  for (uint32_t slot = 0; slot < JR_SEG_SLOTS; slot++)
+    {
+      struct jr_sock s;
+      if (es->by_slot[slot] != NULL && __jr_reg_sock (es->by_slot[slot], &s))
+	__jr_watch (&s, es->eq);
+    }
+}
+
+/* Before a sleep: what a fork or a service's return left undone.  */
+void
+__jr_ep_revive (struct jr_epoll *ep, int epfd)
+{
+  if (likely_ (ep->efd >= 0 && ep->ctl_fd >= 0))
+    return;
+  __jr_attach ();
+  if (__jr_ep_equip (ep, epfd) < 0)
+    return;
+  for (uint32_t i = 0; i < ep->nsegs; i++)
+    claim_queue (ep, ep->segs[ep->active[i]]);
+}
+
+static struct jr_epseg *
+epseg_for (struct jr_epoll *ep, struct jr_seg *seg)
+{
+  struct jr_epseg *es = ep->segs[seg->index];
+  if (es == NULL)
+    {
+      es = jr_sys_map_anon (sizeof *es);
+      if (es == NULL)
+	return NULL;
+      es->seg = seg;
+      es->eq = JR_NO_EQ;
+      ep->segs[seg->index] = es;
+      ep->active[ep->nsegs++] = seg->index;
+    }
+  claim_queue (ep, es);
+  return es;
+}
+
+/* ---- epoll_ctl on a socket of ours ---- */
+
+void
+__jr_reg_shadow (struct jr_reg *reg, int epfd, int op)
+{
+  struct jr_sock s;
+  if (!__jr_reg_sock (reg, &s))
+    return;
+  int shadow = ld_relaxed (&s.ls->shadow_fd);
+  if (shadow < 0)
+    return;
+  if (op == EPOLL_CTL_ADD && reg->shadowed)
+    op = EPOLL_CTL_MOD;
+  if (op != EPOLL_CTL_ADD && !reg->shadowed)
+    return;
+  struct epoll_event ev = { .data.ptr = reg };
+  if (!reg->disabled)
+    ev.events = (reg->events & (EPOLLIN | EPOLLRDNORM | EPOLLET));
+  jr_sys_epoll_ctl (epfd, op, shadow, &ev);
+  reg->shadowed = op != EPOLL_CTL_DEL;
+}
+
+/* Now that the interest is in place: is it fulfilled already?  */
+static void
+look_now (struct jr_reg *reg, struct jr_sock *s)
+{
+  uint32_t want = reg->events | EPOLLERR | EPOLLHUP;
+  __jr_reg_snapshot (s, &reg->seen);
+  if (__jr_ready (s, want, true) & want)
+    {
+      __jr_reg_queue (reg);
+      if (ld_relaxed (&reg->ep->sleepers) > 0 || ld_relaxed (&reg->ep->nested))
+	__jr_ep_kick (reg->ep);
+    }
+}
+
+static int
+link_reg (struct jr_reg *reg, struct jr_sock *s)
+{
+  struct jr_epseg *es = epseg_for (reg->ep, s->seg);
+  if (es == NULL)
+    return -ENOMEM;
+  reg->seg = s->seg->index;
+  reg->slot = s->idx;
+  reg->gen = s->gen;
+  reg->lgen = ld_relaxed (&s->ls->lgen);
+  reg->slot_next = es->by_slot[s->idx];
+  es->by_slot[s->idx] = reg;
+  es->nregs++;
+  if (es->eq != JR_NO_EQ)
+    __jr_watch (s, es->eq);
+  return 0;
+}
+
+/* The socket turned out to live in S now.  */
+void
+__jr_reg_follow (struct jr_reg *reg, struct jr_sock *s)
+{
+  detach_slot (reg);
+  if (link_reg (reg, s) < 0)
+    __jr_reg_free (reg);
+}
+
+static int
+ctl_add (struct jr_epoll *ep, int epfd, struct jr_sock *s, const struct epoll_event *ev)
+{
+  if (reg_find (ep, s) != NULL)
+    return -EEXIST;
+  int r = __jr_ep_equip (ep, epfd);
+  if (r < 0)
+    return r;
+  struct jr_reg *reg = reg_new ();
+  if (reg == NULL)
+    return -ENOMEM;
+  reg->ep = ep;
+  reg->fd = s->fd;
+  reg->events = ev->events;
+  reg->data = ev->data;
+  reg->hash_next = *bucket (ep, s->fd);
+  *bucket (ep, s->fd) = reg;
+  r = link_reg (reg, s);
+  if (r < 0)
+    {
+      __jr_reg_free (reg);
+      return r;
+    }
+  __jr_reg_shadow (reg, epfd, EPOLL_CTL_ADD);
+  look_now (reg, s);
+  return 0;
+}
+
+static int
+ctl_mod (struct jr_reg *reg, int epfd, struct jr_sock *s, const struct epoll_event *ev)
+{
+  if ((ev->events & EPOLLEXCLUSIVE) || (reg->events & EPOLLEXCLUSIVE))
+    return -EINVAL;
+  reg->events = ev->events;
+  reg->data = ev->data;
+  reg->disabled = false;
+  __jr_reg_shadow (reg, epfd, EPOLL_CTL_MOD);
+  look_now (reg, s);
+  return 0;
+}
+
+static bool
+exclusive_ok (uint32_t events)
+{
+  const uint32_t may = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP
+		       | EPOLLET | EPOLLEXCLUSIVE;
+  return (events & ~may) == 0;
+}
+
+static int
+ctl_socket (int epfd, int op, struct jr_sock *s, const struct epoll_event *ev)
+{
+  bool busy;
+  if (jr_ent_kind (__jr_fd_entry (epfd)) == JR_FD_NONE)
+    {
+      /* An epoll?  The kernel says so, or what is wrong with it.  */
+      struct epoll_event none = { 0 };
+      int r = jr_sys_epoll_ctl (epfd, EPOLL_CTL_DEL, ld_relaxed (&__jr.bell_fd), &none);
+      if (r != -ENOENT)
+	return r < 0 ? r : -EINVAL;
+      struct jr_epoll *fresh = ep_new (epfd);
+      if (fresh == NULL)
+	return -ENOMEM;
+      st_relaxed (&fresh->kernel_fds, 1);
+    }
+  struct jr_epoll *ep = __jr_ep_enter (epfd, &busy);
+  if (ep == NULL)
+    return busy ? -EBUSY : -EINVAL;
+  struct jr_reg *reg = reg_find (ep, s);
+  int r = reg == NULL ? -ENOENT : 0;
+  if (op == EPOLL_CTL_ADD)
+    r = (ev->events & EPOLLEXCLUSIVE) && !exclusive_ok (ev->events)
+	? -EINVAL : ctl_add (ep, epfd, s, ev);
+  else if (op == EPOLL_CTL_MOD && reg != NULL)
+    r = ctl_mod (reg, epfd, s, ev);
+  else if (op == EPOLL_CTL_DEL && reg != NULL)
+    {
+      __jr_reg_shadow (reg, epfd, EPOLL_CTL_DEL);
+      __jr_reg_free (reg);
+    }
+  __jr_ep_leave (ep);
+  return r;
+}
+
+/* A kernel fd, or an epoll inside this one.  */
+static int
+ctl_other (int epfd, int op, int fd, struct epoll_event *ev)
+{
+  bool busy;
+  int r = jr_sys_epoll_ctl (epfd, op, fd, ev);
+  if (r < 0 || op == EPOLL_CTL_DEL)
+    return r;
+  struct jr_epoll *ep = __jr_ep_enter (epfd, &busy);
+  if (ep != NULL)
+    {
+      st_relaxed (&ep->kernel_fds, 1);
+      __jr_ep_leave (ep);
+    }
+  ep = __jr_ep_enter (fd, &busy);
+  if (ep != NULL)
+    {
+      st_relaxed (&ep->nested, 1);
+      __jr_ep_equip (ep, fd);
+      __jr_ep_pass_on (ep);
+      __jr_ep_leave (ep);
+    }
+  return 0;
+}
+
+static int
+do_ctl (int epfd, int op, int fd, struct epoll_event *ev)
+{
+  struct jr_sock s;
+  uint64_t target = __jr_fd_entry (fd), ep = __jr_fd_entry (epfd);
+  if (jr_ent_kind (target) == JR_FD_INTERNAL || jr_ent_kind (ep) == JR_FD_INTERNAL)
+    return -EBADF;
+  if (jr_ent_kind (ep) == JR_FD_SOCKET)
+    return -EINVAL;
+  if (jr_ent_kind (target) != JR_FD_SOCKET)
+    return ctl_other (epfd, op, fd, ev);
+  if (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL)
+    return -EINVAL;
+  if (op != EPOLL_CTL_DEL && ev == NULL)
+    return -EFAULT;
+  int r = __jr_sock_get (fd, &s);
+  return r < 0 ? r : ctl_socket (epfd, op, &s, ev);
+}
+
+int
+__jr_epoll_ctl (int epfd, int op, int fd, struct epoll_event *ev)
+{
+  return jr_ret (do_ctl (epfd, op, fd, ev));
+}
+
+int
+__jr_epoll_create1 (int flags)
+{
+  int fd = jr_sys_epoll_create1 (flags);
+  /* So that dups of it, and epolls that it is put into, are known.  */
+  if (fd >= 0 && ld_relaxed (&__jr.served) && !__jr_foreign ())
+    {
+      ep_new (fd);
+      if (flags & EPOLL_CLOEXEC)
+	__jr_fd_cloexec (fd, true);
+    }
+  return jr_ret (fd);
+}
+
+int
+__jr_epoll_create (int size)
+{
+  return size <= 0 ? (int) jr_ret (-EINVAL) : __jr_epoll_create1 (0);
+}
+
+/* ---- what happens to a socket elsewhere ---- */
+
+/* An fd of this process for the epoll.  */
+static int
+ep_any_fd (struct jr_epoll *ep)
+{
+  uint64_t ent;
+  for (int fd = __jr_fd_next (0, &ent); fd >= 0; fd = __jr_fd_next (fd + 1, &ent))
+    if (jr_ent_kind (ent) == JR_FD_EPOLL && jr_ent_idx (ent) == ep->idx)
+      return fd;
+  return -1;
+}
+
+enum change { TURNED, MOVED, SHADOWED };
+
+static void
+change_reg (struct jr_reg *reg, enum change what, struct jr_sock *s, int epfd)
+{
+  struct epoll_event ev = { .events = reg->events, .data = reg->data };
+  switch (what)
+    {
+    case TURNED:
+      if (reg->disabled)
+	ev.events &= JR_EPOLL_PRIVATE;
+      st_relaxed (&reg->ep->kernel_fds, 1);
+      __jr_reg_free (reg);
+      jr_sys_epoll_ctl (epfd, EPOLL_CTL_ADD, s->fd, &ev);
+      break;
+    case MOVED:
+      __jr_reg_follow (reg, s);
+      if (reg->ep != NULL)
+	look_now (reg, s);
+      break;
+    case SHADOWED:
+      __jr_reg_shadow (reg, epfd, EPOLL_CTL_ADD);
+      break;
+    }
+}
+
+static void
+for_each_reg (struct jr_sock *s, int fd, enum change what)
+{
+  uint32_t n = ld_acquire (&nepolls);
+  for (uint32_t i = 0; i < n; i++)
+    {
+      struct jr_epoll *ep = ld_acquire (&epolls[i]);
+      bool busy;
+      int epfd = ep != NULL ? ep_any_fd (ep) : -1;
+      if (epfd < 0 || (ep = __jr_ep_enter (epfd, &busy)) == NULL)
+	continue;
+      struct jr_reg *next;
+      for (struct jr_reg *reg = *bucket (ep, fd); reg != NULL; reg = next)
+	{
+	  struct jr_sock its;
+	  next = reg->hash_next;
+	  if (reg->fd == fd && (what == MOVED || (__jr_reg_sock (reg, &its)
+						  && its.slot == s->slot)))
+	    change_reg (reg, what, s, epfd);
+	}
+      __jr_ep_leave (ep);
+    }
+}
+
+void
+__jr_epoll_turned (struct jr_sock *s, int fd)
+{
+  struct jr_sock on = *s;
+  on.fd = fd;
+  for_each_reg (&on, fd, TURNED);
+}
+
+void
+__jr_epoll_moved (int fd)
+{
+  struct jr_sock s;
+  if (__jr_sock_get (fd, &s) == 0)
+    for_each_reg (&s, fd, MOVED);
+}
+
+void
+__jr_epoll_shadowed (struct jr_sock *s)
+{
+  for_each_reg (s, s->fd, SHADOWED);
+}
+
+void
+__jr_epoll_efd_moved (uint32_t idx, int fd)
+{
+  st_release (&epolls[idx]->efd, fd);
+}
+
+bool
+__jr_epoll_seg_gone (struct jr_seg *seg)
+{
+  uint32_t n = ld_acquire (&nepolls);
+  for (uint32_t i = 0; i < n; i++)
+    {
+      struct jr_epoll *ep = ld_acquire (&epolls[i]);
+      struct jr_epseg *es = ep != NULL ? ep->segs[seg->index] : NULL;
+      if (es == NULL)
+	continue;
+      if (!__jr_lock_try (&ep->lock))
+	return false;
+      /* All its interests are dead: no socket is left there.  */
+      for (uint32_t slot = 0; slot < JR_SEG_SLOTS; slot++)
+	while (es->by_slot[slot] != NULL)
+	  __jr_reg_free (es->by_slot[slot]);
+      drop_epseg (ep, es, true);
+      __jr_lock_leave (&ep->lock);
+    }
+  return true;
+}
+
+/* ---- fork ---- */
+
+static uint64_t fork_held[JR_MAX_EPOLLS / 64];	/* locks that prepare took */
+static bool fork_slab;
+
+void
+__jr_epoll_fork_prepare (void)
+{
+  for (uint32_t i = 0; i < ld_acquire (&nepolls); i++)
+    {
+      fork_held[i / 64] &= ~(1ull << i % 64);
+      if (epolls[i] != NULL && __jr_lock_try_enter (&epolls[i]->lock))
+	fork_held[i / 64] |= 1ull << i % 64;
+    }
+  fork_slab = __jr_lock_try_enter (&slab.lock);
+}
+
+void
+__jr_epoll_fork_done (bool child)
+{
+  for (uint32_t i = 0; i < nepolls; i++)
+    {
+      if (epolls[i] == NULL)
+	continue;
+      if (child)
+	{
+	  epolls[i]->lock.word = 0;
+	  epolls[i]->users = 0;
+	}
+      else if (fork_held[i / 64] & 1ull << i % 64)
+	__jr_lock_leave (&epolls[i]->lock);
+    }
+  if (child)
+    slab.lock.word = 0;
+  else if (fork_slab)
+    __jr_lock_leave (&slab.lock);
+}

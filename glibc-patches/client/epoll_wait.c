@@ -1,0 +1,432 @@
+/* epoll_wait: what the service posted, then what the kernel has.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-epoll.h"
+
+/* The kernel is asked at every so many calls that found something.  */
+#define KERNEL_EVERY 8
+#define SLICE_NS 5000000LL
+#define IN_EVENTS (EPOLLIN | EPOLLRDNORM | EPOLLRDBAND | EPOLLPRI | EPOLLMSG)
+#define OUT_EVENTS (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
+
+/* ---- from posted bits to the ready list ---- */
+
+/* Edge-triggered interests hear of a change only if it concerns them.  */
+static bool
+is_edge (struct jr_reg *reg)
+{
+  struct jr_sock s;
+  struct jr_seen now, *was = &reg->seen;
+  if (!(reg->events & EPOLLET) || !__jr_reg_sock (reg, &s))
+    return true;
+  __jr_reg_snapshot (&s, &now);
+  bool changed = now.state != was->state || now.err != was->err
+		 || now.flags != was->flags || (now.state & JR_ST_LISTENING);
+  bool in = now.tail != was->tail, out = now.space != was->space;
+  *was = now;
+  return changed || (in && (reg->events & IN_EVENTS))
+	 || (out && (reg->events & OUT_EVENTS));
+}
+
+static void
+queue_slot (struct jr_epseg *es, uint32_t slot)
+{
+  for (struct jr_reg *reg = es->by_slot[slot]; reg != NULL; reg = reg->slot_next)
+    if (is_edge (reg))
+      __jr_reg_queue (reg);
+}
+
+static void
+queue_all (struct jr_epseg *es)
+{
+  for (uint32_t slot = 0; slot < JR_SEG_SLOTS; slot++)
+    if (es->by_slot[slot] != NULL)
+      queue_slot (es, slot);
+}
+
+void
+__jr_ep_take_posted (struct jr_epoll *ep)
+{
+  for (uint32_t i = 0; i < ep->nsegs; i++)
+    {
+      struct jr_epseg *es = ep->segs[ep->active[i]];
+      if (jr_gone (es->seg) && !es->gone)
+	{
+	  es->gone = true;
+	  queue_all (es);
+	}
+      if (unlikely_ (es->eq == JR_NO_EQ))
+	{
+	  if (!es->gone)
+	    queue_all (es);
+	  continue;
+	}
+      struct jr_abi_eq *eq = &es->seg->eqs[es->eq];
+      for (uint32_t w = 0; w < 4; w++)
+	{
+	  uint64_t bits = ld_relaxed (&eq->posted[w]);
+	  if (bits != 0)
+	    bits = swap (&eq->posted[w], 0);
+	  for (; bits != 0; bits &= bits - 1)
+	    queue_slot (es, w * 64 + __builtin_ctzll (bits));
+	}
+    }
+}
+
+/* ---- from the ready list to the caller ---- */
+
+static unsigned int
+look (struct jr_reg *reg)
+{
+  struct jr_sock s;
+  uint32_t want = reg->events | EPOLLERR | EPOLLHUP;
+  if (!__jr_reg_sock (reg, &s))
+    return POLLNVAL;
+  struct jr_abi_slot *slot = s.slot;
+  unsigned int bits = __jr_ready (&s, want, true) & (want | POLLNVAL);
+  if (unlikely_ (s.slot != slot) && !(bits & POLLNVAL))
+    __jr_reg_follow (reg, &s);
+  return bits;
+}
+
+static void
+report (struct jr_reg *reg, unsigned int bits, struct epoll_event *ev, int epfd)
+{
+  ev->events = bits;
+  ev->data = reg->data;
+  reg->batch = reg->ep->batch;
+  if (reg->events & EPOLLONESHOT)
+    {
+      reg->disabled = true;
+      __jr_reg_shadow (reg, epfd, EPOLL_CTL_MOD);
+    }
+  else if (!(reg->events & EPOLLET))
+    __jr_reg_queue (reg);
+}
+
+static int
+collect (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int max)
+{
+  int n = 0;
+  struct jr_reg *list = ep->ready, **end = ep->ready_end;
+  ep->ready = NULL;
+  ep->ready_end = &ep->ready;
+  while (list != NULL && n < max)
+    {
+      struct jr_reg *reg = list;
+      list = reg->ready_next;
+      reg->queued = false;
+      if (reg->disabled)
+	continue;
+      unsigned int bits = look (reg);
+      if (reg->ep == NULL)
+	continue;
+      if (bits & POLLNVAL)
+	__jr_reg_free (reg);
+      else if (bits != 0)
+	report (reg, bits, &ev[n++], epfd);
+    }
+  if (list != NULL)
+    {
+      /* What did not fit goes first the next time.  */
+      *end = ep->ready;
+      if (ep->ready == NULL)
+	ep->ready_end = end;
+      ep->ready = list;
+    }
+  return n;
+}
+
+/* Our sockets' events; the epoll is locked.  */
+static int
+gather (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int max)
+{
+  ep->batch++;
+  __jr_ep_take_posted (ep);
+  return ep->ready == NULL ? 0 : collect (ep, epfd, ev, max);
+}
+
+/* ---- the kernel's events ---- */
+
+/* Takes our own marks out of what the kernel said, in place.  Returns what
+   is left.  The epoll is locked.  */
+static int
+filter (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int n)
+{
+  int kept = 0;
+  for (int i = 0; i < n; i++)
+    {
+      struct jr_reg *reg;
+      void *mark = ev[i].data.ptr;
+      if (mark == jr_ep_mark_bell (ep))
+	continue;
+      if (mark == jr_ep_mark_ctl (ep))
+	{
+	  __jr_ctl_hangup (ep->ctl_fd);
+	  ep->ctl_fd = -1;
+	  continue;
+	}
+      reg = __jr_reg_of (ep, mark);
+      if (reg == NULL)
+	ev[kept++] = ev[i];
+      else if (reg->batch != ep->batch && !reg->disabled)
+	{
+	  uint32_t bits = ev[i].events & (reg->events | EPOLLERR | EPOLLHUP);
+	  if (bits != 0)
+	    report (reg, bits, &ev[kept++], epfd);
+	}
+    }
+  return kept;
+}
+
+static int
+ask_kernel (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int max)
+{
+  int r = JR_SYSCALL (epoll_pwait, epfd, ev, max, 0, NULL, JR_SIGSET_BYTES);
+  return r <= 0 ? 0 : filter (ep, epfd, ev, r);
+}
+
+static int
+sleep_in_kernel (int epfd, struct epoll_event *ev, int max, struct timespec *ts,
+		 const sigset_t *mask)
+{
+  static uint32_t old_kernel;
+  if (!ld_relaxed (&old_kernel) && ts != NULL)
+    {
+      int r = JR_SYSCALL_CANCEL (epoll_pwait2, epfd, ev, max, ts, mask, JR_SIGSET_BYTES);
+      if (r != -ENOSYS)
+	return r;
+      st_relaxed (&old_kernel, 1);
+    }
+  int ms = -1;
+  if (ts != NULL)
+    ms = ts->tv_sec > 86400 ? 86400000
+			    : ts->tv_sec * 1000 + (ts->tv_nsec + 999999) / 1000000;
+  return JR_SYSCALL_CANCEL (epoll_pwait, epfd, ev, max, ms, mask, JR_SIGSET_BYTES);
+}
+
+/* ---- the call ---- */
+
+struct call
+{
+  struct jr_epoll *ep;
+  int epfd, max;
+  struct epoll_event *ev;
+  int64_t deadline_ns;		/* 0: none */
+  const sigset_t *mask;
+  bool inside, asleep;
+};
+
+static void
+finish (struct call *c)
+{
+  if (c->asleep)
+    {
+      /* Cancelled in its sleep.  */
+      add_fetch (&c->ep->sleepers, -1);
+      __jr_ep_lock (c->ep);
+      __jr_ep_pass_on (c->ep);
+      c->inside = true;
+    }
+  if (c->inside)
+    __jr_ep_leave (c->ep);
+}
+
+/* Looks at the queues, without the lock, for as long as the policy says.  */
+static void
+spin (struct jr_epoll *ep)
+{
+  static uint32_t fails;
+  int64_t us = ld_relaxed (&jr_policy ()->spin_us);
+  if (us == 0 || ep->nsegs > 4
+      || (ld_relaxed (&fails) >= 4 && add_fetch (&fails, 1) % 8 != 0))
+    return;
+  int64_t end = jr_sys_now (CLOCK_MONOTONIC) + us * 1000;
+  do
+    for (int k = 0; k < 16; k++)
+      {
+	for (uint32_t i = 0; i < ep->nsegs; i++)
+	  {
+	    struct jr_epseg *es = ep->segs[ep->active[i]];
+	    if (es->eq != JR_NO_EQ && __jr_eq_posted (es->seg, es->eq))
+	      {
+		st_relaxed (&fails, 0);
+		return;
+	      }
+	  }
+	jr_pause ();
+      }
+  while (!__jr_lock_wanted (&ep->lock) && jr_sys_now (CLOCK_MONOTONIC) < end);
+  add_fetch (&fails, 1);
+}
+
+/* How long to sleep at most: for ever, unless nobody would wake us.  */
+static int64_t
+longest (struct jr_epoll *ep)
+{
+  for (uint32_t i = 0; i < ep->nsegs; i++)
+    {
+      struct jr_epseg *es = ep->segs[ep->active[i]];
+      if (es->eq == JR_NO_EQ && es->nregs > 0 && !es->gone)
+	return SLICE_NS;
+    }
+  return ep->ctl_fd < 0 && ep->nsegs > 0 ? JR_NSEC_PER_SEC : INT64_MAX;
+}
+
+/* One sleep.  Events of the kernel's, 0: look again, -errno, or -ETIMEDOUT.  */
+static int
+sleep_once (struct call *c)
+{
+  struct jr_epoll *ep = c->ep;
+  struct timespec ts;
+  int64_t max = longest (ep);
+  struct timespec *left = __jr_left (c->deadline_ns, max, &ts);
+  if (c->deadline_ns != 0 && ts.tv_sec == 0 && ts.tv_nsec == 0)
+    return -ETIMEDOUT;
+  add_fetch (&ep->sleepers, 1);
+  __jr_ep_unlock (ep);
+  c->inside = false;
+  c->asleep = true;
+  int r = sleep_in_kernel (c->epfd, c->ev, c->max, left, c->mask);
+  __jr_ep_lock (ep);
+  c->inside = true;
+  c->asleep = false;
+  add_fetch (&ep->sleepers, -1);
+  return r;
+}
+
+static int
+found (struct call *c, int n)
+{
+  struct jr_epoll *ep = c->ep;
+  if (n < c->max && ld_relaxed (&ep->kernel_fds) && ++ep->turn % KERNEL_EVERY == 0)
+    n += ask_kernel (ep, c->epfd, c->ev + n, c->max - n);
+  __jr_ep_pass_on (ep);
+  return n;
+}
+
+static int
+run (struct call *c, bool now_only)
+{
+  struct jr_epoll *ep = c->ep;
+  bool spun = now_only;
+  for (;;)
+    {
+      int n = gather (ep, c->epfd, c->ev, c->max);
+      if (n > 0)
+	return found (c, n);
+      if (now_only)
+	{
+	  n = ask_kernel (ep, c->epfd, c->ev, c->max);
+	  __jr_ep_pass_on (ep);
+	  return n;
+	}
+      if (!spun)
+	{
+	  spun = true;
+	  spin (ep);
+	  n = gather (ep, c->epfd, c->ev, c->max);
+	  if (n > 0)
+	    return found (c, n);
+	}
+      if (ep->nsegs > 0)
+	{
+	  __jr_ep_revive (ep, c->epfd);
+	  __jr_ep_arm (ep);
+	  n = gather (ep, c->epfd, c->ev, c->max);
+	  if (n > 0)
+	    return found (c, n);
+	}
+      int r = sleep_once (c);
+      if (r == -ETIMEDOUT)
+	now_only = true;
+      else if (r < 0)
+	{
+	  __jr_ep_pass_on (ep);
+	  return r;
+	}
+      if (r <= 0)
+	continue;
+      ep->batch++;
+      n = filter (ep, c->epfd, c->ev, r);
+      if (n == 0)
+	continue;
+      if (n < c->max)
+	{
+	  __jr_ep_take_posted (ep);
+	  n += collect (ep, c->epfd, c->ev + n, c->max - n);
+	}
+      __jr_ep_pass_on (ep);
+      return n;
+    }
+}
+
+static int
+do_wait (int epfd, struct epoll_event *ev, int max, const struct timespec *ts,
+	 const sigset_t *mask)
+{
+  struct call c JR_CLEANUP (finish) = { .epfd = epfd, .ev = ev, .max = max,
+					.mask = mask };
+  bool busy;
+  if (max <= 0 || (size_t) max > INT32_MAX / sizeof *ev)
+    return -EINVAL;
+  if (ts != NULL && (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= JR_NSEC_PER_SEC))
+    return -EINVAL;
+  jr_sys_testcancel ();
+  c.ep = __jr_ep_enter (epfd, &busy);
+  if (c.ep == NULL)
+    {
+      struct timespec copy = ts != NULL ? *ts : (struct timespec) { 0, 0 };
+      if (busy)
+	return -EINTR;
+      if (jr_ent_kind (__jr_fd_entry (epfd)) == JR_FD_INTERNAL)
+	return -EBADF;
+      return sleep_in_kernel (epfd, ev, max, ts != NULL ? &copy : NULL, mask);
+    }
+  c.inside = true;
+  bool now_only = ts != NULL && ts->tv_sec == 0 && ts->tv_nsec == 0;
+  if (!now_only && ts != NULL)
+    c.deadline_ns = __jr_deadline_ts (ts);
+  return run (&c, now_only);
+}
+
+int
+__jr_epoll_pwait2 (int epfd, struct epoll_event *ev, int max,
+		   const struct timespec *ts, const sigset_t *mask)
+{
+  return jr_ret (do_wait (epfd, ev, max, ts, mask));
+}
+
+int
+__jr_epoll_pwait (int epfd, struct epoll_event *ev, int max, int timeout_ms,
+		  const sigset_t *mask)
+{
+  struct timespec ts = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
+  return jr_ret (do_wait (epfd, ev, max, timeout_ms < 0 ? NULL : &ts, mask));
+}
+
+int
+__jr_epoll_wait (int epfd, struct epoll_event *ev, int max, int timeout_ms)
+{
+  return __jr_epoll_pwait (epfd, ev, max, timeout_ms, NULL);
+}
+
+bool
+__jr_epoll_readable (int fd)
+{
+  bool busy, any = false;
+  struct jr_epoll *ep = __jr_ep_enter (fd, &busy);
+  if (ep == NULL)
+    return false;
+  if (ep->nsegs > 0)
+    {
+      st_relaxed (&ep->nested, 1);
+      __jr_ep_revive (ep, fd);
+      __jr_ep_arm (ep);
+      __jr_ep_take_posted (ep);
+      for (struct jr_reg *reg = ep->ready; reg != NULL && !any; reg = reg->ready_next)
+	any = !reg->disabled && (look (reg) & ~POLLNVAL) != 0;
+    }
+  __jr_ep_leave (ep);
+  return any;
+}

@@ -1,0 +1,189 @@
+/* fcntl and ioctl: the flags of the open file description live in the slot;
+   those of the descriptor are the kernel's.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+#include <sys/ioctl.h>
+#include <linux/sockios.h>
+
+#define SLOT_FLAGS (O_NONBLOCK | O_ASYNC)
+
+static int
+dup_fd (int fd, int cmd, intptr_t from)
+{
+  uint64_t ent = __jr_fd_entry (fd) & ~JR_ENT_CLOEXEC;
+  int n = jr_sys_fcntl (fd, cmd, from);
+  if (n < 0)
+    return n;
+  if (__jr_foreign ())
+    {
+      __jr_overlay_note (n);
+      return n;
+    }
+  __jr_ent_hold (ent);
+  if (__jr_fd_put (n, ent | (cmd == F_DUPFD_CLOEXEC ? JR_ENT_CLOEXEC : 0)) < 0)
+    {
+      __jr_ent_unhold (ent);
+      jr_sys_close (n);
+      return -EMFILE;
+    }
+  return n;
+}
+
+static void
+set_slot_flags (struct jr_sock *s, uint32_t flags)
+{
+  uint32_t old = ld_relaxed (&s->slot->oflags);
+  while (!cas (&s->slot->oflags, &old, (old & ~SLOT_FLAGS) | (flags & SLOT_FLAGS)))
+    ;
+}
+
+static int
+fd_flags (int fd, int cmd, intptr_t arg)
+{
+  int r = jr_sys_fcntl (fd, cmd, arg);
+  if (cmd == F_GETFD || r < 0)
+    return r;
+  if (!__jr_foreign ())
+    __jr_fd_cloexec (fd, arg & FD_CLOEXEC);
+  else if (!(arg & FD_CLOEXEC))
+    __jr_overlay_note (fd);
+  return r;
+}
+
+static int
+do_fcntl (int fd, int cmd, intptr_t arg)
+{
+  struct jr_sock s;
+  uint64_t ent = __jr_fd_entry (fd);
+  if (jr_ent_kind (ent) == JR_FD_INTERNAL)
+    return -EBADF;
+  if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
+    return dup_fd (fd, cmd, arg);
+  if (cmd == F_GETFD || cmd == F_SETFD)
+    return fd_flags (fd, cmd, arg);
+  if (jr_ent_kind (ent) != JR_FD_SOCKET)
+    return JR_SYSCALL_CANCEL (fcntl, fd, cmd, arg);
+  int r = __jr_sock_get (fd, &s);
+  if (r < 0)
+    return r;
+  switch (cmd)
+    {
+    case F_GETFL:
+      return O_RDWR | (ld_relaxed (&s.slot->oflags) & SLOT_FLAGS);
+    case F_SETFL:
+      set_slot_flags (&s, arg);
+      return 0;
+    case F_SETPIPE_SZ:
+    case F_GETPIPE_SZ:
+      return -EBADF;
+    }
+  return JR_SYSCALL_CANCEL (fcntl, fd, cmd, arg);
+}
+
+int
+__jr_fcntl (int fd, int cmd, void *arg)
+{
+  return jr_ret (do_fcntl (fd, cmd, (intptr_t) arg));
+}
+
+void
+__jr_fstat_fix (int fd, struct stat *st)
+{
+  if (jr_ent_kind (__jr_fd_entry (fd)) != JR_FD_SOCKET)
+    return;
+  st->st_mode = S_IFSOCK | 0777;
+  st->st_size = 0;
+}
+
+/* ---- ioctl ---- */
+
+/* Bytes that the next read gets.  */
+static int
+readable_bytes (struct jr_sock *s, int *v)
+{
+  struct jr_dir d;
+  uint32_t state;
+  int r = jr_state (s, &state);
+  if (r == 0)
+    r = __jr_dir_rx (s, state, &d);
+  if (r < 0)
+    return r;
+  if (state & JR_ST_LISTENING)
+    return -EINVAL;
+  uint64_t head = ld_acquire (&d.r->head), n = ld_acquire (&d.r->tail) - head;
+  uint32_t cap = ld_acquire (&d.r->cap);
+  struct jr_abi_dgram h;
+  *v = n > INT32_MAX ? INT32_MAX : n;
+  if (!jr_is_stream (s) && n >= sizeof h && jr_cap_ok (cap))
+    {
+      __jr_ring_read (d.base, cap, head, &h, sizeof h);
+      *v = h.len;
+    }
+  return 0;
+}
+
+static int
+unsent_bytes (struct jr_sock *s, int *v)
+{
+  struct jr_dir d;
+  uint32_t state;
+  int r = jr_state (s, &state);
+  if (r == 0)
+    r = __jr_dir_tx (s, state, &d);
+  if (r < 0)
+    return r;
+  if (state & JR_ST_LISTENING)
+    return -EINVAL;
+  uint64_t head = ld_acquire (&d.r->head);
+  *v = ld_acquire (&d.r->tail) - head;
+  return 0;
+}
+
+static int
+do_ioctl (int fd, unsigned long request, void *arg)
+{
+  struct jr_sock s;
+  uint64_t ent = __jr_fd_entry (fd);
+  if (jr_ent_kind (ent) == JR_FD_INTERNAL)
+    return -EBADF;
+  if (request == FIOCLEX || request == FIONCLEX)
+    return fd_flags (fd, F_SETFD, request == FIOCLEX ? FD_CLOEXEC : 0);
+  if (jr_ent_kind (ent) != JR_FD_SOCKET)
+    return jr_sys_ioctl (fd, request, arg);
+  int r = __jr_sock_get (fd, &s);
+  if (r < 0)
+    return r;
+  uint32_t flag = request == FIOASYNC ? O_ASYNC : O_NONBLOCK;
+  switch (request)
+    {
+    case FIONREAD:
+      return readable_bytes (&s, arg);
+    case SIOCOUTQ:
+    case SIOCOUTQNSD:
+      return unsent_bytes (&s, arg);
+    case SIOCATMARK:
+      *(int *) arg = 0;
+      return jr_is_stream (&s) ? 0 : -ENOTTY;
+    case FIONBIO:
+    case FIOASYNC:
+      if (*(int *) arg != 0)
+	set_bits (&s.slot->oflags, flag);
+      else
+	clear_bits (&s.slot->oflags, flag);
+      return 0;
+    }
+  /* Interfaces and routes: any socket of the kernel's answers.  */
+  int ksock = jr_sys_socket (s.slot->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (ksock < 0)
+    return ksock;
+  r = jr_sys_ioctl (ksock, request, arg);
+  jr_sys_close (ksock);
+  return r;
+}
+
+int
+__jr_ioctl (int fd, unsigned long request, void *arg)
+{
+  return jr_ret (do_ioctl (fd, request, arg));
+}

@@ -1,0 +1,315 @@
+/* The fd table: which fds are sockets of ours, epolls with sockets of ours,
+   or libc's own.  Entries are single words, read and changed without a lock.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+
+struct jr_process __jr = { .ctl_fd = -1, .bell_fd = -1 };
+
+#ifdef JR_STANDALONE
+__thread uint32_t __jr_posix_tid;
+#endif
+
+static uint64_t *
+page_of (int fd)
+{
+  if ((unsigned int) fd >= JR_FDS_PAGE * JR_FDS_PAGES)
+    return NULL;
+  uint64_t **where = &__jr_fd_page[fd / JR_FDS_PAGE];
+  uint64_t *page = ld_acquire (where);
+  if (page != NULL)
+    return page;
+  page = jr_sys_map_anon (JR_FDS_PAGE * sizeof *page);
+  if (page == NULL)
+    return NULL;
+  uint64_t *other = NULL;
+  if (cas (where, &other, page))
+    return page;
+  jr_sys_munmap (page, JR_FDS_PAGE * sizeof *page);
+  return other;
+}
+
+int
+__jr_fd_put (int fd, uint64_t ent)
+{
+  uint64_t *page = page_of (fd);
+  if (page == NULL)
+    return -ENOMEM;
+  st_release (&page[fd % JR_FDS_PAGE], ent);
+  unsigned int limit = ld_relaxed (&__jr_fd_limit);
+  while (limit < (unsigned int) fd + 1
+	 && !cas (&__jr_fd_limit, &limit, (unsigned int) fd + 1))
+    ;
+  return 0;
+}
+
+uint64_t
+__jr_fd_take (int fd)
+{
+  if (__jr_fd_entry (fd) == 0)
+    return 0;
+  return swap (&__jr_fd_page[fd / JR_FDS_PAGE][fd % JR_FDS_PAGE], 0);
+}
+
+void
+__jr_fd_cloexec (int fd, bool on)
+{
+  if (__jr_fd_entry (fd) == 0)
+    return;
+  uint64_t *ent = &__jr_fd_page[fd / JR_FDS_PAGE][fd % JR_FDS_PAGE];
+  if (on)
+    set_bits (ent, JR_ENT_CLOEXEC);
+  else
+    clear_bits (ent, JR_ENT_CLOEXEC);
+}
+
+int
+__jr_fd_next (int fd, uint64_t *ent)
+{
+  int limit = ld_relaxed (&__jr_fd_limit);
+  while (fd < limit)
+    {
+      if (ld_acquire (&__jr_fd_page[fd / JR_FDS_PAGE]) == NULL)
+	fd = (fd / JR_FDS_PAGE + 1) * JR_FDS_PAGE;
+      else if ((*ent = __jr_fd_entry (fd)) != 0)
+	return fd;
+      else
+	fd++;
+    }
+  return -1;
+}
+
+/* ---- internal fds ---- */
+
+static int
+high_dup (int fd)
+{
+  for (int base = ld_relaxed (&__jr.fd_base); base >= 16; base /= 2)
+    {
+      int r = jr_sys_fcntl (fd, F_DUPFD_CLOEXEC, base);
+      if (r >= 0 || (r != -EMFILE && r != -EINVAL))
+	return r;
+    }
+  return -EMFILE;
+}
+
+int
+__jr_fd_internal (int fd, unsigned int use, uint32_t idx, uint32_t slot)
+{
+  int high = high_dup (fd);
+  jr_sys_close (fd);
+  if (high < 0)
+    return high;
+  int r = __jr_fd_put (high, jr_ent_make (JR_FD_INTERNAL, use, idx, slot, 0)
+			       | JR_ENT_CLOEXEC);
+  if (r < 0)
+    {
+      jr_sys_close (high);
+      return r;
+    }
+  return high;
+}
+
+void
+__jr_fd_internal_close (int fd)
+{
+  if (fd < 0 || jr_ent_kind (__jr_fd_entry (fd)) != JR_FD_INTERNAL)
+    return;
+  __jr_fd_take (fd);
+  jr_sys_close (fd);
+}
+
+/* Where the number of an internal fd is kept.  */
+static int *
+internal_home (uint64_t ent)
+{
+  struct jr_seg *seg;
+  switch (jr_ent_use (ent))
+    {
+    case JR_USE_CTL:
+      return &__jr.ctl_fd;
+    case JR_USE_BELL:
+      return &__jr.bell_fd;
+    case JR_USE_POLLER:
+      return &__jr.poller[jr_ent_idx (ent)]->efd;
+    case JR_USE_PARKED:
+      seg = ld_acquire (&__jr.seg[jr_ent_idx (ent)]);
+      return seg == NULL ? NULL : &seg->ls[jr_ent_slot (ent)].parked_fd;
+    case JR_USE_SHADOW:
+      seg = ld_acquire (&__jr.seg[jr_ent_idx (ent)]);
+      return seg == NULL ? NULL : &seg->ls[jr_ent_slot (ent)].shadow_fd;
+    case JR_USE_EPOLL:
+      break;
+    }
+  return NULL;
+}
+
+int
+__jr_fd_internal_move (int fd)
+{
+  uint64_t mask;
+  int high = 0;
+  __jr_lock_take (&__jr.lock, &mask);
+  uint64_t ent = __jr_fd_entry (fd);
+  if (jr_ent_kind (ent) == JR_FD_INTERNAL)
+    {
+      high = high_dup (fd);
+      if (high >= 0 && __jr_fd_put (high, ent) < 0)
+	{
+	  jr_sys_close (high);
+	  high = -ENOMEM;
+	}
+      if (high >= 0)
+	{
+	  int *home = internal_home (ent);
+	  if (home != NULL)
+	    st_release (home, high);
+	  else if (jr_ent_use (ent) == JR_USE_EPOLL)
+	    __jr_epoll_efd_moved (jr_ent_idx (ent), high);
+	  __jr_fd_internal_close (fd);
+	}
+    }
+  __jr_lock_drop (&__jr.lock, &mask);
+  return high < 0 ? high : 0;
+}
+
+/* ---- sockets ---- */
+
+int
+__jr_sock_get (int fd, struct jr_sock *s)
+{
+  uint64_t ent = __jr_fd_entry (fd);
+  if (unlikely_ (jr_ent_kind (ent) != JR_FD_SOCKET))
+    return jr_ent_kind (ent) == JR_FD_EPOLL ? -ENOTSOCK : -EBADF;
+  s->seg = ld_acquire (&__jr.seg[jr_ent_idx (ent)]);
+  if (unlikely_ (s->seg == NULL))
+    return -EBADF;
+  s->idx = jr_ent_slot (ent);
+  s->slot = &s->seg->slots[s->idx];
+  s->ls = &s->seg->ls[s->idx];
+  s->gen = jr_ent_gen (ent);
+  s->fd = fd;
+  return 0;
+}
+
+int
+__jr_sock_follow (struct jr_sock *s)
+{
+  struct jr_sock now;
+  int r = __jr_sock_get (s->fd, &now);
+  if (r < 0)
+    return -EBADF;
+  if (now.slot != s->slot || now.gen != s->gen)
+    {
+      *s = now;
+      return 0;
+    }
+  if (!(ld_acquire (&s->slot->state) & JR_ST_MOVED))
+    return -EBADF;
+  r = __jr_adopt (s->fd);
+  if (r < 0)
+    return r == -EBADF ? r : -ECONNABORTED;
+  return __jr_sock_get (s->fd, s);
+}
+
+void
+__jr_ent_hold (uint64_t ent)
+{
+  if (jr_ent_kind (ent) == JR_FD_EPOLL)
+    __jr_epoll_hold (jr_ent_idx (ent));
+  if (jr_ent_kind (ent) != JR_FD_SOCKET)
+    return;
+  struct jr_seg *seg = __jr.seg[jr_ent_idx (ent)];
+  add_fetch (&seg->live, 1);
+  add_fetch (&seg->ls[jr_ent_slot (ent)].fds, 1);
+}
+
+/* The last fd of this process on a slot goes.  */
+static void
+last_fd (struct jr_seg *seg, uint32_t idx)
+{
+  struct jr_lslot *ls = &seg->ls[idx];
+  add_fetch (&ls->lgen, 1);
+  if (ld_relaxed (&ls->shadow_fd) >= 0)
+    {
+      __jr_fd_internal_close (ls->shadow_fd);
+      st_relaxed (&ls->shadow_fd, -1);
+    }
+  ls->nopts = 0;
+  struct jr_abi_pair *pair = swap (&ls->pair, NULL);
+  /* A thread that still sleeps on it will look at it once more.  */
+  if (pair != NULL && ld_relaxed (&seg->busy) == 0)
+    jr_sys_munmap (pair, JR_PAIR_SIZE);
+}
+
+void
+__jr_ent_release (uint64_t ent)
+{
+  if (jr_ent_kind (ent) == JR_FD_EPOLL)
+    __jr_epoll_release (jr_ent_idx (ent));
+  if (jr_ent_kind (ent) != JR_FD_SOCKET)
+    return;
+  struct jr_seg *seg = __jr.seg[jr_ent_idx (ent)];
+  uint32_t idx = jr_ent_slot (ent);
+  if (add_fetch (&seg->ls[idx].fds, -1) == 0)
+    last_fd (seg, idx);
+}
+
+/* Takes back a hold that came to nothing.  */
+void
+__jr_ent_unhold (uint64_t ent)
+{
+  __jr_ent_release (ent);
+  if (jr_ent_kind (ent) == JR_FD_SOCKET)
+    add_fetch (&__jr.seg[jr_ent_idx (ent)]->live, -1);
+}
+
+/* After the kernel closed the fd: the service shall look for the report.  */
+void
+__jr_closed (uint64_t ent)
+{
+  if (jr_ent_kind (ent) != JR_FD_SOCKET)
+    return;
+  struct jr_seg *seg = __jr.seg[jr_ent_idx (ent)];
+  add_fetch (&seg->freed, 1);
+  add_fetch (&seg->app->closed, 1);
+  jr_fence_rmw ();
+  uint32_t epoch = ld_relaxed (&jr_policy ()->sleep_epoch);
+  if ((epoch & 1) && epoch != ld_relaxed (&__jr.rung))
+    __jr_bell ();
+  if (add_fetch (&seg->live, -1) == 0 && ld_relaxed (&seg->shared))
+    __jr_seg_gc ();
+}
+
+/* ---- children of vfork: they share memory, but not the fd table ---- */
+
+static struct
+{
+  int pid, fd;
+} overlay[16];
+
+bool
+__jr_foreign (void)
+{
+  return ld_relaxed (&__jr.pid) != jr_sys_pid ();
+}
+
+/* Remembers, for exec's hint, that this child put a socket on FD.  */
+void
+__jr_overlay_note (int fd)
+{
+  static uint32_t turn;
+  uint32_t at = add_fetch (&turn, 1) % 16;
+  st_relaxed (&overlay[at].fd, fd);
+  st_relaxed (&overlay[at].pid, jr_sys_pid ());
+}
+
+int
+__jr_overlay_fds (int *fds, int n)
+{
+  int k = 0, pid = jr_sys_pid ();
+  for (int i = 0; i < 16 && k < n; i++)
+    if (ld_relaxed (&overlay[i].pid) == pid)
+      fds[k++] = ld_relaxed (&overlay[i].fd);
+  return k;
+}

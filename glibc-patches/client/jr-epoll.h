@@ -1,0 +1,95 @@
+/* An epoll with Joyride sockets in it: shared by epoll.c and epoll_wait.c.
+   SPDX-License-Identifier: LGPL-2.1-or-later
+
+   The epoll fd is the kernel's and has the kernel's fds; our sockets are in
+   the list here.  For each segment that one of them lives in there is an
+   event queue, which the service posts to, and one eventfd for all of them,
+   in the kernel's set.  Lock order: jr_epoll.lock, then __jr.lock; whoever
+   has the latter may only try for the former.  */
+
+#ifndef _JR_EPOLL_H
+#define _JR_EPOLL_H 1
+
+#include "jr-internal.h"
+
+#define JR_REG_BUCKETS 4096
+#define JR_EPOLL_PRIVATE (EPOLLONESHOT | EPOLLET | EPOLLWAKEUP | EPOLLEXCLUSIVE)
+
+/* What an edge is measured against.  */
+struct jr_seen
+{
+  uint64_t tail;
+  uint32_t state, err, space, flags;
+};
+
+/* An interest: one fd of one socket in one epoll.  */
+struct jr_reg
+{
+  struct jr_reg *hash_next, *slot_next, *ready_next;
+  struct jr_epoll *ep;		/* NULL: free */
+  int fd;
+  uint32_t seg, slot, gen, lgen;
+  uint32_t events;
+  epoll_data_t data;
+  bool queued, disabled, shadowed;
+  uint32_t batch;		/* the call that last reported it */
+  struct jr_seen seen;
+};
+
+/* What an epoll has in one segment.  */
+struct jr_epseg
+{
+  struct jr_seg *seg;
+  uint32_t eq;			/* JR_NO_EQ: look at all its sockets now and then */
+  uint32_t nregs;
+  bool gone;			/* its service is, and everybody was told */
+  struct jr_reg *by_slot[JR_SEG_SLOTS];
+};
+
+struct jr_epoll
+{
+  struct jr_lock lock;
+  uint32_t idx;
+  uint32_t refs;		/* atomic; fds of this process */
+  uint32_t users;		/* atomic; calls inside */
+  int pid;			/* whose eventfd and queues these are */
+  int efd, ctl_fd;		/* -1: not yet */
+  uint32_t sleepers;		/* atomic; threads in the kernel's epoll_pwait */
+  uint32_t nested;		/* atomic; in another epoll, or polled */
+  uint32_t kernel_fds;		/* atomic; may have some */
+  uint32_t turn, batch;
+  struct jr_reg *ready, **ready_end;
+  uint32_t nsegs;
+  uint16_t active[JR_MAX_SEGS];	/* indices of segs that are not NULL */
+  struct jr_epseg *segs[JR_MAX_SEGS];
+  struct jr_reg *hash[JR_REG_BUCKETS];
+};
+
+/* Marks of our own fds in the kernel's set.  */
+#define jr_ep_mark_bell(ep) ((void *) (ep))
+#define jr_ep_mark_ctl(ep) ((void *) ((char *) (ep) + 1))
+
+/* Enters (and locks) the epoll behind an fd; NULL: not one of ours, or our own
+   thread is inside it already.  */
+extern struct jr_epoll *__jr_ep_enter (int fd, bool *busy) JR_HIDDEN;
+extern void __jr_ep_leave (struct jr_epoll *ep) JR_HIDDEN;
+extern void __jr_ep_lock (struct jr_epoll *ep) JR_HIDDEN;
+extern void __jr_ep_unlock (struct jr_epoll *ep) JR_HIDDEN;
+/* The interest whose address the kernel gave back; NULL.  */
+extern struct jr_reg *__jr_reg_of (struct jr_epoll *ep, void *ptr) JR_HIDDEN;
+extern void __jr_reg_free (struct jr_reg *reg) JR_HIDDEN;
+extern bool __jr_reg_sock (struct jr_reg *reg, struct jr_sock *s) JR_HIDDEN;
+extern void __jr_reg_follow (struct jr_reg *reg, struct jr_sock *s) JR_HIDDEN;
+extern void __jr_reg_queue (struct jr_reg *reg) JR_HIDDEN;
+extern void __jr_reg_snapshot (struct jr_sock *s, struct jr_seen *seen) JR_HIDDEN;
+extern void __jr_reg_shadow (struct jr_reg *reg, int epfd, int op) JR_HIDDEN;
+/* The eventfd and control socket are in the kernel's set; -errno.  */
+extern int __jr_ep_equip (struct jr_epoll *ep, int epfd) JR_HIDDEN;
+extern void __jr_ep_revive (struct jr_epoll *ep, int epfd) JR_HIDDEN;
+extern void __jr_ep_kick (struct jr_epoll *ep) JR_HIDDEN;
+/* Somebody else still waits, or polls it: pass on what is left.  */
+extern void __jr_ep_pass_on (struct jr_epoll *ep) JR_HIDDEN;
+extern void __jr_ep_arm (struct jr_epoll *ep) JR_HIDDEN;
+extern void __jr_ep_take_posted (struct jr_epoll *ep) JR_HIDDEN;
+
+#endif /* jr-epoll.h */

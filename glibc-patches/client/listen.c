@@ -1,0 +1,183 @@
+/* listen and accept.  A wildcard listener has a kernel listener behind it,
+   so that loopback clients and other interfaces still reach the program.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+
+/* ---- listen ---- */
+
+static int
+shadow_listen (struct jr_sock *s, const struct jr_abi_addr *a, int backlog)
+{
+  struct sockaddr_storage ss;
+  socklen_t len = __jr_addr_native (s->slot->family, a, &ss);
+  int fd = __jr_shadow (s);
+  if (fd < 0)
+    {
+      fd = __jr_kernel_socket (s, 0);
+      if (fd < 0)
+	return fd;
+      int r = jr_sys_bind (fd, (struct sockaddr *) &ss, len);
+      if (r < 0)
+	{
+	  jr_sys_close (fd);
+	  return r;
+	}
+      r = __jr_shadow_set (s, fd);
+      if (r < 0)
+	return r;
+      fd = __jr_shadow (s);
+    }
+  return jr_sys_listen (fd, backlog);
+}
+
+static int
+do_listen (int fd, int backlog)
+{
+  struct jr_sock s;
+  struct jr_abi_cmd_listen_req req = { .backlog = backlog < 0 ? 4096 : backlog };
+  struct jr_abi_cmd_listen_rep rep = { .route = JR_ROUTE_KERNEL };
+  int r = __jr_sock_get (fd, &s);
+  if (r < 0)
+    return r;
+  if (!jr_is_stream (&s))
+    return -EOPNOTSUPP;
+  r = __jr_command (&s, JR_CMD_LISTEN, &req, sizeof req, &rep, sizeof rep);
+  if (r == -ECONNRESET && jr_gone (s.seg))
+    r = 0;
+  if (r < 0)
+    return r;
+  if (rep.route == JR_ROUTE_KERNEL)
+    {
+      int ksock = __jr_shadow (&s);
+      if (ksock >= 0)
+	ksock = jr_sys_fcntl (ksock, F_DUPFD_CLOEXEC, 0);
+      r = __jr_turn (&s, ksock);
+      return r < 0 ? r : jr_sys_listen (fd, backlog);
+    }
+  set_bits (&s.slot->app_flags, JR_AF_COMMITTED);
+  if (rep.route == JR_ROUTE_BOTH)
+    return shadow_listen (&s, &rep.addr, backlog);
+  if (__jr_shadow (&s) >= 0)
+    __jr_shadow_drop (&s);
+  return 0;
+}
+
+int
+__jr_listen (int fd, int backlog)
+{
+  return jr_ret (do_listen (fd, backlog));
+}
+
+/* ---- accept ---- */
+
+/* The handle gets its number first: without a free one the connection must
+   stay in the queue.  */
+static int
+accept_service (struct jr_sock *l, struct sockaddr *addr, socklen_t *len, int flags)
+{
+  struct jr_sock n;
+  struct jr_abi_cmd_accept_req req = { .listener_seg = l->seg->id,
+				       .listener_slot = l->idx };
+  struct jr_abi_cmd_accept_rep rep;
+  int handle;
+  if (ld_acquire (&l->slot->accept_ready) == 0)
+    return jr_gone (l->seg) ? -EINVAL : -EAGAIN;
+  int r = __jr_pool_pop (&n, &handle);
+  if (r < 0)
+    return jr_gone (l->seg) ? -EINVAL : -ENFILE;
+  int fd = __jr_pool_number (handle, flags & SOCK_CLOEXEC);
+  if (fd < 0)
+    {
+      __jr_pool_push (&n);
+      return fd;
+    }
+  memcpy (req.key, l->seg->hdr->key, sizeof req.key);
+  __jr_slot_init (&n, l->slot->family, SOCK_STREAM, l->slot->protocol,
+		  flags & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+  r = __jr_command (&n, JR_CMD_ACCEPT, &req, sizeof req, &rep, sizeof rep);
+  if (r < 0)
+    {
+      jr_sys_close (fd);
+      __jr_pool_push (&n);
+      return r;
+    }
+  n.slot->rcvtimeo_us = l->slot->rcvtimeo_us;
+  n.slot->sndtimeo_us = l->slot->sndtimeo_us;
+  n.slot->rcvlowat = l->slot->rcvlowat;
+  set_bits (&n.slot->app_flags, JR_AF_COMMITTED);
+  if (addr != NULL)
+    __jr_addr_put (l->slot->family, &rep.remote, addr, len);
+  return __jr_pool_enter (&n, handle, fd, flags & SOCK_CLOEXEC);
+}
+
+static int
+accept_once (struct jr_sock *l, struct sockaddr *addr, socklen_t *len, int flags)
+{
+  uint32_t state;
+  int r = jr_state (l, &state);
+  if (r < 0)
+    return r;
+  if (!jr_is_stream (l))
+    return -EOPNOTSUPP;
+  int shadow = __jr_shadow (l);
+  if (!(state & JR_ST_LISTENING) && shadow < 0)
+    return -EINVAL;
+  r = accept_service (l, addr, len, flags);
+  if (r >= 0 || shadow < 0 || (r != -EAGAIN && r != -EINVAL))
+    return r;
+  return jr_sys_accept4 (shadow, addr, len, flags);
+}
+
+static int
+wait_with_shadow (struct jr_sock *l, struct jr_waiter *w)
+{
+  struct pollfd pfd = { .fd = l->fd, .events = POLLIN };
+  if (!w->timed)
+    w->deadline = __jr_deadline_us (l->slot->rcvtimeo_us);
+  w->timed = true;
+  int r = __jr_ppoll_deadline (&pfd, 1, w->deadline, false, NULL);
+  return r < 0 ? r : r == 0 ? -EAGAIN : 0;
+}
+
+static int
+do_accept (int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+  struct jr_sock l;
+  struct jr_waiter w = { 0 };
+  int r = __jr_sock_get (fd, &l);
+  if (r < 0)
+    return r;
+  if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0)
+    return -EINVAL;
+  if (addr != NULL && (len == NULL || (int) *len < 0))
+    return len == NULL ? -EFAULT : -EINVAL;
+  jr_sys_testcancel ();
+  for (;;)
+    {
+      r = accept_once (&l, addr, len, flags);
+      if (r == -EAGAIN && !jr_nonblock (&l, 0))
+	{
+	  struct jr_dir d = { .r = &l.slot->rx };
+	  r = __jr_shadow (&l) >= 0 ? wait_with_shadow (&l, &w)
+				    : __jr_wait_data (&l, &d, &w, true);
+	  if (r == 0)
+	    continue;
+	}
+      r = __jr_outcome (&l, r, 0);
+      if (r != -JR_EMOVED)
+	return r;
+    }
+}
+
+int
+__jr_accept (int fd, struct sockaddr *addr, socklen_t *len)
+{
+  return jr_ret (do_accept (fd, addr, len, 0));
+}
+
+int
+__jr_accept4 (int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+  return jr_ret (do_accept (fd, addr, len, flags));
+}

@@ -1,0 +1,147 @@
+/* Adopting handles that came by exec, by SCM_RIGHTS, or whose socket was
+   moved to another segment.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+
+/* A FIFO open for both is hardly ever anything else; the service has the
+   last word.  */
+bool
+__jr_looks_like_handle (int fd)
+{
+  struct stat st;
+  if (jr_sys_fstat (fd, &st) < 0 || !S_ISFIFO (st.st_mode))
+    return false;
+  if (__jr.handle_dev != 0 && st.st_dev != __jr.handle_dev)
+    return false;
+  int fl = jr_sys_fcntl (fd, F_GETFL, 0);
+  return fl >= 0 && (fl & O_ACCMODE) == O_RDWR;
+}
+
+/* The kernel listener behind an inherited wildcard listener has the number
+   that it had in the program before exec.  */
+static void
+adopt_shadow (struct jr_seg *seg, uint32_t idx)
+{
+  struct jr_abi_slot *slot = &seg->slots[idx];
+  struct sockaddr_storage ss;
+  socklen_t len = sizeof ss;
+  int fd = slot->shadow_fd;
+  if (!(ld_relaxed (&slot->app_flags) & JR_AF_SHADOWED) || fd < 0
+      || seg->ls[idx].shadow_fd >= 0 || __jr_fd_entry (fd) != 0
+      || jr_sys_getsockname (fd, (struct sockaddr *) &ss, &len) < 0
+      || ss.ss_family != slot->family)
+    return;
+  uint16_t port = ntohs (ss.ss_family == AF_INET
+			 ? ((struct sockaddr_in *) &ss)->sin_port
+			 : ((struct sockaddr_in6 *) &ss)->sin6_port);
+  if (port != slot->local.port
+      || __jr_fd_put (fd, jr_ent_make (JR_FD_INTERNAL, JR_USE_SHADOW, seg->index,
+				       idx, 0)) < 0)
+    return;
+  jr_sys_fcntl (fd, F_SETFD, FD_CLOEXEC);
+  st_release (&seg->ls[idx].shadow_fd, fd);
+}
+
+static int
+ask (int fd, uint64_t *ent)
+{
+  struct jr_abi_ctl_adopt_req req = { 0 };
+  struct jr_abi_ctl_adopt_rep rep;
+  int segfd = -1;
+  struct jr_ctl_msg m = { .op = JR_CTL_ADOPT, .req = &req, .req_len = sizeof req,
+			  .send_fd = fd, .rep = &rep, .rep_len = sizeof rep,
+			  .fds = &segfd, .max_fds = 1 };
+  int r = __jr_ctl_call (&m);
+  if (r < 0)
+    return r;
+  struct jr_seg *seg = __jr_seg_find (rep.seg_id);
+  if (seg == NULL && m.nfds == 1)
+    {
+      seg = __jr_seg_map (segfd, rep.seg_id);
+      /* Made for this one socket.  */
+      if (seg != NULL)
+	st_relaxed (&seg->shared, 1);
+    }
+  if (m.nfds == 1)
+    jr_sys_close (segfd);
+  if (seg == NULL || rep.slot >= JR_SEG_SLOTS)
+    return -ENOMEM;
+  *ent = jr_ent_make (JR_FD_SOCKET, 0, seg->index, rep.slot, rep.gen);
+  adopt_shadow (seg, rep.slot);
+  return 0;
+}
+
+static void
+enter_new (int fd, uint64_t ent)
+{
+  struct stat st;
+  if (__jr.handle_dev == 0 && jr_sys_fstat (fd, &st) == 0)
+    __jr.handle_dev = st.st_dev;
+  if (jr_sys_fcntl (fd, F_GETFD, 0) & FD_CLOEXEC)
+    ent |= JR_ENT_CLOEXEC;
+  __jr_ent_hold (ent);
+  if (__jr_fd_put (fd, ent) < 0)
+    __jr_ent_unhold (ent);
+}
+
+/* All fds of the process that had the socket where it was.  */
+static void
+rehome (uint64_t old, uint64_t ent)
+{
+  uint64_t e;
+  if ((old & JR_ENT_ID) == ent)
+    return;
+  for (int fd = __jr_fd_next (0, &e); fd >= 0; fd = __jr_fd_next (fd + 1, &e))
+    {
+      if ((e & JR_ENT_ID) != (old & JR_ENT_ID))
+	continue;
+      __jr_ent_hold (ent);
+      __jr_fd_put (fd, ent | (e & JR_ENT_CLOEXEC));
+      __jr_ent_unhold (e);
+    }
+}
+
+int
+__jr_adopt (int fd)
+{
+  uint64_t mask, ent = 0;
+  __jr_lock_take (&__jr.lock, &mask);
+  uint64_t old = __jr_fd_entry (fd);
+  int r = __jr_attach_locked ();
+  if (r == 0)
+    r = ask (fd, &ent);
+  if (r == 0 && jr_ent_kind (old) == JR_FD_SOCKET)
+    rehome (old, ent);
+  else if (r == 0 && old == 0)
+    enter_new (fd, ent);
+  __jr_lock_drop (&__jr.lock, &mask);
+  if (r < 0 || old == 0)
+    return r;
+  uint64_t e;
+  for (int n = __jr_fd_next (0, &e); n >= 0; n = __jr_fd_next (n + 1, &e))
+    if ((e & JR_ENT_ID) == ent)
+      __jr_epoll_moved (n);
+  return 0;
+}
+
+void
+__jr_scm_received (const struct msghdr *msg)
+{
+  if (msg->msg_controllen < CMSG_LEN (sizeof (int)))
+    return;
+  for (struct cmsghdr *c = CMSG_FIRSTHDR (msg); c != NULL;
+       c = CMSG_NXTHDR ((struct msghdr *) msg, c))
+    {
+      if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+	continue;
+      size_t n = (c->cmsg_len - CMSG_LEN (0)) / sizeof (int);
+      for (size_t i = 0; i < n; i++)
+	{
+	  int fd;
+	  memcpy (&fd, CMSG_DATA (c) + i * sizeof fd, sizeof fd);
+	  if (__jr_fd_entry (fd) == 0 && __jr_looks_like_handle (fd))
+	    __jr_adopt (fd);
+	}
+    }
+}

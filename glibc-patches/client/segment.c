@@ -1,0 +1,140 @@
+/* Mapping segments and pair regions.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+
+static int
+free_index (void)
+{
+  for (uint32_t i = 0; i < JR_MAX_SEGS; i++)
+    if (__jr.seg[i] == NULL)
+      return i;
+  return -1;
+}
+
+static void
+point (struct jr_seg *seg, uint8_t *base)
+{
+  seg->base = base;
+  seg->hdr = (void *) (base + JR_SEG_HDR_OFF);
+  seg->app = (void *) (base + JR_SEG_APP_OFF);
+  seg->cells = (void *) (base + JR_SEG_CELL_OFF);
+  seg->eqs = (void *) (base + JR_SEG_EQ_OFF);
+  seg->slots = (void *) (base + JR_SEG_SLOT_OFF);
+}
+
+/* Under __jr.lock.  NULL when it can't be mapped; FD stays open.  */
+struct jr_seg *
+__jr_seg_map (int fd, uint32_t id)
+{
+  int index = free_index ();
+  if (index < 0)
+    return NULL;
+  struct jr_seg *seg = jr_sys_map_anon (sizeof *seg);
+  if (seg == NULL)
+    return NULL;
+  uint8_t *base = jr_sys_map_shared (fd, JR_SEG_SIZE, PROT_READ | PROT_WRITE);
+  if (base == NULL)
+    {
+      jr_sys_munmap (seg, sizeof *seg);
+      return NULL;
+    }
+  point (seg, base);
+  if (seg->hdr->magic != JR_ABI_MAGIC || seg->hdr->checksum != JR_ABI_CHECKSUM
+      || seg->hdr->seg_id != id)
+    {
+      jr_sys_munmap (base, JR_SEG_SIZE);
+      jr_sys_munmap (seg, sizeof *seg);
+      return NULL;
+    }
+  seg->id = id;
+  seg->index = index;
+  for (uint32_t i = 0; i < JR_SEG_SLOTS; i++)
+    seg->ls[i].shadow_fd = seg->ls[i].parked_fd = -1;
+  st_release (&__jr.seg[index], seg);
+  if (__jr.nsegs < (uint32_t) index + 1)
+    st_release (&__jr.nsegs, index + 1);
+  return seg;
+}
+
+/* Under __jr.lock.  */
+struct jr_seg *
+__jr_seg_find (uint32_t id)
+{
+  for (uint32_t i = 0; i < __jr.nsegs; i++)
+    if (__jr.seg[i] != NULL && __jr.seg[i]->id == id && !jr_gone (__jr.seg[i]))
+      return __jr.seg[i];
+  return NULL;
+}
+
+static bool
+has_parked (struct jr_seg *seg)
+{
+  uint64_t any = 0;
+  for (int w = 0; w < 4; w++)
+    any |= ld_relaxed (&seg->parked[w]);
+  return any != 0;
+}
+
+/* Unmaps segments in which this process has no socket and gets none.  */
+void
+__jr_seg_gc (void)
+{
+  uint64_t mask;
+  __jr_lock_take (&__jr.lock, &mask);
+  for (uint32_t i = 0; i < __jr.nsegs; i++)
+    {
+      struct jr_seg *seg = __jr.seg[i];
+      if (seg == NULL || seg == __jr.pool || !ld_relaxed (&seg->shared)
+	  || ld_relaxed (&seg->live) != 0 || ld_relaxed (&seg->busy) != 0
+	  || has_parked (seg) || !__jr_epoll_seg_gone (seg))
+	continue;
+      for (int k = 0; k < JR_MAX_POLLERS; k++)
+	if (__jr.poller[k] != NULL)
+	  __jr.poller[k]->eq[i] = 0;
+      st_release (&__jr.seg[i], NULL);
+      jr_sys_munmap (seg->base, JR_SEG_SIZE);
+      jr_sys_munmap (seg, sizeof *seg);
+    }
+  __jr_lock_drop (&__jr.lock, &mask);
+}
+
+static int
+pair_map_locked (struct jr_sock *s)
+{
+  if (s->ls->pair != NULL)
+    return 0;
+  int r = __jr_attach_locked ();
+  if (r < 0)
+    return r;
+  struct jr_abi_ctl_pair_req req = { .seg_id = s->seg->id, .slot = s->idx };
+  struct jr_abi_ctl_pair_rep rep;
+  memcpy (req.key, s->seg->hdr->key, sizeof req.key);
+  int fd = -1;
+  struct jr_ctl_msg m = { .op = JR_CTL_PAIR, .req = &req, .req_len = sizeof req,
+			  .send_fd = -1, .rep = &rep, .rep_len = sizeof rep,
+			  .fds = &fd, .max_fds = 1 };
+  r = __jr_ctl_call (&m);
+  if (r < 0)
+    return r;
+  if (m.nfds != 1)
+    return -EPROTO;
+  struct jr_abi_pair *pair
+    = jr_sys_map_shared (fd, JR_PAIR_SIZE, PROT_READ | PROT_WRITE);
+  jr_sys_close (fd);
+  if (pair == NULL)
+    return -ENOMEM;
+  s->ls->pair_end = rep.end & 1;
+  st_release (&s->ls->pair, pair);
+  return 0;
+}
+
+int
+__jr_pair_map (struct jr_sock *s)
+{
+  uint64_t mask;
+  __jr_lock_take (&__jr.lock, &mask);
+  int r = pair_map_locked (s);
+  __jr_lock_drop (&__jr.lock, &mask);
+  return r;
+}

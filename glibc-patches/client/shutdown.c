@@ -1,0 +1,53 @@
+/* shutdown.  SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+
+/* Whoever of this program, or the other end of a pair, sleeps on the ring
+   sees that it ended.  */
+static void
+mark (struct jr_sock *s, uint32_t state, int how)
+{
+  struct jr_dir d;
+  if (how != SHUT_WR && __jr_dir_rx (s, state, &d) == 0)
+    {
+      set_bits (&d.r->cflags, (uint32_t) JR_RING_FIN);
+      add_fetch (&d.r->data_seq, 1);
+      jr_sys_futex_wake (&d.r->data_seq, INT32_MAX, false);
+    }
+  if (how != SHUT_RD && __jr_dir_tx (s, state, &d) == 0)
+    {
+      set_bits (&d.r->flags, (uint32_t) JR_RING_FIN);
+      if (d.peer_watched != NULL)
+	__jr_tx_published (s, &d);
+    }
+}
+
+static int
+do_shutdown (int fd, int how)
+{
+  struct jr_sock s;
+  uint32_t state = 0;
+  struct jr_abi_cmd_shutdown_req req = { .how = how };
+  struct jr_abi_cmd_shutdown_rep rep;
+  int r = __jr_sock_get (fd, &s);
+  while (r == 0 && (r = jr_state (&s, &state)) == -JR_EMOVED)
+    r = __jr_sock_follow (&s);
+  if (r < 0)
+    return r;
+  if (how < SHUT_RD || how > SHUT_RDWR)
+    return -EINVAL;
+  if (!(state & (JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_LISTENING))
+      || (state & JR_ST_DEAD) || jr_gone (s.seg))
+    return -ENOTCONN;
+  if (!(state & JR_ST_LISTENING))
+    mark (&s, state, how);
+  else if (__jr_shadow (&s) >= 0)
+    JR_SYSCALL (shutdown, __jr_shadow (&s), how);
+  return __jr_command (&s, JR_CMD_SHUTDOWN, &req, sizeof req, &rep, sizeof rep);
+}
+
+int
+__jr_shutdown (int fd, int how)
+{
+  return jr_ret (do_shutdown (fd, how));
+}

@@ -1,0 +1,302 @@
+/* Socket options.  What libc keeps itself is answered here; the rest goes to
+   the service at once, and is remembered for a kernel socket while the route
+   is open.  An option that the service does not know turns such a socket to
+   the kernel.  SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+#include <netinet/tcp.h>
+
+/* Options that only say what recvmsg is to tell of.  */
+static const struct
+{
+  int level, name;
+  uint32_t flag;
+} flag_opts[] = {
+  { IPPROTO_IP, IP_PKTINFO, JR_AF_PKTINFO },
+  { IPPROTO_IP, IP_RECVTTL, JR_AF_TTL },
+  { IPPROTO_IP, IP_RECVTOS, JR_AF_TOS },
+  { IPPROTO_IPV6, IPV6_RECVPKTINFO, JR_AF_PKTINFO6 },
+  { IPPROTO_IPV6, IPV6_RECVHOPLIMIT, JR_AF_TTL6 },
+  { IPPROTO_IPV6, IPV6_RECVTCLASS, JR_AF_TOS6 },
+  { SOL_SOCKET, SO_TIMESTAMP, JR_AF_TIMESTAMP },
+  { SOL_SOCKET, SO_TIMESTAMPNS, JR_AF_TIMESTAMPNS },
+};
+
+static uint32_t
+flag_of (int level, int name)
+{
+  for (size_t i = 0; i < sizeof flag_opts / sizeof *flag_opts; i++)
+    if (flag_opts[i].level == level && flag_opts[i].name == name)
+      return flag_opts[i].flag;
+  return 0;
+}
+
+/* ---- remembering ---- */
+
+static bool
+remember (struct jr_sock *s, int level, int name, const void *val, socklen_t len)
+{
+  struct jr_lslot *ls = s->ls;
+  uint32_t i;
+  if (len > sizeof ls->opt[0].val)
+    return false;
+  for (i = 0; i < ls->nopts; i++)
+    if (ls->opt[i].level == level && ls->opt[i].name == name)
+      break;
+  if (i == JR_OPTS)
+    return false;
+  ls->opt[i].level = level;
+  ls->opt[i].name = name;
+  ls->opt[i].len = len;
+  memcpy (ls->opt[i].val, val, len);
+  if (i == ls->nopts)
+    ls->nopts++;
+  return true;
+}
+
+void
+__jr_opts_replay (struct jr_sock *s, int ksock)
+{
+  for (uint32_t i = 0; i < s->ls->nopts; i++)
+    {
+      const struct jr_opt *o = &s->ls->opt[i];
+      jr_sys_setsockopt (ksock, o->level, o->name, o->val, o->len);
+    }
+}
+
+static bool
+route_open (struct jr_sock *s)
+{
+  return !(ld_relaxed (&s->slot->app_flags) & JR_AF_COMMITTED);
+}
+
+/* ---- set ---- */
+
+static int
+set_timeout (int64_t *us, const void *val, socklen_t len)
+{
+  struct timeval tv;
+  if (len < sizeof tv)
+    return -EINVAL;
+  memcpy (&tv, val, sizeof tv);
+  if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+    return -EDOM;
+  /* A negative one is no wait at all, as near as makes no difference.  */
+  if (tv.tv_sec < 0)
+    *us = 1;
+  else if (tv.tv_sec > INT64_MAX / 2000000)
+    *us = 0;
+  else
+    *us = tv.tv_sec * 1000000 + tv.tv_usec;
+  return 0;
+}
+
+/* 1: the service must hear of it too.  */
+static int
+set_local (struct jr_sock *s, int level, int name, const void *val, socklen_t len)
+{
+  int v = 0;
+  uint32_t flag = flag_of (level, name);
+  if (len >= sizeof v)
+    memcpy (&v, val, sizeof v);
+  else if (len > 0)
+    v = *(const uint8_t *) val;
+  if (flag != 0)
+    {
+      if (v != 0)
+	set_bits (&s->slot->app_flags, flag);
+      else
+	clear_bits (&s->slot->app_flags, flag);
+      return 0;
+    }
+  if (level != SOL_SOCKET)
+    return 1;
+  switch (name)
+    {
+    case SO_RCVTIMEO:
+      return set_timeout (&s->slot->rcvtimeo_us, val, len);
+    case SO_SNDTIMEO:
+      return set_timeout (&s->slot->sndtimeo_us, val, len);
+    case SO_RCVLOWAT:
+      if (len < sizeof v)
+	return -EINVAL;
+      s->slot->rcvlowat = v < 0 ? INT32_MAX : v == 0 ? 1 : v;
+      return 0;
+    case SO_TYPE:
+    case SO_DOMAIN:
+    case SO_PROTOCOL:
+    case SO_ERROR:
+    case SO_ACCEPTCONN:
+      return -ENOPROTOOPT;
+    case SO_REUSEADDR:
+    case SO_REUSEPORT:
+      {
+	uint32_t f = name == SO_REUSEADDR ? JR_AF_REUSEADDR : JR_AF_REUSEPORT;
+	if (v != 0)
+	  set_bits (&s->slot->app_flags, f);
+	else
+	  clear_bits (&s->slot->app_flags, f);
+	return 1;
+      }
+    }
+  return 1;
+}
+
+static int
+set_service (struct jr_sock *s, int level, int name, const void *val, socklen_t len)
+{
+  struct jr_abi_cmd_setsockopt_req req = { .level = level, .name = name, .len = len };
+  struct jr_abi_cmd_setsockopt_rep rep;
+  if (len > sizeof req.val)
+    return -ENOPROTOOPT;
+  memcpy (req.val, val, len);
+  return __jr_command (s, JR_CMD_SETSOCKOPT, &req, sizeof req, &rep, sizeof rep);
+}
+
+static int
+do_setsockopt (int fd, int level, int name, const void *val, socklen_t len)
+{
+  struct jr_sock s;
+  int r = __jr_sock_get (fd, &s);
+  if (r < 0)
+    return r;
+  if ((int) len < 0)
+    return -EINVAL;
+  if (val == NULL && len > 0)
+    return -EFAULT;
+  r = set_local (&s, level, name, val, len);
+  if (r > 0)
+    r = set_service (&s, level, name, val, len);
+  bool open = route_open (&s);
+  bool unknown = r == -ENOPROTOOPT || r == -EOPNOTSUPP
+		 || (r == -ECONNRESET && jr_gone (s.seg));
+  if (open && (unknown || (r >= 0 && !remember (&s, level, name, val, len))))
+    {
+      /* The kernel knows, or says why not.  */
+      r = __jr_turn (&s, -1);
+      return r < 0 ? r : jr_sys_setsockopt (fd, level, name, val, len);
+    }
+  if (r >= 0 && __jr_shadow (&s) >= 0)
+    jr_sys_setsockopt (__jr_shadow (&s), level, name, val, len);
+  return r < 0 ? r : 0;
+}
+
+int
+__jr_setsockopt (int fd, int level, int name, const void *val, socklen_t len)
+{
+  return jr_ret (do_setsockopt (fd, level, name, val, len));
+}
+
+/* ---- get ---- */
+
+static int
+answer (void *val, socklen_t *len, const void *from, socklen_t n)
+{
+  if (*len < n)
+    n = *len;
+  memcpy (val, from, n);
+  *len = n;
+  return 0;
+}
+
+static int
+answer_timeout (void *val, socklen_t *len, int64_t us)
+{
+  struct timeval tv = { us / 1000000, us % 1000000 };
+  return answer (val, len, &tv, sizeof tv);
+}
+
+/* 1: not ours to know.  */
+static int
+get_local (struct jr_sock *s, int level, int name, void *val, socklen_t *len)
+{
+  uint32_t flag = flag_of (level, name);
+  int v;
+  if (flag != 0)
+    {
+      v = (ld_relaxed (&s->slot->app_flags) & flag) != 0;
+      return answer (val, len, &v, sizeof v);
+    }
+  if (level != SOL_SOCKET)
+    return 1;
+  switch (name)
+    {
+    case SO_RCVTIMEO:
+      return answer_timeout (val, len, s->slot->rcvtimeo_us);
+    case SO_SNDTIMEO:
+      return answer_timeout (val, len, s->slot->sndtimeo_us);
+    case SO_RCVLOWAT:
+      v = s->slot->rcvlowat;
+      break;
+    case SO_TYPE:
+      v = s->slot->type;
+      break;
+    case SO_DOMAIN:
+      v = s->slot->family;
+      break;
+    case SO_PROTOCOL:
+      v = s->slot->protocol;
+      break;
+    case SO_ACCEPTCONN:
+      v = (ld_relaxed (&s->slot->state) & JR_ST_LISTENING) != 0;
+      break;
+    case SO_ERROR:
+      v = __jr_err_take (s->slot);
+      if (v == 0 && jr_gone (s->seg)
+	  && !(set_bits (&s->slot->app_flags, (uint32_t) JR_AF_GONE_SEEN)
+	       & JR_AF_GONE_SEEN))
+	v = ECONNRESET;
+      break;
+    default:
+      return 1;
+    }
+  return answer (val, len, &v, sizeof v);
+}
+
+static int
+get_service (struct jr_sock *s, int level, int name, void *val, socklen_t *len)
+{
+  struct jr_abi_cmd_getsockopt_req req = { .level = level, .name = name };
+  struct jr_abi_cmd_getsockopt_rep rep;
+  req.len = *len < sizeof rep.val ? *len : sizeof rep.val;
+  int r = __jr_command (s, JR_CMD_GETSOCKOPT, &req, sizeof req, &rep, sizeof rep);
+  if (r < 0)
+    return r;
+  return answer (val, len, rep.val, rep.len < sizeof rep.val ? rep.len
+						     : sizeof rep.val);
+}
+
+static int
+do_getsockopt (int fd, int level, int name, void *val, socklen_t *len)
+{
+  struct jr_sock s;
+  uint32_t state;
+  int r = __jr_sock_get (fd, &s);
+  while (r == 0 && (r = jr_state (&s, &state)) == -JR_EMOVED)
+    r = __jr_sock_follow (&s);
+  if (r < 0)
+    return r;
+  if (len == NULL || (val == NULL && *len > 0))
+    return -EFAULT;
+  if ((int) *len < 0)
+    return -EINVAL;
+  r = get_local (&s, level, name, val, len);
+  if (r <= 0)
+    return r;
+  r = get_service (&s, level, name, val, len);
+  if (r != -ENOPROTOOPT || !route_open (&s))
+    return r;
+  /* What a socket of the kernel would say.  */
+  int ksock = __jr_kernel_socket (&s, 0);
+  if (ksock < 0)
+    return ksock;
+  r = jr_sys_getsockopt (ksock, level, name, val, len);
+  jr_sys_close (ksock);
+  return r;
+}
+
+int
+__jr_getsockopt (int fd, int level, int name, void *val, socklen_t *len)
+{
+  return jr_ret (do_getsockopt (fd, level, name, val, len));
+}

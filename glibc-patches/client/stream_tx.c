@@ -1,0 +1,118 @@
+/* Sending on a stream: into the socket's transmit ring.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+
+/* Published at a time, so that the other side starts while we go on.  */
+#define CHUNK (64 * 1024)
+
+int
+__jr_tx_check (struct jr_sock *s, struct jr_dir *d)
+{
+  uint32_t state;
+  int r = jr_state (s, &state);
+  if (unlikely_ (r < 0))
+    return r;
+  if (jr_err_pending (s->slot))
+    return -JR_EPENDING;
+  if (jr_gone (s->seg))
+    return -EPIPE;
+  if (unlikely_ (state & (JR_ST_DEAD | JR_ST_TX_CLOSED)))
+    return -EPIPE;
+  r = __jr_dir_tx (s, state, d);
+  if (r < 0)
+    return r;
+  if (unlikely_ (!(state & JR_ST_CONNECTED)) && jr_is_stream (s))
+    return state & JR_ST_CONNECTING ? -EAGAIN : -EPIPE;
+  if (unlikely_ (ld_relaxed (&d->r->flags) & JR_RING_FIN))
+    return -EPIPE;
+  if (unlikely_ (d->peer_watched != NULL) && (ld_relaxed (&d->r->flags) & JR_RING_RST))
+    return -ECONNRESET;
+  return 0;
+}
+
+static size_t
+room (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t, size_t want)
+{
+  uint64_t used = t->start - t->head;
+  if (used + want > t->cap && !t->nested)
+    t->cap = __jr_tx_cap (s->slot, d->r, true);
+  size_t free = used < t->cap ? t->cap - used : 0;
+  return want < free ? want : free;
+}
+
+/* Bytes taken, > 0 unless none are left; -EAGAIN: no room.  */
+static ssize_t
+send_some (struct jr_sock *s, struct jr_iter *it, struct jr_dir *d)
+{
+  struct jr_tx t;
+  ssize_t r;
+  size_t n;
+  struct jr_iter work;
+  __jr_tx_begin (s, &t);
+  do
+    {
+      work = *it;
+      r = __jr_tx_check (s, d);
+      if (unlikely_ (r < 0))
+	break;
+      __jr_tx_look (s, d, &t);
+      n = room (s, d, &t, work.left < CHUNK ? work.left : CHUNK);
+      r = n == 0 && work.left > 0 ? -EAGAIN : (ssize_t) n;
+      if (n == 0)
+	break;
+      if (!__jr_tx_reserve (s, d, &t, n))
+	continue;
+      __jr_iter_to_ring (&work, d->base, t.cap, t.start, n);
+      if (likely_ (__jr_tx_commit (s, d, &t, n)))
+	break;
+      /* The lock was taken away.  */
+      __jr_tx_begin (s, &t);
+    }
+  while (true);
+  __jr_tx_end (s, &t);
+  if (r > 0)
+    {
+      *it = work;
+      __jr_tx_published (s, d);
+    }
+  return r;
+}
+
+ssize_t
+__jr_stream_send (struct jr_sock *s, const struct iovec *iov, size_t n, int flags)
+{
+  struct jr_iter it;
+  struct jr_waiter w = { 0 };
+  struct jr_dir d;
+  size_t done = 0;
+  ssize_t r = __jr_iter_init (&it, iov, n);
+  if (r < 0)
+    return r;
+  if (unlikely_ (flags & MSG_OOB))
+    return -EOPNOTSUPP;
+  bool block = !jr_nonblock (s, flags);
+  for (;;)
+    {
+      r = send_some (s, &it, &d);
+      if (likely_ (r >= 0))
+	{
+	  done += r;
+	  w.armed = false;
+	  if (likely_ (it.left == 0))
+	    return done;
+	  continue;
+	}
+      if (r == -EAGAIN && (r = __jr_wait_space (s, &d, &w, block)) == 0)
+	continue;
+      r = __jr_outcome (s, r, done);
+      if (r == -JR_EMOVED)
+	{
+	  w.armed = false;
+	  continue;
+	}
+      if (r == -EPIPE && !(flags & MSG_NOSIGNAL))
+	jr_sys_raise (SIGPIPE);
+      return r;
+    }
+}
