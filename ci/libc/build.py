@@ -111,7 +111,7 @@ def check_tools() -> None:
 def environment(tree: Tree) -> dict[str, str]:
     """The environment of configure and make: nothing that changes flags, ccache relative to the build folder.
 
-    ccache does not see that a new header comes before another of the same name: it gets a name space per set of headers.
+    ccache does not see a new header come before another of its name: it gets a name space per set of headers.
     """
     unwanted = {"CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "LD_LIBRARY_PATH", "MAKEFLAGS", "MFLAGS", "GCC_COLORS"}
     env = {key: value for key, value in os.environ.items() if key not in unwanted}
