@@ -12,7 +12,7 @@
 static inline pid_t
 jr_arch_fork (void *ctid)
 {
-  if (!__jr_active ())
+  if (!__jr_any ())
     return arch_fork (ctid);
   __jr_fork_prepare ();
   pid_t pid = arch_fork (ctid);

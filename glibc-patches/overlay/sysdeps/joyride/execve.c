@@ -9,7 +9,7 @@ int
 __execve (const char *path, char *const argv[], char *const envp[])
 {
 #if JR_HOOKED
-  size_t size = __jr_active () ? __jr_exec_size (envp) : 0;
+  size_t size = __jr_any () ? __jr_exec_size (envp) : 0;
   char memory[size] __attribute__ ((aligned (16)));
   if (size != 0)
     envp = __jr_exec_prepare (envp, memory, size);

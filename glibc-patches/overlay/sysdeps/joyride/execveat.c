@@ -11,7 +11,7 @@ execveat (int dirfd, const char *path, char *const argv[], char *const envp[],
 	  int flags)
 {
 #if JR_HOOKED
-  size_t size = __jr_active () ? __jr_exec_size (envp) : 0;
+  size_t size = __jr_any () ? __jr_exec_size (envp) : 0;
   char memory[size] __attribute__ ((aligned (16)));
   if (size != 0)
     envp = __jr_exec_prepare (envp, memory, size);

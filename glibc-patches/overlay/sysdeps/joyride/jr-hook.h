@@ -17,10 +17,6 @@
 # define __jr_wants_domain(domain) \
   ((domain) == AF_INET || (domain) == AF_INET6)
 
-/* Whether this process has any fd of Joyride's: for calls that take sets of
-   fds and for the making of processes.  */
-# define __jr_active() __jr_any ()
-
 /* For objects that ld.so's own copy is chosen by (it takes from libc what it
    needs, and what that needs): a reference that pulls nothing in.  */
 # define JR_WEAK(name) extern __typeof (name) name __attribute__ ((weak))

@@ -20,7 +20,7 @@ extern long int __jr_syscall (long int number, ...) attribute_hidden;
 #define OURS(n, call) (__jr_is_ours (F (n)) ? (long int) (call) : FOR_KERNEL)
 #define EITHER(n, m, call)						      \
   (__jr_is_ours (F (n)) || __jr_is_ours (F (m)) ? (long int) (call) : FOR_KERNEL)
-#define ANY(call) (__jr_active () ? (long int) (call) : FOR_KERNEL)
+#define ANY(call) (__jr_any () ? (long int) (call) : FOR_KERNEL)
 
 static long int
 socket_call (long int number, const long int *a)

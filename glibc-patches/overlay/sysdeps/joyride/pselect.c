@@ -12,7 +12,7 @@ jr_route_pselect (int nfds, fd_set *readfds, fd_set *writefds,
 		  fd_set *exceptfds, const struct timespec *timeout,
 		  const __syscall_ulong_t mask[2])
 {
-  if (__jr_active ())
+  if (__jr_any ())
     return __jr_pselect (nfds, readfds, writefds, exceptfds, timeout,
 			 (const sigset_t *) mask[0]);
   return SYSCALL_CANCEL (pselect6, nfds, readfds, writefds, exceptfds,

@@ -13,7 +13,7 @@ static inline int
 jr_route_select (int nfds, fd_set *readfds, fd_set *writefds,
 		 fd_set *exceptfds, struct timespec *timeout)
 {
-  if (!__jr_active ())
+  if (!__jr_any ())
     return SYSCALL_CANCEL (pselect6, nfds, readfds, writefds, exceptfds,
 			   timeout, NULL);
   struct timeval tv;
