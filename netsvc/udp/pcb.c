@@ -68,7 +68,6 @@ static void take_port(struct jr_udpcb *up, const struct jr_endpoint *local, uint
     up->local = *local;
     up->bound = local->addr;
     up->flags = flags;
-    up->order = ++up->udp->orders;
     jr_list_push_head(jr_udp_port_bucket(up->udp, local->port), &up->port_link);
 }
 
@@ -165,11 +164,8 @@ unsigned jr_udp_pcb_score(const struct jr_udpcb *up, const struct jr_endpoint *l
             return 0;
         score += 1;
     }
-    if (up->remote.port) {
-        if (up->remote.port != remote->port || !jr_addr_eq(up->remote.addr, remote->addr))
-            return 0;
-        score += 2;
-    }
+    if (up->remote.port && (up->remote.port != remote->port || !jr_addr_eq(up->remote.addr, remote->addr)))
+        return 0;
     return score;
 }
 
@@ -199,8 +195,8 @@ struct jr_udpcb *jr_udp_pcb_lookup(struct jr_udp *udp, const struct jr_endpoint 
     JR_LIST_EACH(n, jr_udp_port_bucket(udp, local->port)) {
         struct jr_udpcb *up = of_port_link(n);
         const unsigned score = jr_udp_pcb_score(up, local, remote);
-        if (score > best_score || (score == best_score && score && up->order > best->order)) {
-            sharing = score == best_score ? sharing : 0;
+        if (score > best_score) { /* among equals the latest, which is the first in the list */
+            sharing = 0;
             best = up;
             best_score = score;
         }

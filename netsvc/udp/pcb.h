@@ -22,9 +22,8 @@ struct jr_udpcb {
     struct jr_addr bound;      /* the address bind() gave; local.addr goes back to it at disconnect */
     bool user_port;            /* bind() chose the port: it stays at disconnect */
     uint32_t flags;            /* JR_UDP_BIND_* */
-    uint64_t order;            /* bind()s so far: the latest of equals is preferred */
     struct jr_list all_link;
-    struct jr_list port_link;  /* in by_port when bound */
+    struct jr_list port_link;  /* in by_port when bound, the latest first */
     struct jr_list flow_link;  /* in by_flow when connected */
     /* where the last datagram went */
     struct jr_addr rt_dst;
@@ -39,7 +38,6 @@ struct jr_udp {
     uint16_t port_first, port_last;
     uint8_t secret[16];
     uint64_t dice;   /* ephemeral ports tried so far */
-    uint64_t orders;
     uint64_t seed;
     struct jr_list all;
     struct jr_list by_port[JR_UDP_BUCKETS];

@@ -32,6 +32,8 @@ void host_fini(struct host *h)
 {
     jr_udp_free(h->udp);
     jr_ip_free(h->ip);
+    jr_neigh_flush(h->ifp);
+    JR_CHECK_EQ(h->ifp->neigh->n_wait, 0);
     jr_netif_free(h->ifp);
     JR_CHECK_EQ(fake_dev_fini(&h->dev), 0);
 }

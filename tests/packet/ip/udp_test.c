@@ -152,6 +152,14 @@ JR_TEST(reuseport_spreads_flows_and_keeps_each_together)
     }
     for (unsigned i = 0; i < 4; i++)
         JR_CHECK(count[i] > 50 && count[i] < 150);
+    /* a better match in the same group gets all, however many fit less well */
+    JR_CHECK_EQ(bind_app(4, US, 444, JR_UDP_BIND_REUSEPORT), 0);
+    JR_CHECK_EQ(bind_app(5, ANY, 444, JR_UDP_BIND_REUSEPORT), 0);
+    JR_CHECK_EQ(bind_app(6, ANY, 444, JR_UDP_BIND_REUSEPORT), 0);
+    for (uint16_t port = 1000; port < 1040; port++) {
+        rx(FAR, port, US, 444, "a");
+        JR_CHECK_EQ(who(), 1 << 4);
+    }
     host_fini(&h);
 }
 

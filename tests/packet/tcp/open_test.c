@@ -349,11 +349,13 @@ JR_TEST(closing_a_listener_resets_what_waits)
     struct sock *l = rig_listen(&r, 5);
     rig_in(&r, .flags = TH_SYN);
     rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .len = 5);
+    const uint32_t iss = r.iss;
     rig_in(&r, .flags = TH_SYN, .sport = 7000); /* half open */
     rig_drain(&r);
+    r.iss = iss;
     jr_tcp_close(l->tp, false, r.now);
     rig_flush(&r);
-    rig_expect(&r, TH_RST | TH_ACK, r.sent[0].seq, 6, 0);
+    rig_expect(&r, TH_RST | TH_ACK, 1, 6, 0);
     JR_CHECK(l->closed);
     rig_socket_free(l);
     rig_advance(&r, 10 * JR_SEC);

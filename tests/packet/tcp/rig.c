@@ -160,7 +160,7 @@ static uint32_t build(struct rig *r, const struct seg *s, uint8_t *p)
     uint32_t hlen = JR_TCP_HLEN + jr_tcp_opts_len(&o);
     struct jr_tcp_view v = {.sport = s->sport ? s->sport : r->peer_port, .dport = r->local_port,
                             .seq = s->seq + RIG_PEER_ISS, .ack = s->flags & TH_ACK ? s->ack + r->iss : 0,
-                            .win = s->win, .urp = s->urp, .flags = s->flags, .hlen = (uint8_t)hlen};
+                            .win = s->shut ? 0 : s->win ? s->win : 65535, .urp = s->urp, .flags = s->flags, .hlen = (uint8_t)hlen};
     jr_tcp_build(p, &v);
     jr_tcp_build_opts(p + JR_TCP_HLEN, &o);
     if (s->len != 0)
@@ -285,6 +285,7 @@ struct sock *rig_passive_sized(struct rig *r, uint32_t what, uint32_t sndcap, ui
     rig_in(r, .flags = TH_SYN, .opts = rig_syn_opts(r, what));
     rig_expect(r, TH_SYN | TH_ACK, 0, 1, 0);
     r->ts = what & RIG_TS;
+    rig_advance(r, JR_MS); /* the round trip */
     rig_in(r, .flags = TH_ACK, .seq = 1, .ack = 1);
     JR_CHECK_EQ(l->events, JR_TCP_EV_ACCEPT);
     struct sock *s = rig_accept(r, l, sndcap, rcvcap);

@@ -30,7 +30,8 @@ struct sock { /* what sock/ would hold */
 struct seg { /* a segment, injected or seen; zero means absent or default */
     uint32_t seq, ack;
     uint8_t flags;
-    uint16_t win; /* as on the wire */
+    uint16_t win; /* as on the wire; inject: 0 means 65535 */
+    bool shut;    /* inject: a zero window */
     uint16_t urp;
     struct jr_tcp_opts opts;
     const void *data;
@@ -77,7 +78,7 @@ void rig_socket_free(struct sock *s);
 void rig_destroy(struct rig *r, struct sock *s);
 
 void rig_inject(struct rig *r, struct seg s);
-#define rig_in(r, ...) rig_inject((r), (struct seg){.win = 65535, __VA_ARGS__})
+#define rig_in(r, ...) rig_inject((r), (struct seg){__VA_ARGS__})
 void rig_flush(struct rig *r);
 /* Moves the clock by us, running every tick that falls due. */
 void rig_advance(struct rig *r, jr_time us);
