@@ -14,17 +14,19 @@ from ci.libc.report import BuildError, say
 PROBE = "/bin/true"
 
 
-def _replace(source: Path, target: Path, mode: int) -> None:
-    """Write a stripped copy beside the target and rename it over: running programs keep the old file."""
+def _replace(source: Path, target: Path, debug: Path | None) -> None:
+    """Write a stripped copy beside the target and rename it over: running programs keep the old file.
+
+    The symbol table stays, for profilers and valgrind; the rest of the debug information goes to `debug`, if given.
+    """
     fresh = target.with_name(target.name + ".new")
     subprocess.run(["strip", "--strip-debug", "-o", fresh, source], check=True)
-    fresh.chmod(mode)
+    if debug:
+        subprocess.run(["objcopy", "--only-keep-debug", "--compress-debug-sections", source, debug], check=True)
+        debug.chmod(0o644)
+        subprocess.run(["objcopy", f"--add-gnu-debuglink={debug}", fresh], check=True)
+    fresh.chmod(0o755)
     fresh.replace(target)
-
-
-def _keep_debug(source: Path, target: Path) -> None:
-    subprocess.run(["objcopy", "--only-keep-debug", "--compress-debug-sections", source, target], check=True)
-    target.chmod(0o644)
 
 
 def install(tree: Tree, prefix: Path, destdir: Path | None, *, debug: bool) -> Path:
@@ -36,12 +38,11 @@ def install(tree: Tree, prefix: Path, destdir: Path | None, *, debug: bool) -> P
     folder = Path(str(destdir) + str(prefix)) if destdir else prefix
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(tree.obj / "elf/ld.so", folder / "ld.so", 0o755)
-        _replace(tree.obj / "libc.so", folder / "libc.so.6", 0o755)
+        notes = folder / ".debug"
         if debug:
-            (folder / ".debug").mkdir(exist_ok=True)
-            _keep_debug(tree.obj / "elf/ld.so", folder / ".debug/ld.so.debug")
-            _keep_debug(tree.obj / "libc.so", folder / ".debug/libc.so.6.debug")
+            notes.mkdir(exist_ok=True)
+        for built, name in ((tree.obj / "elf/ld.so", "ld.so"), (tree.obj / "libc.so", "libc.so.6")):
+            _replace(built, folder / name, notes / f"{name}.debug" if debug else None)
     except PermissionError as err:
         raise BuildError(f"can't write to {folder}: {err.strerror}; run as root or give --destdir") from err
     recipe = json.loads(tree.stamp.read_text())
