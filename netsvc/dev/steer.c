@@ -38,14 +38,15 @@ struct jr_steer {
     struct jr_steer_conf *conf; /* jr_conf, mapped */
 };
 
+/* libbpf warns about things that are tried and may fail, as a missing qdisc; what matters comes back as an error. */
 static int to_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
     char line[512];
+    (void)level;
     int n = vsnprintf(line, sizeof line, fmt, ap);
     if (n > 0 && (size_t)n < sizeof line && line[n - 1] == '\n')
         line[n - 1] = 0;
-    /* libbpf warns about things that are tried and may fail: an existing qdisc, a missing program */
-    jr_log(level == LIBBPF_WARN ? JR_LOG_INFO : JR_LOG_DEBUG, "%s", line);
+    jr_log(JR_LOG_DEBUG, "%s", line);
     return 0;
 }
 

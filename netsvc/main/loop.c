@@ -224,14 +224,15 @@ static void sleep_until_work(struct jr_worker *w)
 void jr_loop_run(struct jr_worker *w)
 {
     w->busy_at = jr_worker_now();
-    while (!w->stop) {
+    for (;;) {
         jr_time now = jr_worker_now();
         if (now - w->control_at >= CONTROL_US)
             look_at_control(w, now);
+        if (w->stop)
+            return;
         if (turn(w, now))
             w->busy_at = now;
         else if (now - w->busy_at >= w->cfg->idle_us)
             sleep_until_work(w);
     }
-    look_at_control(w, jr_worker_now());
 }

@@ -325,6 +325,16 @@ static bool is_hidden(const struct jr_mirror *m, const struct jr_mirror_route *r
     return is_configured(m, r->dst, r->plen);
 }
 
+/* An exclusive port's address, whatever the kernel may have too. */
+static bool is_own(const struct jr_config *cfg, struct jr_addr addr)
+{
+    for (unsigned i = 0; i < cfg->n_ports; i++)
+        for (unsigned j = 0; j < cfg->ports[i].n_addrs; j++)
+            if (jr_addr_eq(cfg->ports[i].addrs[j].addr, addr))
+                return true;
+    return false;
+}
+
 void jr_mirror_publish(struct jr_mirror *m)
 {
     const struct jr_config *cfg = m->w->cfg;
@@ -349,7 +359,7 @@ void jr_mirror_publish(struct jr_mirror *m)
     for (size_t i = 0; i < m->n_addrs; i++) {
         if (shared_port(m, m->addrs[i].a.ifindex))
             own[n_own++] = m->addrs[i].a.addr;
-        else
+        else if (!is_own(cfg, m->addrs[i].a.addr))
             put(&t, m->addrs[i].a.addr, 32, JR_ROUTE_KERNEL);
     }
     for (unsigned i = 0; i < cfg->n_ports; i++)
