@@ -9,6 +9,7 @@
 #include "base/siphash.h"
 #include "ip/stack.h"
 #include "link/neigh.h"
+#include "wire/icmp.h"
 
 void jr_ip_config_defaults(struct jr_ip_config *cfg)
 {
@@ -37,8 +38,8 @@ struct jr_ip *jr_ip_new(struct jr_counters *counters, struct jr_rng *rng, const 
     ip->local.seed = jr_siphash(ip->cfg.secret, "local", 5);
     ip->pmtu.seed = jr_siphash(ip->cfg.secret, "pmtu", 4) ^ jr_rng_u64(rng);
     jr_reass_init(&ip->reass, counters, &ip->cfg, jr_siphash(ip->cfg.secret, "reass", 5) ^ jr_rng_u64(rng));
-    for (unsigned i = 0; i < JR_IP_IDS; i++)
-        ip->ids[i] = (uint16_t)jr_rng_u32(rng);
+    for (unsigned i = 0; i < 2 * JR_IP_IDS; i++)
+        ip->ids[i / JR_IP_IDS][i % JR_IP_IDS] = (uint16_t)jr_rng_u32(rng);
     ip->icmp_errors.tokens = 1000ull * ip->cfg.icmp_errors_per_s;
     ip->icmp_echoes.tokens = 1000ull * ip->cfg.icmp_echo_per_s;
     return ip;
@@ -141,7 +142,7 @@ jr_time jr_ip_next_tick(const struct jr_ip *ip)
 static void on_reass_expired(void *ctx, const uint8_t *quote, uint32_t quote_len, jr_time now)
 {
     /* RFC 1122 3.3.2: time exceeded, if fragment zero came */
-    jr_icmp_error(ctx, 11, 1, quote, quote_len, now);
+    jr_icmp_error(ctx, JR_ICMP_TIME_EXCEEDED, JR_ICMP_TIME_REASS, quote, quote_len, now);
 }
 
 void jr_ip_tick(struct jr_ip *ip, jr_time now)

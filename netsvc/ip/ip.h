@@ -79,7 +79,8 @@ bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out);
 /* Whether addr is one of our unicast addresses. */
 bool jr_ip_is_local(const struct jr_ip *ip, struct jr_addr addr);
 
-/* A packet with headroom for every header below the transport, from the pool of the port it would leave by. NULL: no memory. */
+/* A packet with headroom for every header below the transport, from the pool of the port it would leave by. NULL: no
+ * memory. */
 struct jr_pkt *jr_ip_pkt_new(struct jr_ip *ip, const struct jr_ip_route *rt);
 
 /* Sends and takes ownership of pkt. 0, or a negative errno (-ENETUNREACH, -EHOSTUNREACH, -EMSGSIZE with df). The
@@ -139,8 +140,9 @@ void jr_ip_flush(struct jr_ip *ip, jr_time now);
 jr_time jr_ip_next_tick(const struct jr_ip *ip);
 void jr_ip_tick(struct jr_ip *ip, jr_time now);
 
-/* plen counts in the address's own family (0 to 32). bcast: the subnet's broadcast address, or the wildcard for none. connected:
- * also add the route to the subnet, which rtnetlink otherwise reports by itself. -ENOMEM; an address that is there is updated. */
+/* plen counts in the address's own family (0 to 32). bcast: the subnet's broadcast address, or the wildcard for none.
+ * connected: also add the route to the subnet, which rtnetlink otherwise reports by itself. An address that is there is
+ * updated. -EINVAL, -ENOMEM */
 int jr_ip_addr_add(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr, uint8_t plen, struct jr_addr bcast,
                    bool connected, jr_time now);
 /* With its connected route and the routes that prefer it as source. -EADDRNOTAVAIL. */
@@ -150,7 +152,7 @@ struct jr_ip_route_conf {
     struct jr_addr dst;
     uint8_t plen;         /* 0 to 32 */
     uint32_t metric;      /* the lower one wins among equal prefixes */
-    struct jr_netif *ifp; /* NULL: no way by our ports (unreachable, or the kernel's business); it hides wider prefixes */
+    struct jr_netif *ifp; /* NULL: no way by our ports (unreachable, or the kernel's); it hides wider prefixes */
     struct jr_addr gw;    /* the wildcard: on link */
     struct jr_addr src;   /* preferred source; the wildcard: chosen by subnet */
     uint32_t mtu;         /* 0: the port's */

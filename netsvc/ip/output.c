@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Packets to the wire: RFC 791, RFC 1122 3.3.1 and 3.2.2.1, packet ids by RFC 6864 and RFC 7739 5.3, PMTU by RFC 1191. */
+/* Packets to the wire: RFC 791, RFC 1122 3.3.1 and 3.2.2.1, ids by RFC 6864 and RFC 7739 5.3, PMTU by RFC 1191. */
 #include <errno.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/siphash.h"
 #include "ip/stack.h"
 
@@ -87,15 +88,21 @@ struct jr_pkt *jr_ip_pkt_new(struct jr_ip *ip, const struct jr_ip_route *rt)
     return pkt;
 }
 
-/* Packets that are never fragmented need none (RFC 6864 4.1). */
-static uint16_t next_id(struct jr_ip *ip, const struct jr_ip_tx *tx)
+/*
+ * An id for packets that may be fragmented (RFC 6864 4.1: others need none). Counters are kept per pair of hosts, so that
+ * none of them tells how much is sent to others (RFC 7739 5.3). When we fragment ourselves, guessing the id would let
+ * strangers add fragments: then the counter is chosen by a hash that keeps its key; else a cheaper one will do.
+ */
+static uint16_t next_id(struct jr_ip *ip, const struct jr_ip_tx *tx, bool fragmented)
 {
     const struct {
         struct jr_addr src, dst;
         uint64_t proto;
     } key = {tx->src, tx->dst, tx->proto};
+    const uint64_t hash = fragmented ? jr_siphash(ip->cfg.secret, &key, sizeof key)
+                                     : jr_hash_flow(tx->src, 0, tx->dst, tx->proto, ip->local.seed);
 
-    return ip->ids[jr_siphash(ip->cfg.secret, &key, sizeof key) % JR_IP_IDS]++;
+    return ip->ids[fragmented][hash % JR_IP_IDS]++;
 }
 
 /* The header in front of pkt, which starts at the payload. false: no headroom. */
@@ -163,7 +170,7 @@ int jr_ip_output(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_tx *tx
     }
     if (JR_UNLIKELY(len > JR_IPV4_MAX))
         return drop_too_big(ip, pkt);
-    hdr.id = hdr.df ? 0 : next_id(ip, tx);
+    hdr.id = hdr.df ? 0 : next_id(ip, tx, false);
     if (JR_UNLIKELY(!put_header(ip, pkt, tx, rt->ifp, &hdr))) {
         jr_pkt_free(pkt);
         return -ENOBUFS;
@@ -237,7 +244,7 @@ int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struc
         jr_count(ip->counters, JR_C_IP_TX_TOO_BIG);
         return -EMSGSIZE;
     }
-    hdr.id = hdr.df ? 0 : next_id(ip, tx);
+    hdr.id = hdr.df ? 0 : next_id(ip, tx, total > room);
     if (total > room) {
         jr_count(ip->counters, JR_C_IP_FRAG_TX);
         room &= ~7u;

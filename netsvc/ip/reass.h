@@ -33,8 +33,8 @@ typedef void (*jr_reass_expired)(void *ctx, const uint8_t *quote, uint32_t quote
 
 void jr_reass_init(struct jr_reass *rs, struct jr_counters *counters, const struct jr_ip_config *cfg, uint64_t seed);
 void jr_reass_fini(struct jr_reass *rs);
-/* pkt starts at its header hdr and is trimmed to its length; takes ownership. Returns the whole datagram, starting at a header
- * without fragment fields, or NULL while it is not complete. */
+/* pkt starts at its header hdr and is trimmed to its length; takes ownership. Returns the whole datagram, starting at a
+ * header without fragment fields, or NULL while it is not complete. */
 struct jr_pkt *jr_reass_input(struct jr_reass *rs, struct jr_pkt *pkt, const struct jr_ipv4 *hdr, jr_time now);
 jr_time jr_reass_next_tick(const struct jr_reass *rs);
 void jr_reass_tick(struct jr_reass *rs, jr_time now, jr_reass_expired expired, void *ctx);

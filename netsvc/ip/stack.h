@@ -45,7 +45,7 @@ struct jr_ip {
     struct jr_pmtu_table pmtu;
     struct jr_reass reass;
     struct jr_bucket icmp_errors, icmp_echoes;
-    uint16_t ids[JR_IP_IDS];
+    uint16_t ids[2][JR_IP_IDS]; /* of whole packets, of packets fragmented here */
 };
 
 /* addr.c */

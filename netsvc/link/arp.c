@@ -121,7 +121,8 @@ void jr_arp_input(struct jr_netif *ifp, const struct jr_pkt *pkt, jr_time now)
     else if (!known && !(for_us && arp.op == JR_ARP_REQUEST))
         jr_count(ifp->counters, JR_C_ARP_IGNORED);
     if (!jr_addr_is_any(arp.spa)) /* a probe (RFC 5227 1.1) says nothing about its sender */
-        jr_neigh_heard(ifp, arp.spa, arp.sha, arp.op == JR_ARP_REPLY && for_us, for_us && arp.op == JR_ARP_REQUEST, now);
+        jr_neigh_heard(ifp, arp.spa, arp.sha, for_us && arp.op == JR_ARP_REPLY, for_us && arp.op == JR_ARP_REQUEST,
+                       now);
     if (for_us && arp.op == JR_ARP_REQUEST)
         on_request(ifp, &arp, now);
 }

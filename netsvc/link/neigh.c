@@ -225,8 +225,8 @@ void jr_neigh_confirm(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
         make_reachable(ifp, n, now);
 }
 
-void jr_neigh_heard(struct jr_netif *ifp, struct jr_addr addr, struct jr_ether_addr mac, bool solicited, bool may_create,
-                    jr_time now)
+void jr_neigh_heard(struct jr_netif *ifp, struct jr_addr addr, struct jr_ether_addr mac, bool solicited,
+                    bool may_create, jr_time now)
 {
     struct jr_neigh *n = jr_neigh_find(ifp->neigh, addr);
     bool moved, fresh;

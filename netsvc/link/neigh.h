@@ -70,7 +70,8 @@ static inline struct jr_neigh *jr_neigh_find(struct jr_neigh_table *tbl, struct 
     return NULL;
 }
 
-/* Where to send pkt now; NULL: pkt (owned from then on) waits for the answer, or was dropped and *err tells why (-ENOBUFS). */
+/* Where to send pkt now; NULL: pkt (owned from then on) waits for the answer, or was dropped and *err tells why
+ * (-ENOBUFS). */
 const struct jr_ether_addr *jr_neigh_resolve(struct jr_netif *ifp, struct jr_addr addr, struct jr_pkt *pkt, jr_time now,
                                              int *err);
 

@@ -20,8 +20,8 @@ enum { JR_NETIF_TXQ = 512 };
 /* The layer above. */
 struct jr_netif_l3 {
     void *ctx;
-    /* A packet for the network layer, which owns it from here: l3_off is set and the data starts there. group: it came by link
-     * broadcast or multicast. */
+    /* A packet for the network layer, which owns it from here: l3_off is set and the data starts there. group: it
+     * came by link broadcast or multicast. */
     void (*input)(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool group, jr_time now);
     /* The next hop of this packet, which starts at its network header, did not answer. Owns pkt. */
     void (*unresolved)(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, jr_time now);
@@ -30,8 +30,8 @@ struct jr_netif_l3 {
 /* What is asked of and told to the outside; each may be NULL. */
 struct jr_netif_hooks {
     void *ctx;
-    /* Set on a port shared with the kernel: instead of sending ARP, the kernel is asked to resolve addr, and its answer comes by
-     * jr_neigh_set(). Asked again every second, three times. ARP packets from the wire are then never answered. */
+    /* Set on a port shared with the kernel: instead of sending ARP, the kernel is asked to resolve addr, and its answer
+     * comes by jr_neigh_set(). Asked again every second, three times. ARP from the wire is then never answered. */
     void (*neigh_ask)(void *ctx, struct jr_netif *ifp, struct jr_addr addr, jr_time now);
     /* A neighbour became known or changed its address, by ARP. */
     void (*neigh_learned)(void *ctx, struct jr_netif *ifp, struct jr_addr addr, struct jr_ether_addr mac);
@@ -83,8 +83,8 @@ const struct jr_netif_addr *jr_netif_addr_find(const struct jr_netif *ifp, struc
 
 /* A frame from the device; takes ownership. */
 void jr_ether_input(struct jr_netif *ifp, struct jr_pkt *frame, jr_time now);
-/* Puts the link header in front of a packet and queues it; takes ownership. group: next_hop is a broadcast or multicast
- * address. 0, -ENETDOWN, -EMSGSIZE, -ENOBUFS. Unresolved neighbours count as success. */
+/* Puts the link header in front of a packet and queues it; takes ownership. group: next_hop is a broadcast or
+ * multicast address. 0, -ENETDOWN, -EMSGSIZE, -ENOBUFS. Unresolved neighbours count as success. */
 int jr_ether_output(struct jr_netif *ifp, struct jr_pkt *pkt, struct jr_addr next_hop, bool group, jr_time now);
 
 /* Queues a whole frame; takes ownership. -ENOBUFS: the device takes nothing and the queue is full. */

@@ -28,7 +28,7 @@ static inline uint32_t jr_cksum_join(uint32_t a, uint32_t a_len, uint32_t b)
     return jr_cksum_add(a, a_len & 1 ? b << 8 | b >> 24 : b);
 }
 
-/* The complement, as it stands in memory: store it with jr_store_raw16(). 0 for a message whose own checksum is right. */
+/* The complement, as it stands in memory: store it with jr_store_raw16(). 0 for a message whose checksum is right. */
 static inline uint16_t jr_cksum_fold(uint32_t sum)
 {
     sum = (sum & 0xffff) + (sum >> 16);
@@ -36,7 +36,7 @@ static inline uint16_t jr_cksum_fold(uint32_t sum)
     return (uint16_t)~sum;
 }
 
-/* The pseudo header of RFC 9293 3.1, RFC 768 (v4-mapped addresses) or RFC 8200 8.1. len: transport header and payload. */
+/* The pseudo header of RFC 9293 3.1 and RFC 768 (v4-mapped addresses) or RFC 8200 8.1. len: header and payload. */
 static inline uint32_t jr_cksum_pseudo(struct jr_addr src, struct jr_addr dst, uint8_t proto, uint32_t len)
 {
     uint64_t s = (uint64_t)src.w[3] + dst.w[3] + jr_be32(proto) + jr_be32(len);

@@ -42,7 +42,7 @@ static inline bool jr_ipv4_is_broadcast(struct jr_addr a) { return a.w[3] == 0xf
 static inline bool jr_ipv4_is_loopback(struct jr_addr a) { return a.b[12] == 127; }
 /* 0/8: "this network" */
 static inline bool jr_ipv4_is_zeronet(struct jr_addr a) { return a.b[12] == 0; }
-/* May be the source or the destination of a packet on a wire, as far as its class tells; 240/4 is in use on some networks. */
+/* May be a host on a wire, as far as its class tells; 240/4 is in use on some networks. */
 static inline bool jr_ipv4_is_host(struct jr_addr a)
 {
     return !jr_ipv4_is_multicast(a) && !jr_ipv4_is_broadcast(a) && !jr_ipv4_is_loopback(a) && !jr_ipv4_is_zeronet(a);

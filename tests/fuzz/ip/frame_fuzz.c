@@ -48,8 +48,8 @@ static void stack_init(struct stack *s)
 {
     static const struct jr_udp_upcalls upcalls = {on_input, on_error};
     static const uint8_t secret[16] = {1};
-    const struct jr_endpoint local = {jr_addr_v4(0), 53}, local2 = {IP4(10, 0, 0, 1), 500}, far = {IP4(192, 0, 2, 1), 99};
-    const struct jr_endpoint unknown = {IP4(10, 0, 0, 7), 7};
+    const struct jr_endpoint local = {jr_addr_v4(0), 53}, local2 = {IP4(10, 0, 0, 1), 500};
+    const struct jr_endpoint far = {IP4(192, 0, 2, 1), 99}, unknown = {IP4(10, 0, 0, 7), 7};
     struct jr_ip_route_conf dflt = {.dst = jr_addr_v4(0), .gw = IP4(10, 0, 0, 254), .src = jr_addr_v4(0)};
 
     *s = (struct stack){.now = 1000 * JR_SEC};

@@ -67,8 +67,8 @@ struct frame {
     uint8_t b[66000];
 };
 
-/* Ethernet from the peer (or the router, for a source that is not on link) to us, IPv4 as ip says: total_len 0 and hlen 0 are filled
- * in, also ttl. */
+/* Ethernet from the peer (or the router, for a source that is not on link) to us, IPv4 as ip says: total_len 0 and
+ * ttl 0 are filled in. */
 void frame_ipv4(struct frame *f, const struct jr_ipv4 *ip, const void *payload, uint32_t len);
 void frame_arp(struct frame *f, struct jr_ether_addr to, const struct jr_arp *arp);
 void frame_udp(struct frame *f, struct jr_addr src, uint16_t sport, struct jr_addr dst, uint16_t dport,

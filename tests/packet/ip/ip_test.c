@@ -169,7 +169,8 @@ JR_TEST(routes_say_where_and_as_whom)
     JR_CHECK_EQ(jr_ip_addr_add(h.ip, h.ifp, IP4(10, 9, 0, 1), 16, IP4(10, 9, 255, 255), true, h.now), 0);
     JR_REQUIRE(jr_ip_route(h.ip, IP4(10, 9, 3, 3), &rt));
     JR_CHECK(jr_addr_eq(rt.src, IP4(10, 9, 0, 1)));
-    struct jr_ip_route_conf r = {.dst = FAR, .plen = 24, .ifp = h.ifp, .gw = ROUTER, .src = IP4(10, 9, 0, 1), .mtu = 1400};
+    const struct jr_addr src = IP4(10, 9, 0, 1);
+    const struct jr_ip_route_conf r = {.dst = FAR, .plen = 24, .ifp = h.ifp, .gw = ROUTER, .src = src, .mtu = 1400};
     const uint32_t before = jr_ip_generation(h.ip);
     JR_CHECK_EQ(jr_ip_route_add(h.ip, &r), 0);
     JR_CHECK(jr_ip_generation(h.ip) != before);
