@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--clean", action="store_true", help="remove the objects first: for releases, and when in doubt"
     )
-    common.add_argument("-j", "--jobs", type=int, default=2, metavar="N", help="parallel jobs (default: 2)")
+    common.add_argument(
+        "-j", "--jobs", type=int, default=os.cpu_count() or 2, metavar="N", help="parallel jobs (default: one per CPU)"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     step = commands.add_parser(
         "source", parents=[common], help="only fetch and unpack the source, and put the overlay in"
@@ -54,7 +57,11 @@ def _parser() -> argparse.ArgumentParser:
         "--prefix", type=Path, default=Path("/opt/joyride"), metavar="DIR", help="folder (default: /opt/joyride)"
     )
     step.add_argument(
-        "--destdir", type=Path, metavar="DIR", help="staging folder before the prefix (default: $DESTDIR)"
+        "--destdir",
+        type=Path,
+        default=os.environ.get("DESTDIR") or None,
+        metavar="DIR",
+        help="staging folder before the prefix (default: $DESTDIR)",
     )
     step.add_argument("--debug", action="store_true", help="install the debug information too, in .debug/")
     step = commands.add_parser(

@@ -57,15 +57,28 @@ def installed_release() -> Release:
 
 
 def _cached(release: Release) -> Path | None:
-    """The cached package of `release`, if it is there and undamaged."""
+    """The cached package of `release`, if it is there and undamaged.
+
+    One that somebody put there by hand has no checksum yet: apt's lists have it, or it is taken with a message.
+    """
     deb = cache_dir() / f"{PACKAGE}_{release.version.replace(':', '%3a')}_all.deb"
     note = deb.with_suffix(".sha256")
-    if not deb.is_file() or not note.is_file():
+    if not deb.is_file():
         return None
-    if hashlib.sha256(deb.read_bytes()).hexdigest() != note.read_text().strip():
-        say(f"{deb} is damaged: downloading it again")
-        return None
-    return deb
+    digest = hashlib.sha256(deb.read_bytes()).hexdigest()
+    if note.is_file():
+        expected = note.read_text().strip()
+    else:
+        found = re.search(
+            r"^SHA256: (\w+)$", _output("apt-cache", "show", f"{PACKAGE}={release.version}"), re.MULTILINE
+        )
+        expected = found.group(1) if found else digest
+        if not found:
+            say(f"{deb} is used as it is: apt knows no checksum for it")
+    if digest == expected:
+        return deb
+    say(f"{deb} is damaged: downloading it again")
+    return None
 
 
 def _download(release: Release) -> Path | None:
