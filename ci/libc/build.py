@@ -103,7 +103,7 @@ def compiler() -> str:
 
 def check_tools() -> None:
     """Raise BuildError naming every missing program at once."""
-    missing = [tool for tool in ("make", "bison", "gawk", "python3", "ld", "patch") if not shutil.which(tool)]
+    missing = [tool for tool in ("make", "bison", "gawk", "python3", "ld") if not shutil.which(tool)]
     if missing:
         raise BuildError(f"needed to build glibc: apt-get install {' '.join(missing)}".replace(" ld", " binutils"))
 

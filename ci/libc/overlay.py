@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ def series(upstream: str) -> list[Path]:
 def apply_series(upstream: str, tree: Path) -> None:
     """Apply the release's patches. Raises BuildError naming the first that does not apply."""
     for patch in series(upstream):
+        if not shutil.which("patch"):
+            raise BuildError("needed to apply glibc-patches/series: apt-get install patch")
         say(f"applying {patch.relative_to(REPO)}")
         done = subprocess.run(
             ["patch", "-p1", "--batch", "-F0", "-i", patch], cwd=tree, capture_output=True, text=True, check=False
