@@ -30,7 +30,7 @@ uint32_t jr_cc_initial_window(const struct jr_tcpcb *tp)
 
 bool jr_cc_is_limited(const struct jr_tcpcb *tp)
 {
-    uint64_t flight = jr_cc_flight(tp);
+    uint64_t flight = tp->snd_maxflight;
     if (tp->snd_cwnd < tp->snd_ssthresh)
         return tp->snd_cwnd < 2 * flight;
     return tp->snd_cwnd <= flight + tp->t_maxseg;

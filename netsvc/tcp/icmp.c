@@ -18,7 +18,8 @@ enum { TYPE_UNREACH = 3, CODE_NEEDFRAG = 4 };
 /* Only ever lower; then what was too large is sent again, the window unharmed. */
 static void on_needfrag(struct jr_tcpcb *tp, const struct jr_ip_ctl *ctl, jr_time now)
 {
-    uint32_t over = jr_tcp_header_bytes(tp->faddr), cur = tp->t_maxseg + over;
+    uint32_t over = jr_tcp_header_bytes(tp->faddr) + (tp->t_flags & TF_RCVD_TSTMP ? JR_TCP_TS_OLEN : 0);
+    uint32_t cur = tp->t_maxseg + over;
     uint32_t mtu = jr_ip_pmtu_update(tp->tcp->ip, tp->faddr, ctl->mtu, now);
     uint32_t before = tp->t_maxseg;
     if (mtu >= cur)

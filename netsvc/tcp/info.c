@@ -32,7 +32,7 @@ static uint32_t ms_since(jr_time then, jr_time now) { return then != 0 && now > 
 
 static void fill_sender(const struct jr_tcpcb *tp, struct tcp_info *ti, jr_time now)
 {
-    uint32_t seg = tp->t_maxseg - (tp->t_flags & TF_RCVD_TSTMP ? 12 : 0);
+    uint32_t seg = tp->t_maxseg;
     ti->tcpi_ca_state = ca_state(tp);
     ti->tcpi_retransmits = (uint8_t)tp->t_rxtshift;
     ti->tcpi_backoff = (uint8_t)tp->t_rxtshift;

@@ -26,13 +26,15 @@ bool jr_tcp_route(struct jr_tcpcb *tp)
 void jr_tcp_mss_update(struct jr_tcpcb *tp)
 {
     const struct jr_tcp_config *cfg = &tp->tcp->cfg;
-    uint32_t mtu = tp->rt.mtu, mss = tp->t_peermss != 0 ? tp->t_peermss : cfg->mssdflt;
+    uint32_t mtu = tp->rt.mtu, mss = jr_max_u32(tp->t_peermss != 0 ? tp->t_peermss : cfg->mssdflt, cfg->minmss);
     if (tp->t_pmtu != 0)
         mtu = jr_min_u32(mtu, tp->t_pmtu);
     mss = jr_min_u32(mss, jr_tcp_mss_offer(tp->tcp, tp->faddr, mtu));
     if (tp->t_usermss != 0)
         mss = jr_min_u32(mss, tp->t_usermss);
-    tp->t_maxseg = jr_max_u32(mss, cfg->minmss);
+    if (tp->t_flags & TF_RCVD_TSTMP)
+        mss -= JR_TCP_TS_OLEN;
+    tp->t_maxseg = jr_max_u32(mss, cfg->minmss - JR_TCP_TS_OLEN);
 }
 
 uint8_t jr_tcp_wanted_scale(const struct jr_tcp_config *cfg)

@@ -191,7 +191,7 @@ static int put_int(void *val, uint32_t *len, int v) { return put_bytes(val, len,
 static int get_maxseg(const struct jr_tcpcb *tp)
 {
     if (tp->t_state >= TCPS_ESTABLISHED)
-        return (int)(tp->t_maxseg - (tp->t_flags & TF_RCVD_TSTMP ? 12 : 0));
+        return (int)tp->t_maxseg;
     return tp->t_usermss != 0 ? tp->t_usermss : (int)tp->tcp->cfg.mssdflt;
 }
 

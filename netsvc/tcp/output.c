@@ -37,6 +37,7 @@ struct plan { /* one segment, or several in one TSO packet */
     uint32_t len;
     uint8_t flags;
     bool rexmit; /* leaves snd_nxt alone */
+    bool cut;    /* the congestion window made it shorter */
 };
 
 uint32_t jr_tcp_rcv_window(const struct jr_tcpcb *tp)
@@ -47,17 +48,15 @@ uint32_t jr_tcp_rcv_window(const struct jr_tcpcb *tp)
         cap = space = tp->tcp->cfg.recvspace;
     if (space < cap / 4 && space < tp->t_maxseg) /* RFC 9293 3.8.6.2.2 */
         space = 0;
-    space = jr_min_u32(space, JR_TCP_MAXWIN << tp->rcv_scale);
-    space = space >> tp->rcv_scale << tp->rcv_scale;
-    uint32_t unit = 1u << tp->rcv_scale;
-    return jr_max_u32(space, jr_min_u32((open + unit - 1) & ~(unit - 1), JR_TCP_MAXWIN << tp->rcv_scale));
+    return jr_min_u32(jr_max_u32(space, open), JR_TCP_MAXWIN << tp->rcv_scale);
 }
 
 bool jr_tcp_window_update_due(const struct jr_tcpcb *tp)
 {
     if (tp->t_state < TCPS_ESTABLISHED || jr_tcp_have_rcvd_fin(tp->t_state))
         return false;
-    uint32_t win = jr_tcp_rcv_window(tp), open = jr_tcp_rcv_open(tp), cap = tp->rcv->cap;
+    uint32_t win = jr_tcp_rcv_window(tp) >> tp->rcv_scale << tp->rcv_scale;
+    uint32_t open = jr_tcp_rcv_open(tp), cap = tp->rcv->cap;
     uint32_t adv = win - jr_min_u32(open, win);
     if (adv == 0)
         return false;
@@ -115,7 +114,8 @@ static void prepare(struct jr_tcpcb *tp, struct ctx *c, jr_time now)
     uint8_t flags = jr_tcp_outflags[tp->t_state];
     fill_opts(tp, flags, &c->opts, now);
     c->optlen = jr_tcp_opts_len(&c->opts);
-    c->maxpay = tp->t_maxseg - c->optlen;
+    uint32_t usual = c->opts.flags & TOF_TS ? JR_TCP_TS_OLEN : 0;
+    c->maxpay = tp->t_maxseg - (c->optlen > usual ? c->optlen - usual : 0);
     c->room = cwnd_room(tp);
     const uint32_t need = JR_PKT_TX_TSO | JR_PKT_TX_L4_CSUM;
     c->tso = (tp->rt.tx_offloads & need) == need;
@@ -177,10 +177,12 @@ static void plan_stream(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p
     int64_t wnd = jr_seq_diff(jr_seq_add(tp->snd_una, tp->snd_wnd), p->seq);
     if (wnd < n)
         n = wnd;
-    if (c->room < n)
-        n = c->room;
     if (until < n)
         n = until;
+    if (c->room < n) {
+        n = c->room;
+        p->cut = true;
+    }
     p->len = n > 0 ? (uint32_t)n : 0;
     uint32_t max = c->maxpay;
     if (c->tso && p->len > max && jr_seq_eq(tp->snd_nxt, tp->snd_max))
@@ -196,7 +198,7 @@ static bool worth_sending(const struct jr_tcpcb *tp, const struct ctx *c, const 
 {
     if (p->len == 0)
         return false;
-    if (p->len >= c->maxpay || c->force || jr_seq_lt(p->seq, tp->snd_max))
+    if (p->len >= c->maxpay || c->force || (jr_seq_lt(p->seq, tp->snd_max) && !p->cut))
         return true;
     if (tp->max_sndwnd != 0 && p->len >= tp->max_sndwnd / 2)
         return true;
@@ -287,6 +289,11 @@ static void note_sent(struct jr_tcpcb *tp, const struct ctx *c, const struct pla
         tp->snd_nxt = end;
     if (jr_seq_gt(end, tp->snd_max))
         tp->snd_max = end;
+    uint32_t flight = (uint32_t)jr_seq_diff(tp->snd_max, tp->snd_una);
+    if (flight > tp->snd_maxflight || jr_seq_geq(tp->snd_una, tp->snd_flight_seq)) {
+        tp->snd_maxflight = flight;
+        tp->snd_flight_seq = tp->snd_max;
+    }
     if (p->rexmit)
         jr_sack_mark_rexmit(tp, p->seq, span);
     if (tp->t_flags & TF_FASTRECOVERY)
@@ -323,7 +330,7 @@ static void build_header(const struct jr_tcpcb *tp, const struct ctx *c, const s
                             .hlen = (uint8_t)(JR_TCP_HLEN + c->optlen)};
     if (p->flags & TH_ACK)
         v.ack = tp->rcv_nxt.v;
-    v.win = (uint16_t)(p->flags & TH_SYN ? jr_min_u32(win, JR_TCP_MAXWIN) : win >> tp->rcv_scale);
+    v.win = (uint16_t)(p->flags & TH_SYN ? win : win >> tp->rcv_scale);
     if (p->len != 0 && jr_seq_eq(jr_seq_add(p->seq, p->len), jr_tcp_data_end(tp)))
         v.flags |= TH_PUSH;
     int32_t urg = jr_seq_diff(tp->snd_up, p->seq);
@@ -358,10 +365,11 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
                              tp->rt.tx_offloads & JR_PKT_TX_L4_CSUM);
     }
     uint32_t win = jr_tcp_rcv_window(tp);
+    win = p->flags & TH_SYN ? jr_min_u32(win, JR_TCP_MAXWIN) : win >> tp->rcv_scale << tp->rcv_scale;
     build_header(tp, c, p, win, jr_pkt_push(pkt, w.hlen));
     note_sent(tp, c, p, now);
     if (p->flags & TH_ACK)
-        note_acked(tp, p->flags & TH_SYN ? jr_min_u32(win, JR_TCP_MAXWIN) : win);
+        note_acked(tp, win);
     return jr_tcp_send_pkt(tp->tcp, pkt, &w, now);
 }
 

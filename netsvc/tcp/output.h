@@ -21,7 +21,8 @@ void jr_tcp_output_rst(struct jr_tcpcb *tp, jr_time now);
 /* Whether the receive window has grown enough to tell the peer. */
 bool jr_tcp_window_update_due(const struct jr_tcpcb *tp);
 
-/* The window to offer now, in bytes: never less than what the peer was told. */
+/* The window to offer now, in bytes: never less than what the peer was told. (Its last bits don't fit into the scaled
+ * field; what was offered is honoured all the same, as RFC 7323 2.4 asks: rcv_adv never moves back.) */
 uint32_t jr_tcp_rcv_window(const struct jr_tcpcb *tp);
 /* What the peer may still send: right edge minus rcv_nxt. */
 static inline uint32_t jr_tcp_rcv_open(const struct jr_tcpcb *tp)

@@ -115,12 +115,12 @@ uint32_t jr_sack_update(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
     uint32_t before = tp->board != NULL ? tp->board->bytes : 0;
     for (uint32_t k = 0; k < seg->opts.nsack; k++) {
         jr_seq start = jr_seq_of(seg->opts.sack[k][0]), end = jr_seq_of(seg->opts.sack[k][1]);
-        if (k == 0 && is_dsack(seg, start, end)) {
-            tp->dsack_dups++;
-            continue;
-        }
         if (jr_seq_geq(start, end) || jr_seq_gt(end, tp->snd_max)) {
             jr_tcp_count_c(tp, JR_C_TCP_SACK_INVALID);
+            continue;
+        }
+        if (k == 0 && is_dsack(seg, start, end)) {
+            tp->dsack_dups++;
             continue;
         }
         if (jr_seq_leq(end, una)) /* an ACK that was overtaken */

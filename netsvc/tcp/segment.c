@@ -53,7 +53,7 @@ void jr_tcp_established(struct jr_tcpcb *tp, jr_time now)
     jr_tcp_start_keep(tp, now);
     tp->snd_cwnd = resent ? tp->t_maxseg : jr_cc_initial_window(tp); /* RFC 6928 2, RFC 5681 3.1 */
     tp->snd_ssthresh = UINT32_MAX / 4;
-    tp->snd_recover = tp->snd_una;
+    tp->snd_recover = tp->snd_flight_seq = tp->snd_una;
     tp->snd_up = tp->snd_sml = tp->snd_una;
     tp->rcv_up = tp->rcv_nxt;
     tp->rtt_start = now;

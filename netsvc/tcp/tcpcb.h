@@ -98,9 +98,11 @@ struct jr_tcpcb {
     struct jr_tcpcb *dirty_next;
 
     /* send side: written by output.c and ack.c */
-    uint32_t t_maxseg; /* most payload and options of a segment (its size without the fixed headers) */
+    uint32_t t_maxseg; /* most payload of a segment with no option but timestamps, if those are in use */
     uint32_t ev_pending; /* state.c */
     uint32_t snd_ssthresh, max_sndwnd;
+    uint32_t snd_maxflight;    /* most bytes outstanding since snd_flight_seq was sent */
+    jr_seq snd_flight_seq;
     uint32_t t_srtt, t_rttvar, t_rttmin; /* microseconds; t_srtt 0: not measured yet */
     uint32_t t_rxtcur;                   /* microseconds */
     uint32_t t_rxtshift;

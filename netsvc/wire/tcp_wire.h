@@ -11,6 +11,7 @@
 
 #define JR_TCP_HLEN 20u    /* header without options */
 #define JR_TCP_MAXOLEN 40u /* most bytes of options */
+#define JR_TCP_TS_OLEN 12u /* the timestamps, padded */
 #define JR_TCP_MAXWIN 65535u
 #define JR_TCP_MAX_WINSHIFT 14u
 

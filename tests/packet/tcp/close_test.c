@@ -136,6 +136,8 @@ JR_TEST(fin_waits_for_all_data_and_is_resent)
     rig_expect(&r, TH_FIN | TH_ACK, 1450, 1, 152);
     rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1602); /* data, but not the FIN */
     JR_CHECK_EQ(sock_state(s), TCPS_FIN_WAIT_1);
+    rig_expect_none(&r);
+    rig_advance(&r, 500 * JR_MS);
     rig_expect(&r, TH_FIN | TH_ACK, 1602, 1, 0);
     rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1603);
     JR_CHECK_EQ(sock_state(s), TCPS_FIN_WAIT_2);
