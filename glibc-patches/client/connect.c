@@ -128,8 +128,8 @@ __jr_bind (int fd, const struct sockaddr *addr, socklen_t len)
       in.sin_family = AF_INET;
       r = __jr_addr_get (&s, (struct sockaddr *) &in, sizeof in, &a);
     }
-  if (r == 0 && a.family != s.slot->family)
-    r = -EINVAL;
+  if (r == 0 && addr->sa_family != AF_UNSPEC && addr->sa_family != s.slot->family)
+    r = -EAFNOSUPPORT;
   if (r == 0 && (state & (JR_ST_BOUND | JR_ST_CONNECTED | JR_ST_CONNECTING)))
     r = -EINVAL;
   return jr_ret (r < 0 ? r : bind_socket (&s, &a));

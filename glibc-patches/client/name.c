@@ -40,9 +40,8 @@ __jr_addr_get (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
   if (family == AF_INET)
     {
       struct sockaddr_in in;
-      if (s->slot->family == AF_INET6 && !jr_is_stream (s))
-	;			/* the kernel takes it there */
-      else if (s->slot->family == AF_INET6)
+      /* Of version 6's sockets the kernel's datagram ones take it.  */
+      if (s->slot->family == AF_INET6 && jr_is_stream (s))
 	return -EAFNOSUPPORT;
       if (len < sizeof in)
 	return -EINVAL;
@@ -50,6 +49,7 @@ __jr_addr_get (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
       memcpy (a->addr, v4_prefix, 12);
       memcpy (a->addr + 12, &in.sin_addr, 4);
       a->port = ntohs (in.sin_port);
+      a->family = s->slot->family;
       return 0;
     }
   if (family != AF_INET6 || s->slot->family != AF_INET6)

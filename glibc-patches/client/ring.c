@@ -312,7 +312,8 @@ __jr_rx_consumed (struct jr_sock *s, struct jr_dir *d, uint64_t head)
 {
   if (likely_ (d->peer_watched == NULL))
     {
-      if (head >= ld_relaxed (&s->slot->rx_notify_at))
+      /* Datagrams have no window to open.  */
+      if (jr_is_stream (s) && head >= ld_relaxed (&s->slot->rx_notify_at))
 	jr_dirty (s->seg, s->idx);
       return;
     }

@@ -41,9 +41,22 @@ room (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t, size_t want)
   return want < free ? want : free;
 }
 
+/* A last segment that is not full waits for what follows.  */
+static void
+mark_more (struct jr_dir *d, bool more)
+{
+  bool marked = ld_relaxed (&d->r->flags) & JR_RING_MORE;
+  if (likely_ (more == marked))
+    return;
+  if (more)
+    set_bits (&d->r->flags, (uint32_t) JR_RING_MORE);
+  else
+    clear_bits (&d->r->flags, (uint32_t) JR_RING_MORE);
+}
+
 /* Bytes taken, > 0 unless none are left; -EAGAIN: no room.  */
 static ssize_t
-send_some (struct jr_sock *s, struct jr_iter *it, struct jr_dir *d)
+send_some (struct jr_sock *s, struct jr_iter *it, struct jr_dir *d, int flags)
 {
   struct jr_tx t;
   ssize_t r;
@@ -64,6 +77,7 @@ send_some (struct jr_sock *s, struct jr_iter *it, struct jr_dir *d)
       if (!__jr_tx_reserve (s, d, &t, n))
 	continue;
       __jr_iter_to_ring (&work, d->base, t.cap, t.start, n);
+      mark_more (d, flags & MSG_MORE);
       if (likely_ (__jr_tx_commit (s, d, &t, n)))
 	break;
       /* The lock was taken away.  */
@@ -94,7 +108,7 @@ __jr_stream_send (struct jr_sock *s, const struct iovec *iov, size_t n, int flag
   bool block = !jr_nonblock (s, flags);
   for (;;)
     {
-      r = send_some (s, &it, &d);
+      r = send_some (s, &it, &d, flags);
       if (likely_ (r >= 0))
 	{
 	  done += r;
