@@ -80,8 +80,8 @@ void jr_hugepages_give_back(struct jr_hugepages *hp)
 
 static enum jr_log_level level_of(int rte_level)
 {
-    if (rte_level <= (int)RTE_LOG_ERR)
-        return JR_LOG_ERROR;
+    if (rte_level <= (int)RTE_LOG_ERR) /* what matters of it fails a call of ours, which says so */
+        return JR_LOG_WARN;
     if (rte_level <= (int)RTE_LOG_WARNING) /* such as pages of a size nobody asked for */
         return JR_LOG_INFO;
     return JR_LOG_DEBUG;

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "dev/mpool.h"
 
-enum { BURST = 64, RX_QUEUES_MAX = 16 };
+enum { BURST = 64, POLL_MIN_US = 20 };
 
 struct jr_ethdev {
     struct jr_dev dev;
@@ -26,9 +26,9 @@ struct jr_ethdev {
     uint16_t rx_queues, rx_next; /* rx_next: the queue whose turn is first */
     bool started;
     bool is_vdev;
-    bool polls;        /* nothing to wait on */
-    uint32_t poll_us;
-    jr_time last_poll;
+    bool polls;         /* nothing to wait on */
+    uint32_t poll_us;   /* the longest pause between two looks while asleep */
+    jr_time last_poll, last_rx;
     struct jr_mpool *mpool;
     struct jr_counters *counters;
     struct jr_waitfds wait;
@@ -91,6 +91,8 @@ static unsigned eth_rx_burst(struct jr_dev *dev, struct jr_pkt **pkts, unsigned 
         got += rx_queue(e, queue, pkts + got, n - got);
     }
     dev->rx_pkts += got;
+    if (got)
+        e->last_rx = now;
     return got;
 }
 
@@ -159,6 +161,21 @@ static unsigned tx_some(struct jr_ethdev *e, struct jr_pkt **pkts, unsigned n)
     return sent;
 }
 
+static bool link_is_down(struct jr_ethdev *e)
+{
+    struct rte_eth_link link;
+    return rte_eth_link_get_nowait(e->port_id, &link) == 0 && link.link_status == RTE_ETH_LINK_DOWN;
+}
+
+/* A wire that leads nowhere swallows packets: nobody waits for an unconnected memif to take them. */
+static unsigned swallow(struct jr_ethdev *e, struct jr_pkt **pkts, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        jr_drop(e->counters, pkts[i], JR_C_DEV_LINK_DOWN);
+    e->dev.tx_dropped += n;
+    return n;
+}
+
 static unsigned eth_tx_burst(struct jr_dev *dev, struct jr_pkt **pkts, unsigned n, jr_time now)
 {
     struct jr_ethdev *e = (struct jr_ethdev *)dev;
@@ -169,7 +186,7 @@ static unsigned eth_tx_burst(struct jr_dev *dev, struct jr_pkt **pkts, unsigned 
         unsigned took = tx_some(e, pkts + done, part);
         done += took;
         if (took == 0)
-            break;
+            return link_is_down(e) ? done + swallow(e, pkts + done, n - done) : done;
     }
     return done;
 }
@@ -177,7 +194,11 @@ static unsigned eth_tx_burst(struct jr_dev *dev, struct jr_pkt **pkts, unsigned 
 static jr_time eth_next_event(struct jr_dev *dev)
 {
     struct jr_ethdev *e = (struct jr_ethdev *)dev;
-    return e->polls ? e->last_poll + e->poll_us : JR_TIME_NEVER;
+    if (!e->polls)
+        return JR_TIME_NEVER;
+    /* the longer nothing came, the longer the pauses: within an eighth of the silence so far */
+    jr_time pause = (e->last_poll - e->last_rx) / 8;
+    return e->last_poll + RTE_MIN(RTE_MAX(pause, (jr_time)POLL_MIN_US), (jr_time)e->poll_us);
 }
 
 static unsigned eth_wait_fds(struct jr_dev *dev, int *fds, unsigned n)

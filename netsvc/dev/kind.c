@@ -85,7 +85,7 @@ void jr_port_fill_defaults(struct jr_port_config *cfg, uint32_t mtu)
     if (!cfg->buffers)
         cfg->buffers = k->buffers;
     if (!cfg->poll_us)
-        cfg->poll_us = 1000;
+        cfg->poll_us = 5000;
     if (cfg->kind != JR_PORT_AF_PACKET)
         return;
     /* Frames of one ring fill its blocks: a power of two in a block of 64 KiB, or a page's multiple that is its own block. */

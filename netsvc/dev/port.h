@@ -35,7 +35,7 @@ struct jr_port_config {
     uint32_t buffers;            /* packet buffers; 0: the kind's default */
     uint32_t frame_bytes;        /* af_packet: longest frame; 0: what the MTU needs */
     uint32_t busy_budget;        /* af_xdp: packets per preferred busy poll; 0: off */
-    uint32_t poll_us;            /* how often to look while asleep when the driver has no fd to wait on; 0: 1000 */
+    uint32_t poll_us;            /* longest pause between looks while asleep when the driver has no fd to wait on; 0: 5000 */
     char socket[108];            /* memif */
     uint32_t id;                 /* memif: the connection's number on its socket */
     bool server;                 /* memif */

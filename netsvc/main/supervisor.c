@@ -126,7 +126,12 @@ static void run_worker(struct supervisor *s, int ready_fd, pid_t parent)
     close(s->worker_fd);
     if (s->ready_fd >= 0)
         close(s->ready_fd);
-    exit(jr_worker_run(s->cfg, s->has_huge, ready_fd));
+    int code = jr_worker_run(s->cfg, s->has_huge, ready_fd);
+    if (getppid() != parent) { /* the supervisor was killed: its duties are ours */
+        clean_up(s);
+        jr_hugepages_give_back(&s->huge);
+    }
+    exit(code);
 }
 
 static int fork_worker(struct supervisor *s)
