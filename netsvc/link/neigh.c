@@ -267,6 +267,10 @@ static void entry_tick(struct jr_netif *ifp, struct jr_neigh *n, jr_time now)
             jr_neigh_fail(ifp, n->addr, now);
             return;
         }
+        if (ifp->hooks.neigh_ask) { /* the kernel says so when a neighbour is gone; silence is no news */
+            n->state = JR_NEIGH_STALE;
+            return;
+        }
         n->state = JR_NEIGH_INCOMPLETE;
         n->tries = 0;
     }

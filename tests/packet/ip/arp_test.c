@@ -286,6 +286,15 @@ JR_TEST(shared_port_asks_the_kernel_and_stays_silent)
     jr_neigh_set(h.ifp, NEW, MAC_NEW, JR_NEIGH_REACHABLE, h.now);
     host_flush(&h);
     expect_text("q", MAC_NEW);
+    /* a stale neighbour is asked about, and kept while the kernel says nothing */
+    jr_neigh_set(h.ifp, NEW, MAC_NEW, JR_NEIGH_STALE, h.now);
+    asked = 0;
+    JR_CHECK_EQ(send_to(NEW, "s"), 0);
+    expect_text("s", MAC_NEW);
+    host_wait(&h, 20 * JR_SEC);
+    JR_CHECK_EQ(asked, JR_NEIGH_TRIES);
+    JR_CHECK_EQ(send_to(NEW, "t"), 0);
+    expect_text("t", MAC_NEW);
     jr_neigh_set(h.ifp, NEW, MAC_NEW, JR_NEIGH_NONE, h.now);
     JR_CHECK_EQ(send_to(NEW, "r"), 0);
     jr_neigh_fail(h.ifp, NEW, h.now);
