@@ -24,6 +24,14 @@ switched_off (void)
   return v != NULL && strcmp (v, "off") == 0;
 }
 
+bool
+__jr_wanted (void)
+{
+  if (ld_relaxed (&__jr.served))
+    return true;
+  return ld_relaxed (&__jr.retry_ns) != INT64_MAX && !switched_off ();
+}
+
 /* One line to syslog, once per process: a service of another version.  */
 static void
 log_mismatch (void)

@@ -463,18 +463,22 @@ __jr_reg_shadow (struct jr_reg *reg, int epfd, int op)
   reg->shadowed = op != EPOLL_CTL_DEL;
 }
 
-/* Now that the interest is in place: is it fulfilled already?  */
+/* Now that the interest is in place: is it fulfilled already?  Those who
+   sleep began before its event queue may have been there.  */
 static void
 look_now (struct jr_reg *reg, struct jr_sock *s)
 {
+  struct jr_epoll *ep = reg->ep;
   uint32_t want = reg->events | EPOLLERR | EPOLLHUP;
+  bool awaited = ld_relaxed (&ep->sleepers) > 0 || ld_relaxed (&ep->nested);
+  if (awaited)
+    __jr_ep_arm (ep);
   __jr_reg_snapshot (s, &reg->seen);
-  if (__jr_ready (s, want, true) & want)
-    {
-      __jr_reg_queue (reg);
-      if (ld_relaxed (&reg->ep->sleepers) > 0 || ld_relaxed (&reg->ep->nested))
-	__jr_ep_kick (reg->ep);
-    }
+  if (!(__jr_ready (s, want, true) & want))
+    return;
+  __jr_reg_queue (reg);
+  if (awaited)
+    __jr_ep_kick (ep);
 }
 
 static int
@@ -638,18 +642,19 @@ __jr_epoll_ctl (int epfd, int op, int fd, struct epoll_event *ev)
   return jr_ret (do_ctl (epfd, op, fd, ev));
 }
 
+/* Known from the start, even before there is a socket of ours: dups of it,
+   and epolls that it is put into, must be known when one is added.  */
 int
 __jr_epoll_create1 (int flags)
 {
   int fd = jr_sys_epoll_create1 (flags);
-  /* So that dups of it, and epolls that it is put into, are known.  */
-  if (fd >= 0 && ld_relaxed (&__jr.served) && !__jr_foreign ())
-    {
-      ep_new (fd);
-      if (flags & EPOLL_CLOEXEC)
-	__jr_fd_cloexec (fd, true);
-    }
-  return jr_ret (fd);
+  if (fd < 0 || !__jr_wanted ())
+    return jr_ret (fd);
+  if (ld_relaxed (&__jr.pid) == 0)
+    st_relaxed (&__jr.pid, jr_sys_pid ());
+  if (!__jr_foreign () && ep_new (fd) != NULL && (flags & EPOLL_CLOEXEC))
+    __jr_fd_cloexec (fd, true);
+  return fd;
 }
 
 int

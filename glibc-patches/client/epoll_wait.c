@@ -237,7 +237,7 @@ static void
 spin (struct jr_epoll *ep)
 {
   static uint32_t fails;
-  int64_t us = ld_relaxed (&jr_policy ()->spin_us);
+  int64_t us = ep->nsegs > 0 ? ld_relaxed (&jr_policy ()->spin_us) : 0;
   if (us == 0 || ep->nsegs > 4
       || (ld_relaxed (&fails) >= 4 && add_fetch (&fails, 1) % 8 != 0))
     return;

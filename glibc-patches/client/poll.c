@@ -249,7 +249,7 @@ static int
 spin (struct call *c)
 {
   static uint32_t fails;
-  int64_t us = ld_relaxed (&jr_policy ()->spin_us);
+  int64_t us = c->ours > 0 ? ld_relaxed (&jr_policy ()->spin_us) : 0;
   if (us == 0 || c->kernel > 0 || c->n > 16
       || (ld_relaxed (&fails) >= 4 && add_fetch (&fails, 1) % 8 != 0))
     return 0;
