@@ -45,33 +45,46 @@ struct jr_tcpcb *jr_pcb_lookup(const struct jr_tcp *tcp, struct jr_addr laddr, u
     return tp;
 }
 
+static struct jr_tcp_port *port_find(const struct jr_tcp *tcp, uint16_t port)
+{
+    struct jr_tcp_port **page = tcp->ports[port >> 8];
+    return page != NULL ? page[port & 255] : NULL;
+}
+
 static struct jr_tcp_port *port_get(struct jr_tcp *tcp, uint16_t port)
 {
-    struct jr_tcp_port *p = tcp->ports[port];
+    struct jr_tcp_port **page = tcp->ports[port >> 8], *p;
+    if (page == NULL)
+        page = tcp->ports[port >> 8] = calloc(256, sizeof *page);
+    if (page == NULL)
+        return NULL;
+    p = page[port & 255];
     if (p == NULL) {
         p = calloc(1, sizeof *p);
         if (p == NULL)
             return NULL;
         jr_list_init(&p->bound);
-        tcp->ports[port] = p;
+        page[port & 255] = p;
     }
     return p;
 }
 
 static void port_put(struct jr_tcp *tcp, uint16_t port)
 {
-    struct jr_tcp_port *p = tcp->ports[port];
+    struct jr_tcp_port *p = port_find(tcp, port);
     if (p == NULL || p->conns != 0 || !jr_list_empty(&p->bound))
         return;
-    tcp->ports[port] = NULL;
+    tcp->ports[port >> 8][port & 255] = NULL;
     free(p);
 }
 
 void jr_pcb_free_ports(struct jr_tcp *tcp)
 {
-    for (uint32_t i = 0; i < 65536; i++) {
-        free(tcp->ports[i]);
-        tcp->ports[i] = NULL;
+    for (uint32_t hi = 0; hi < 256; hi++) {
+        for (uint32_t lo = 0; tcp->ports[hi] != NULL && lo < 256; lo++)
+            free(tcp->ports[hi][lo]);
+        free(tcp->ports[hi]);
+        tcp->ports[hi] = NULL;
     }
 }
 
@@ -122,7 +135,7 @@ bool jr_pcb_insert(struct jr_tcpcb *tp)
 static void port_leave(struct jr_tcpcb *tp)
 {
     struct jr_tcp *tcp = tp->tcp;
-    struct jr_tcp_port *p = tcp->ports[tp->lport];
+    struct jr_tcp_port *p = port_find(tcp, tp->lport);
     if (tp->t_flags & TF_BOUND)
         jr_list_del(&tp->port_link);
     if (tp->t_flags & TF_PORTREF) {
@@ -190,7 +203,7 @@ static uint16_t pick_bind_port(struct jr_tcpcb *tp, struct jr_addr addr)
     uint32_t at = jr_rng_below(&tcp->rng, n);
     for (uint32_t i = 0; i < n; i++, at = (at + 1) % n) {
         uint16_t port = (uint16_t)(tcp->cfg.port_first + at);
-        const struct jr_tcp_port *p = tcp->ports[port];
+        const struct jr_tcp_port *p = port_find(tcp, port);
         if (p == NULL || (p->conns == 0 && !conflicts(tp, addr, p)))
             return port;
     }
@@ -203,7 +216,7 @@ int jr_pcb_bind(struct jr_tcpcb *tp, struct jr_addr addr, uint16_t port)
         port = pick_bind_port(tp, addr);
         if (port == 0)
             return -EADDRINUSE;
-    } else if (conflicts(tp, addr, tp->tcp->ports[port])) {
+    } else if (conflicts(tp, addr, port_find(tp->tcp, port))) {
         return -EADDRINUSE;
     }
     struct jr_tcp_port *p = port_get(tp->tcp, port);
@@ -218,7 +231,7 @@ int jr_pcb_bind(struct jr_tcpcb *tp, struct jr_addr addr, uint16_t port)
 
 bool jr_pcb_may_listen(const struct jr_tcpcb *tp)
 {
-    JR_LIST_EACH(it, &tp->tcp->ports[tp->lport]->bound) {
+    JR_LIST_EACH(it, &port_find(tp->tcp, tp->lport)->bound) {
         const struct jr_tcpcb *o = JR_LIST_ENTRY(it, struct jr_tcpcb, port_link);
         if (o != tp && o->t_state == TCPS_LISTEN && overlap(o, tp->laddr, tp->t_flags & TF_V6ONLY) &&
             !(tp->t_flags & o->t_flags & TF_REUSEPORT))
@@ -230,7 +243,7 @@ bool jr_pcb_may_listen(const struct jr_tcpcb *tp)
 /* A port that somebody bound by name isn't handed out; one that only connections use is, for another four-tuple. */
 static bool port_is_free(const struct jr_tcpcb *tp, uint16_t port)
 {
-    const struct jr_tcp_port *p = tp->tcp->ports[port];
+    const struct jr_tcp_port *p = port_find(tp->tcp, port);
     if (p == NULL)
         return true;
     return jr_list_empty(&p->bound) && jr_pcb_lookup(tp->tcp, tp->laddr, port, tp->faddr, tp->fport) == NULL;
@@ -269,7 +282,7 @@ static int listen_score(const struct jr_tcpcb *tp, struct jr_addr laddr)
 struct jr_tcpcb *jr_pcb_lookup_listen(const struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport,
                                       struct jr_addr faddr, uint16_t fport)
 {
-    const struct jr_tcp_port *p = tcp->ports[lport];
+    const struct jr_tcp_port *p = port_find(tcp, lport);
     if (p == NULL)
         return NULL;
     struct jr_tcpcb *best = NULL;

@@ -88,7 +88,8 @@ void jr_tcp_detach(struct jr_tcpcb *tp)
         return;
     tp->t_flags |= TF_DETACHED;
     if (tp->snd != &tp->own_snd) {
-        tp->own_snd = (struct jr_sockbuf){.head = tp->snd->head, .tail = tp->snd->tail};
+        tp->snd_sb_seq = jr_tcp_data_end(tp);
+        tp->own_snd = (struct jr_sockbuf){.head = tp->snd->tail, .tail = tp->snd->tail};
         tp->snd = &tp->own_snd;
     }
     if (tp->rcv != &tp->own_rcv) {

@@ -113,9 +113,10 @@ uint32_t jr_tcp_rcv_want(const struct jr_tcpcb *tp);
 uint32_t jr_tcp_snd_want(const struct jr_tcpcb *tp);
 /* The stream offset behind the last urgent byte received; false: the peer never sent urgent data. */
 bool jr_tcp_urgent(const struct jr_tcpcb *tp, uint64_t *off);
-/* FIN after all of snd. */
+/* FIN after all of snd, whose tail must not move any more; the same after close. */
 void jr_tcp_shutdown(struct jr_tcpcb *tp, jr_time now);
-/* The app is gone: FIN after snd, or RST when received data was left unread or abort is set. Buffers stay in use until JR_TCP_EV_CLOSED. */
+/* The app is gone: FIN after snd, or RST when received data was left unread or abort is set. Buffers stay in use until JR_TCP_EV_CLOSED;
+ * a second call with abort gives up what the first left to do. */
 void jr_tcp_close(struct jr_tcpcb *tp, bool abort, jr_time now);
 
 /* Connections and listeners alive; 0 after the last JR_TCP_EV_CLOSED (but for connections in TIME_WAIT). */

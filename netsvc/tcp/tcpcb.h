@@ -194,7 +194,7 @@ struct jr_tcp {
     struct jr_counters *counters;
     struct jr_ip *ip;
     struct jr_wheel wheel;
-    struct jr_tcp_port *ports[65536]; /* pcb.c; NULL: nothing uses it */
+    struct jr_tcp_port **ports[256]; /* pcb.c; by high byte, then low byte; NULL: nothing uses it */
     struct jr_tcp_syncache *syncache;
     struct jr_list all, dead, timewait;
     uint32_t count, tw_count;

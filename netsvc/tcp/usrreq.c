@@ -259,8 +259,11 @@ static void close_listener(struct jr_tcpcb *l, jr_time now)
 
 void jr_tcp_close(struct jr_tcpcb *tp, bool abort, jr_time now)
 {
-    if (tp->t_flags & TF_ORPHAN)
+    if (tp->t_flags & TF_ORPHAN) { /* a second call may still cut a graceful close short */
+        if (abort && !(tp->t_flags & TF_DETACHED))
+            jr_tcp_drop(tp, ECONNABORTED, now);
         return;
+    }
     abort |= jr_sockbuf_used(tp->rcv) != 0; /* RFC 2525 2.17 */
     if (tp->rcv == &tp->own_rcv)
         release_embryo_buffer(tp);

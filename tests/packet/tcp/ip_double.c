@@ -44,7 +44,10 @@ void ip_double_input(struct jr_ip *ip, struct jr_addr src, struct jr_addr dst, u
     const struct jr_ip_rx rx = {.src = src, .dst = dst, .proto = 6, .ttl = 64};
     if (csum)
         ip_double_checksum(src, dst, seg, len);
+    uint32_t fail_in = ip->pool.fail_in; /* shortages are meant for what the stack sends */
+    ip->pool.fail_in = 0;
     struct jr_pkt *pkt = jr_heap_pkt_copy(&ip->pool, seg, len);
+    ip->pool.fail_in = fail_in;
     pkt->l4_off = (uint16_t)pkt->off;
     ip->tcp.input(ip->tcp.ctx, pkt, &rx, now);
 }

@@ -37,6 +37,7 @@ static void on_event(void *so, struct jr_tcpcb *tp, uint32_t events, jr_time now
 }
 
 static struct rig *the_rig;
+static struct seg sent[RIG_MAX_SENT]; /* one rig at a time */
 
 static bool embryo_rcvbuf(void *so, struct jr_sockbuf *rcv)
 {
@@ -94,7 +95,7 @@ void rig_init(struct rig *r)
     ip_double_init(&r->ip, "10.0.0.1", "fd00::1");
     r->ip.out = on_sent;
     r->ip.out_ctx = r;
-    r->sent = malloc(RIG_MAX_SENT * sizeof *r->sent);
+    r->sent = sent;
     r->now = 1000 * JR_SEC;
     r->local = r->ip.addr[0];
     r->peer = ip_double_addr("10.0.0.2");
@@ -116,7 +117,6 @@ void rig_end(struct rig *r)
     jr_tcp_free(r->tcp);
     JR_CHECK_EQ(r->ip.pool.pool.in_use, 0);
     JR_CHECK_EQ(r->embryo_bufs, 0);
-    free(r->sent);
 }
 
 struct sock *rig_socket(struct rig *r, uint32_t sndcap, uint32_t rcvcap)
