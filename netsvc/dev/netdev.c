@@ -19,14 +19,17 @@ static int ask(int fd, const char *name, unsigned long request, struct ifreq *if
     return ioctl(fd, request, ifr) ? -errno : 0;
 }
 
-static uint32_t rx_queues(int fd, const char *name)
+static void ask_queues(int fd, const char *name, struct jr_netdev *out)
 {
     struct ethtool_channels ch = {.cmd = ETHTOOL_GCHANNELS};
     struct ifreq ifr = {.ifr_data = (char *)&ch};
+    out->rx_queues = out->pairs = 1;
     if (ask(fd, name, SIOCETHTOOL, &ifr))
-        return 1;
-    uint32_t n = ch.rx_count + ch.combined_count;
-    return n ? n : 1;
+        return;
+    if (ch.rx_count + ch.combined_count)
+        out->rx_queues = ch.rx_count + ch.combined_count;
+    if (ch.combined_count)
+        out->pairs = ch.combined_count;
 }
 
 int jr_netdev_query(const char *name, struct jr_netdev *out)
@@ -46,7 +49,7 @@ int jr_netdev_query(const char *name, struct jr_netdev *out)
         memcpy(out->mac.b, ifr.ifr_hwaddr.sa_data, sizeof out->mac.b);
     }
     if (!rc)
-        out->rx_queues = rx_queues(fd, name);
+        ask_queues(fd, name, out);
     close(fd);
     return rc;
 }

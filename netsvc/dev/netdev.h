@@ -10,6 +10,7 @@ struct jr_netdev {
     uint32_t mtu;
     struct jr_ether_addr mac;
     uint32_t rx_queues; /* 1 when the driver doesn't say */
+    uint32_t pairs;     /* of these, receive and transmit queues in one, at least 1: what the AF_XDP driver can serve */
 };
 
 /* 0, -ENODEV or another negative errno. */
