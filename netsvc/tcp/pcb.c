@@ -88,7 +88,7 @@ void jr_pcb_free_ports(struct jr_tcp *tcp)
     }
 }
 
-/* More buckets when there are twice as many connections; without memory the chains just get longer. */
+/* Chains are kept short, for each link is a cache miss; without memory they just get longer. */
 static void grow(struct jr_tcp *tcp)
 {
     uint32_t n = (tcp->bucket_mask + 1) * 4;
@@ -121,7 +121,7 @@ bool jr_pcb_insert(struct jr_tcpcb *tp)
             p->conns_noreuse++;
         tp->t_flags |= TF_PORTREF;
     }
-    if (tcp->hash_count > tcp->bucket_mask * 2)
+    if (tcp->hash_count > tcp->bucket_mask / 2)
         grow(tcp);
     tp->hash = jr_pcb_hash(tcp, tp->laddr, tp->lport, tp->faddr, tp->fport);
     struct jr_tcpcb **b = &tcp->buckets[tp->hash & tcp->bucket_mask];
