@@ -85,7 +85,7 @@ accept_service (struct jr_sock *l, struct sockaddr *addr, socklen_t *len, int fl
     return jr_gone (l->seg) ? -EINVAL : -EAGAIN;
   int r = __jr_pool_pop (&n, &handle);
   if (r < 0)
-    return jr_gone (l->seg) ? -EINVAL : -ENFILE;
+    return jr_gone (l->seg) ? -EINVAL : -EMFILE;
   int fd = __jr_pool_number (handle, flags & SOCK_CLOEXEC);
   if (fd < 0)
     {

@@ -52,7 +52,7 @@ __jr_route (const struct jr_abi_addr *to, bool stream)
 	  while (((seq = ld_acquire (&p->seq)) & 1) && tries++ < 10000)
 	    jr_pause ();
 	  route = look_up (p, to);
-	  __atomic_thread_fence (__ATOMIC_ACQUIRE);
+	  jr_fence ();
 	}
       while (ld_relaxed (&p->seq) != seq && tries++ < 10000);
     }

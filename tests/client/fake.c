@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,13 @@ static void die(const char *what)
 {
     perror(what);
     abort();
+}
+
+/* TSan does not know fences. */
+static void full_fence(void)
+{
+    uint32_t word = 0;
+    __atomic_fetch_add(&word, 0, __ATOMIC_SEQ_CST);
 }
 
 static void futex_wake(uint32_t *w) { syscall(SYS_futex, w, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0); }
@@ -266,7 +274,7 @@ static bool move_bytes(struct sock *from, struct sock *to)
     if (did) {
         __atomic_store_n(&a->tx.head, from->tx_head, __ATOMIC_RELEASE);
         __atomic_store_n(&b->rx.tail, to->rx_tail, __ATOMIC_RELEASE);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        full_fence();
         tell(to, DATA);
         tell(from, SPACE);
     }
@@ -318,7 +326,7 @@ static bool move_dgrams(struct sock *from)
                 ring_of(to, 1)[(to->rx_tail + k) & (b->rx.cap - 1)] = all[k];
             to->rx_tail += n;
             __atomic_store_n(&b->rx.tail, to->rx_tail, __ATOMIC_RELEASE);
-            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            full_fence();
             tell(to, DATA);
             break;
         }
@@ -327,7 +335,7 @@ static bool move_dgrams(struct sock *from)
     }
     if (did) {
         __atomic_store_n(&a->tx.head, from->tx_head, __ATOMIC_RELEASE);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        full_fence();
         tell(from, SPACE);
     }
     return did;
@@ -501,7 +509,9 @@ static int new_handle(struct seg *s, uint32_t slot)
     snprintf(path, sizeof path, "%s/h/%s", f.dir, so->name);
     if (mkfifo(path, 0600) < 0)
         die("mkfifo");
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    /* In the program's own table, too: out of the way of its numbers. */
+    int low = open(path, O_RDWR | O_CLOEXEC), fd = fcntl(low, F_DUPFD_CLOEXEC, 10000);
+    close(low);
     if (fd < 0 || fstat(fd, &st) < 0)
         die("fifo");
     so->ino = st.st_ino;
@@ -853,7 +863,11 @@ void fake_start(const struct fake_config *cfg)
     if (bind(f.lfd, (struct sockaddr *)&sun, sizeof sun) < 0 || listen(f.lfd, 64) < 0)
         die("listen");
     setenv("JOYRIDE_SOCKET", sun.sun_path, 1);
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
     pthread_create(&f.thread, NULL, loop, NULL);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 static void clean_up(void)

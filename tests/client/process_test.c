@@ -91,18 +91,19 @@ CLIENT_TEST(parked_handles_do_not_leak_into_children)
     int fd = __jr_socket(AF_INET, SOCK_STREAM, 0);
     pid_t pid = hooked_fork();
     if (pid == 0) {
-        usleep(200000);
+        pause();
         _exit(0);
     }
     unsigned given = fake_handles();
     JR_CHECK(given > 1);
     int fd2 = __jr_socket(AF_INET, SOCK_STREAM, 0); /* drops the parked ones */
-    for (int i = 0; i < 100 && fake_closes() < given - 1; i++)
+    for (int i = 0; i < 3000 && fake_closes() < given - 1; i++)
         usleep(1000);
     JR_CHECK_EQ(fake_closes(), given - 1);
     __jr_close(fd);
     __jr_close(fd2);
-    expect_child(pid);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
 }
 
 CLIENT_TEST(epoll_kept_across_fork)
@@ -332,7 +333,8 @@ CLIENT_TEST(runs_out_of_numbers)
     JR_CHECK_EQ(errno, EMFILE);
     __jr_close(fd);
     int a = __jr_accept(l, NULL, NULL); /* the connection waited */
-    JR_CHECK_EQ(a, fd);
+    if (!JR_CHECK_EQ(a, fd))
+        perror("accept");
 }
 
 /* ---- signal handlers that use the socket in whose call they come ---- */
@@ -342,11 +344,13 @@ static uint64_t sent_in_handler, handler_calls;
 static void send_in_handler(int sig)
 {
     static const char text[] = "HANDLERHANDLER16";
+    int err = errno;
     (void)sig;
     handler_calls++;
     ssize_t r = __jr_send(sig_fd, text, 16, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (r > 0)
         sent_in_handler += (uint64_t)r;
+    errno = err;
 }
 
 struct sink {
