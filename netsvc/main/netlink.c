@@ -26,7 +26,7 @@ struct jr_netlink {
     uint32_t seq;
     jr_time now;
     bool dumping, dump_done, lost;
-    char buf[BUF_BYTES];
+    char buf[BUF_BYTES] __attribute__((aligned(8)));
 };
 
 static struct jr_addr v4_of(const struct nlattr *a)

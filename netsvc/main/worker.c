@@ -215,9 +215,8 @@ static void stop(struct jr_worker *w)
 int jr_worker_run(const struct jr_config *cfg, bool huge, int ready_fd)
 {
     struct jr_port_config ports[JR_CONFIG_PORTS];
-    struct jr_worker *w = calloc(1, sizeof *w);
-    if (!w)
-        return EXIT_FAILURE;
+    static struct jr_worker worker; /* telemetry's thread may read it until the very end */
+    struct jr_worker *w = &worker;
     *w = (struct jr_worker){.cfg = cfg, .signal_fd = -1, .control_fd = -1, .sleep_fd = -1};
     for (unsigned i = 0; i < cfg->n_ports; i++)
         ports[i] = cfg->ports[i].dev;
@@ -227,10 +226,8 @@ int jr_worker_run(const struct jr_config *cfg, bool huge, int ready_fd)
         .ports = ports,
         .n_ports = cfg->n_ports,
     };
-    if (jr_eal_start(&eal, huge)) {
-        free(w);
+    if (jr_eal_start(&eal, huge))
         return EXIT_FAILURE;
-    }
     int rc = start(w, jr_worker_now());
     if (!rc) {
         if (write(ready_fd, "R", 1) != 1)
@@ -241,6 +238,5 @@ int jr_worker_run(const struct jr_config *cfg, bool huge, int ready_fd)
     }
     stop(w);
     jr_eal_stop();
-    /* w stays: telemetry's thread may still be reading */
     return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
