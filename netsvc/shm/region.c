@@ -63,15 +63,19 @@ fail:
     return -err;
 }
 
+void jr_region_mark_dead(struct jr_region *r)
+{
+    __atomic_store_n(r->owner, jr_robust_dead(), __ATOMIC_SEQ_CST);
+    syscall(SYS_futex, r->owner, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
 void jr_region_free(struct jr_region *r, bool dead)
 {
     if (!r->base)
         return;
     if (r->owner) {
-        if (dead) {
-            __atomic_store_n(r->owner, jr_robust_dead(), __ATOMIC_SEQ_CST);
-            syscall(SYS_futex, r->owner, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-        }
+        if (dead)
+            jr_region_mark_dead(r);
         jr_robust_del(r->owner);
     }
     munmap(r->base - PAGE, PAGE + r->map_size);

@@ -23,8 +23,10 @@ enum { JR_REGION_READ_ONLY = 1u << 0 /* nobody else will ever map or write it fo
 /* owner_off: where the robust word lies, in the first page. 0 or a negative errno. */
 int jr_region_new(struct jr_region *r, const char *name, uint64_t file_size, size_t map_size, uint32_t owner_off,
                   uint32_t flags);
-/* dead: the owner word first says that the service is gone, and everybody who sleeps on it wakes. */
+/* dead: marks it dead first. */
 void jr_region_free(struct jr_region *r, bool dead);
+/* The owner word says that the service is gone, and everybody who sleeps on it wakes; the mapping stays. */
+void jr_region_mark_dead(struct jr_region *r);
 /* Gives the pages that lie entirely inside [off, off + len) back to the system; they read as zero afterwards. */
 void jr_region_punch(struct jr_region *r, size_t off, size_t len);
 

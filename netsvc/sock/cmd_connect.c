@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The commands connect and accept. */
+#include <errno.h>
+#include <string.h>
+
+#include "sock/cmd.h"
+#include "sock/pair.h"
+#include "sock/port.h"
+#include "sock/sock.h"
+
+static bool is_loopback(struct jr_addr a) { return jr_addr_is_v4(a) && a.b[12] == 127; }
+
+/* Which way to a remote address; LOCAL comes with the listener. */
+static uint32_t remote_route(const struct jr_sock *so, const struct jr_endpoint *ep, struct jr_sock **listener)
+{
+    const struct jr_socks_config *cfg = &so->ss->cfg;
+    const struct jr_rule_subject who = jr_sock_subject(so);
+    const bool dgram = so->kind == JR_SOCK_DGRAM;
+    struct jr_ip_route rt;
+
+    if (!jr_addr_is_v4(ep->addr) || so->opt.v6only)
+        return JR_ROUTE_KERNEL;
+    if (jr_rules_route(cfg->rules, &who, JR_RULE_OUT, dgram ? IPPROTO_UDP : IPPROTO_TCP, ep) == JR_ROUTE_KERNEL)
+        return JR_ROUTE_KERNEL;
+    if (is_loopback(ep->addr) || jr_ip_is_local(cfg->ip, ep->addr)) {
+        *listener = dgram || cfg->loopback != JR_ROUTE_LOCAL ? NULL : jr_pair_listener(so->ss, ep);
+        if (*listener && so->ss->npairs < cfg->max_pairs)
+            return JR_ROUTE_LOCAL;
+        if (*listener)
+            jr_count(cfg->counters, JR_C_SOCK_PAIRS_FULL);
+        return JR_ROUTE_KERNEL;
+    }
+    return jr_ip_route(cfg->ip, ep->addr, &rt) ? JR_ROUTE_SERVICE : JR_ROUTE_KERNEL;
+}
+
+static int connect_dgram(struct jr_sock *so, const struct jr_endpoint *ep, jr_time now)
+{
+    struct jr_endpoint local;
+    int r = jr_dgram_autobind(so, now);
+
+    if (r == 0)
+        r = jr_udp_connect(so->up, ep);
+    if (r < 0)
+        return r;
+    jr_udp_local(so->up, &local);
+    jr_sock_show_local(so, &local);
+    jr_sock_show_remote(so, ep);
+    jr_sock_set_state(so, ep->port ? JR_ST_CONNECTED : 0, ep->port ? 0 : JR_ST_CONNECTED);
+    return 0;
+}
+
+static int connect_stream(struct jr_sock *so, const struct jr_endpoint *ep, jr_time now)
+{
+    struct jr_endpoint local;
+    int r;
+
+    if (!so->attached)
+        jr_stream_attach(so);
+    r = jr_tcp_connect(so->tp, ep, now);
+    if (r < 0)
+        return r;
+    jr_tcp_local(so->tp, &local);
+    jr_port_use(so, local.port);
+    jr_sock_show_local(so, &local);
+    jr_sock_show_remote(so, ep);
+    jr_sock_set_state(so, JR_ST_CONNECTING | JR_ST_BOUND, 0);
+    return -EINPROGRESS;
+}
+
+/* A connect that failed leaves a socket that may try again (Linux); its control block is spent. */
+static int revive(struct jr_sock *so, jr_time now)
+{
+    int r;
+
+    if (!(so->st & JR_ST_DEAD) || (so->st & JR_ST_CONNECTED) || so->broken)
+        return 0;
+    if (so->tp)
+        jr_tcp_close(so->tp, true, now);
+    so->attached = false;
+    so->tp = NULL;
+    jr_port_unuse(so, now);
+    jr_port_unreserve(so);
+    jr_sock_set_state(so, 0, JR_ST_DEAD | JR_ST_BOUND);
+    so->snd.head = so->snd.tail = so->rcv.head = so->rcv.tail = 0;
+    jr_ring_reset(&so->sl->tx, so->snd.cap);
+    jr_ring_reset(&so->sl->rx, so->rcv.cap);
+    so->data_answered = so->space_answered = 0;
+    r = jr_sock_open(so);
+    jr_opt_replay(so, now);
+    return r;
+}
+
+static int check_stream_state(const struct jr_sock *so)
+{
+    if (so->st & JR_ST_CONNECTING)
+        return -EALREADY;
+    if (so->st & (JR_ST_CONNECTED | JR_ST_LISTENING))
+        return -EISCONN;
+    return so->st & JR_ST_DEAD ? -ECONNABORTED : 0;
+}
+
+int jr_cmd_connect(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_connect_req *req, struct jr_abi_cmd_connect_rep *rep)
+{
+    struct jr_sock *so = ctx->so, *listener = NULL;
+    struct jr_endpoint ep = {.addr = jr_addr_v4(0)};
+    int r = jr_sock_open(so);
+
+    if (r == 0 && so->kind == JR_SOCK_STREAM && (r = revive(so, ctx->now)) == 0)
+        r = check_stream_state(so);
+    if (r < 0)
+        return r;
+    rep->route = JR_ROUTE_SERVICE;
+    if (req->addr.family == AF_UNSPEC)
+        return so->kind == JR_SOCK_DGRAM ? connect_dgram(so, &ep, ctx->now) : -EOPNOTSUPP;
+    r = jr_sock_endpoint(so, &req->addr, &ep);
+    if (r < 0)
+        return r;
+    if (jr_addr_is_any(ep.addr)) /* Linux takes it for this host */
+        ep.addr = jr_addr_v4(htonl(INADDR_LOOPBACK));
+    rep->route = remote_route(so, &ep, &listener);
+    if (rep->route == JR_ROUTE_KERNEL) {
+        jr_sock_give_up(so, ctx->now);
+        return 0;
+    }
+    if (rep->route == JR_ROUTE_LOCAL)
+        r = jr_pair_connect(so, listener, &ep, ctx->now);
+    else
+        r = so->kind == JR_SOCK_DGRAM ? connect_dgram(so, &ep, ctx->now) : connect_stream(so, &ep, ctx->now);
+    rep->local = so->sl->local;
+    return r;
+}
+
+/* The listener that a program names, if it knows the segment's key. */
+static struct jr_sock *find_listener(struct jr_socks *ss, const struct jr_abi_cmd_accept_req *req)
+{
+    struct jr_seg *seg = ss->cfg.host.seg_find(ss->cfg.host.ctx, req->listener_seg);
+    struct jr_sock *so;
+
+    if (!seg || !jr_seg_key_ok(seg, req->key)) {
+        jr_count(ss->cfg.counters, JR_C_SOCK_KEY_BAD);
+        return NULL;
+    }
+    so = req->listener_slot < JR_SEG_SLOTS ? seg->so[req->listener_slot] : NULL;
+    return so && so->seg == seg && so->slot == req->listener_slot ? so : NULL;
+}
+
+/* Until it is seen whether tcp or a local pair has one: the slot must be fresh. */
+static bool is_fresh(const struct jr_sock *so) { return so->kind == JR_SOCK_NONE && so->st == JR_ST_IN_USE && !so->broken; }
+
+static void accept_tcp(struct jr_sock *so, struct jr_tcpcb *tp)
+{
+    struct jr_endpoint ep;
+
+    so->tp = tp;
+    so->ntp++;
+    jr_stream_attach(so);
+    jr_tcp_local(tp, &ep);
+    jr_port_use(so, ep.port);
+    jr_sock_show_local(so, &ep);
+    jr_tcp_remote(tp, &ep);
+    jr_sock_show_remote(so, &ep);
+    jr_stream_show_mss(so);
+    jr_sock_set_state(so, JR_ST_CONNECTED | JR_ST_BOUND, 0);
+}
+
+int jr_cmd_accept(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_accept_req *req, struct jr_abi_cmd_accept_rep *rep)
+{
+    struct jr_sock *so = ctx->so, *listener = find_listener(ctx->ss, req);
+    struct jr_tcpcb *tp = NULL;
+
+    if (!listener || listener == so)
+        return -EBADF;
+    if (!(listener->st & JR_ST_LISTENING))
+        return -EINVAL;
+    if (!is_fresh(so))
+        return -EINVAL;
+    if (listener->nqueue == 0 && !(tp = jr_tcp_accept(listener->tp)))
+        return -EAGAIN;
+    so->kind = JR_SOCK_STREAM;
+    so->is_v6 = listener->is_v6;
+    jr_opt_inherit(so, listener);
+    jr_opt_resize(so);
+    if (tp)
+        accept_tcp(so, tp);
+    else
+        jr_pair_accept(listener, so, ctx->now);
+    __atomic_store_n(&listener->sl->accept_ready, jr_tcp_accept_count(listener->tp) + listener->nqueue, __ATOMIC_RELEASE);
+    rep->local = so->sl->local;
+    rep->remote = so->sl->remote;
+    return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The commands setsockopt, getsockopt and shutdown. */
+#include <errno.h>
+
+#include "sock/cmd.h"
+#include "sock/pair.h"
+#include "sock/sock.h"
+
+int jr_cmd_setsockopt(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_setsockopt_req *req,
+                      struct jr_abi_cmd_setsockopt_rep *rep)
+{
+    const int r = jr_sock_open(ctx->so);
+
+    (void)rep;
+    if (r < 0)
+        return r;
+    if (req->len > sizeof req->val)
+        return -EINVAL;
+    return jr_opt_set(ctx->so, req->level, req->name, req->val, req->len, ctx->now);
+}
+
+int jr_cmd_getsockopt(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_getsockopt_req *req,
+                      struct jr_abi_cmd_getsockopt_rep *rep)
+{
+    int r = jr_sock_open(ctx->so);
+    uint32_t len = jr_min_u32(req->len, sizeof rep->val);
+
+    if (r < 0)
+        return r;
+    r = jr_opt_get(ctx->so, req->level, req->name, rep->val, &len, ctx->now);
+    rep->len = r < 0 ? 0 : jr_min_u32(len, sizeof rep->val);
+    return r;
+}
+
+/* Linux: shutdown() for reading ends a listener and a connect that is under way. */
+static int shutdown_unconnected(struct jr_sock *so, int how, jr_time now)
+{
+    if (how == SHUT_WR && (so->st & JR_ST_LISTENING))
+        return 0;
+    jr_sock_stop_listening(so);
+    if (so->pair)
+        jr_pair_close(so, true);
+    if (so->tp)
+        jr_tcp_close(so->tp, true, now);
+    so->attached = false;
+    so->tp = NULL;
+    jr_sock_set_state(so, 0, JR_ST_LISTENING | JR_ST_CONNECTING | JR_ST_CONNECTED);
+    jr_sock_touch(so, JR_SOCK_EV_STATE);
+    return 0;
+}
+
+int jr_cmd_shutdown(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_shutdown_req *req,
+                    struct jr_abi_cmd_shutdown_rep *rep)
+{
+    struct jr_sock *so = ctx->so;
+    const int how = (int)req->how;
+
+    (void)rep;
+    if (req->how > SHUT_RDWR)
+        return -EINVAL;
+    if (so->kind == JR_SOCK_STREAM && (so->st & (JR_ST_LISTENING | JR_ST_CONNECTING)))
+        return shutdown_unconnected(so, how, ctx->now);
+    if (!(so->st & JR_ST_CONNECTED) || (so->st & JR_ST_DEAD))
+        return -ENOTCONN;
+    if (so->st & JR_ST_PAIR)
+        return jr_pair_shutdown(so, how);
+    if (how == SHUT_RD || so->kind == JR_SOCK_DGRAM) {
+        jr_sock_touch(so, JR_SOCK_EV_STATE);
+        return 0;
+    }
+    jr_stream_sync(so, ctx->now);
+    if (so->tp && !so->fin_sent && !so->broken) {
+        so->fin_sent = true;
+        jr_tcp_shutdown(so->tp, ctx->now);
+    }
+    jr_sock_set_state(so, JR_ST_TX_CLOSED, 0);
+    jr_sock_touch(so, JR_SOCK_EV_STATE);
+    return 0;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sock/opt.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "sock/sock.h"
+
+#define MIN_SNDBUF 4608 /* Linux's SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF */
+#define MIN_RCVBUF 2304
+
+/* Options without an effect on the protocols: kept for getsockopt(2), and the client acts on what records carry. */
+static const struct {
+    int level, name;
+} flag_opts[JR_SOCK_FLAG_OPTS] = {
+    {SOL_SOCKET, SO_PRIORITY},      {SOL_SOCKET, SO_OOBINLINE},       {IPPROTO_IP, IP_PKTINFO},
+    {IPPROTO_IP, IP_RECVTTL},       {IPPROTO_IP, IP_RECVTOS},         {IPPROTO_IP, IP_MTU_DISCOVER},
+    {IPPROTO_IP, IP_RECVERR},       {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT}, {IPPROTO_IPV6, IPV6_RECVPKTINFO},
+    {IPPROTO_IPV6, IPV6_RECVHOPLIMIT}, {IPPROTO_IPV6, IPV6_RECVTCLASS}, {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+};
+
+static int32_t *flag_of(struct jr_sock *so, int level, int name)
+{
+    for (uint32_t i = 0; i < JR_SOCK_FLAG_OPTS; i++)
+        if (flag_opts[i].level == level && flag_opts[i].name == name)
+            return &so->opt.flag[i];
+    return NULL;
+}
+
+/* Remembers integer options of tcp's for a control block made later. */
+static void remember(struct jr_sock *so, int level, int name, const void *val, uint32_t len)
+{
+    struct jr_sock_opts *o = &so->opt;
+    uint32_t i = 0;
+
+    if (len < sizeof(int32_t))
+        return;
+    while (i < o->ntcp && (o->tcp[i].level != level || o->tcp[i].name != name))
+        i++;
+    if (i == JR_SOCK_TCP_OPTS)
+        return;
+    o->ntcp += i == o->ntcp;
+    o->tcp[i].level = (int16_t)level;
+    o->tcp[i].name = (int16_t)name;
+    memcpy(&o->tcp[i].value, val, sizeof(int32_t));
+}
+
+void jr_opt_replay(struct jr_sock *so, jr_time now)
+{
+    for (uint32_t i = 0; so->tp && i < so->opt.ntcp; i++)
+        jr_tcp_setopt(so->tp, so->opt.tcp[i].level, so->opt.tcp[i].name, &so->opt.tcp[i].value, sizeof(int32_t), now);
+}
+
+/* A ring that nothing passed through takes its new size at once: the program is inside the very command. */
+void jr_opt_resize(struct jr_sock *so)
+{
+    const uint32_t first_rx = so->kind == JR_SOCK_DGRAM ? so->ss->cfg.dgram_ring : so->ss->cfg.ring_init;
+
+    jr_tune_set_limits(so);
+    if (so->attached || so->pair || (so->st & JR_ST_CONNECTED))
+        return;
+    if (so->opt.sndbuf && so->kind == JR_SOCK_STREAM) {
+        so->snd.cap = so->tx_grant = jr_min_u32(so->tx_max, jr_max_u32(so->ss->cfg.ring_init, 131072));
+        __atomic_store_n(&so->sl->tx.cap, so->snd.cap, __ATOMIC_RELEASE);
+        __atomic_store_n(&so->sl->tx_grant, so->tx_grant, __ATOMIC_RELEASE);
+    }
+    if (so->opt.rcvbuf && so->rcv.tail == 0) {
+        so->rcv.cap = so->kind == JR_SOCK_DGRAM ? so->rx_max : jr_min_u32(so->rx_max, first_rx);
+        __atomic_store_n(&so->sl->rx.cap, so->rcv.cap, __ATOMIC_RELEASE);
+    }
+}
+
+static int set_bufsize(struct jr_sock *so, int name, int32_t v)
+{
+    const bool snd = name == SO_SNDBUF || name == SO_SNDBUFFORCE;
+    const uint32_t max = snd ? so->ss->cfg.tx_ring_max : so->ss->cfg.rx_ring_max;
+    int32_t *to = snd ? &so->opt.sndbuf : &so->opt.rcvbuf;
+
+    /* socket(7): the value is doubled and limited */
+    *to = v < 0 || (uint32_t)v > max ? (int32_t)(2 * max) : 2 * v;
+    if (*to < (snd ? MIN_SNDBUF : MIN_RCVBUF))
+        *to = snd ? MIN_SNDBUF : MIN_RCVBUF;
+    jr_opt_resize(so);
+    return 0;
+}
+
+static int set_linger(struct jr_sock *so, const void *val, uint32_t len)
+{
+    struct linger l;
+
+    if (len < sizeof l)
+        return -EINVAL;
+    memcpy(&l, val, sizeof l);
+    so->opt.linger_on = l.l_onoff != 0;
+    so->opt.linger_s = l.l_onoff ? l.l_linger : 0;
+    return 0;
+}
+
+static int pass_to_tcp(struct jr_sock *so, int level, int name, const void *val, uint32_t len, jr_time now)
+{
+    int r;
+
+    if (so->kind != JR_SOCK_STREAM || !so->tp)
+        return -ENOPROTOOPT;
+    r = jr_tcp_setopt(so->tp, level, name, val, len, now);
+    if (r == 0)
+        remember(so, level, name, val, len);
+    return r;
+}
+
+static int set_socket(struct jr_sock *so, int name, int32_t v, const void *val, uint32_t len, jr_time now)
+{
+    switch (name) {
+    case SO_REUSEADDR:
+        so->opt.reuseaddr = v != 0;
+        return 0;
+    case SO_REUSEPORT:
+        so->opt.reuseport = v != 0;
+        return 0;
+    case SO_BROADCAST:
+        so->opt.broadcast = v != 0;
+        return 0;
+    case SO_SNDBUF:
+    case SO_SNDBUFFORCE:
+    case SO_RCVBUF:
+    case SO_RCVBUFFORCE:
+        return set_bufsize(so, name, v);
+    case SO_LINGER:
+        return set_linger(so, val, len);
+    case SO_KEEPALIVE:
+        return so->kind == JR_SOCK_STREAM ? pass_to_tcp(so, SOL_SOCKET, name, &v, sizeof v, now) : 0;
+    default:
+        return pass_to_tcp(so, SOL_SOCKET, name, val, len, now);
+    }
+}
+
+static int set_ip(struct jr_sock *so, int level, int name, int32_t v, const void *val, uint32_t len, jr_time now)
+{
+    const bool tos = level == IPPROTO_IP ? name == IP_TOS : name == IPV6_TCLASS;
+    const bool ttl = level == IPPROTO_IP ? name == IP_TTL : name == IPV6_UNICAST_HOPS;
+
+    if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
+        so->opt.v6only = v != 0;
+        return 0;
+    }
+    if (!tos && !ttl)
+        return pass_to_tcp(so, level, name, val, len, now);
+    if (v < -1 || v > 255 || (ttl && v == 0))
+        return -EINVAL;
+    if (tos)
+        so->opt.tos = v < 0 ? 0 : (uint8_t)v;
+    else
+        so->opt.ttl = v < 0 ? 0 : (uint8_t)v;
+    return so->tp ? pass_to_tcp(so, level, name, &v, sizeof v, now) : 0;
+}
+
+int jr_opt_set(struct jr_sock *so, int level, int name, const void *val, uint32_t len, jr_time now)
+{
+    int32_t v = 0, *flag = flag_of(so, level, name);
+
+    if (len >= sizeof v)
+        memcpy(&v, val, sizeof v);
+    else if (len == 1 && level == IPPROTO_IP) /* ip(7) takes a byte as well */
+        v = *(const uint8_t *)val;
+    else if (level != IPPROTO_TCP)
+        return -EINVAL;
+    if (flag) {
+        *flag = v;
+        return 0;
+    }
+    if (level == SOL_SOCKET)
+        return set_socket(so, name, v, val, len, now);
+    if (level == IPPROTO_IP || level == IPPROTO_IPV6)
+        return set_ip(so, level, name, v, val, len, now);
+    return pass_to_tcp(so, level, name, val, len, now);
+}
+
+/* SOL_SOCKET's integers that the service knows; false: not one of them. */
+static bool get_socket(const struct jr_sock *so, int name, int32_t *v)
+{
+    const struct jr_socks_config *cfg = &so->ss->cfg;
+
+    switch (name) {
+    case SO_REUSEADDR: *v = so->opt.reuseaddr; return true;
+    case SO_REUSEPORT: *v = so->opt.reuseport; return true;
+    case SO_BROADCAST: *v = so->opt.broadcast; return true;
+    case SO_TYPE: *v = so->kind; return true;
+    case SO_DOMAIN: *v = so->is_v6 ? AF_INET6 : AF_INET; return true;
+    case SO_PROTOCOL: *v = so->kind == JR_SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP; return true;
+    case SO_ACCEPTCONN: *v = (so->st & JR_ST_LISTENING) != 0; return true;
+    case SO_SNDBUF: *v = so->opt.sndbuf ? so->opt.sndbuf : (int32_t)(2 * so->tx_grant); return true;
+    case SO_RCVBUF: *v = so->opt.rcvbuf ? so->opt.rcvbuf : (int32_t)(2 * jr_max_u32(so->rcv.cap, cfg->ring_init)); return true;
+    default: return false;
+    }
+}
+
+static bool get_int(struct jr_sock *so, int level, int name, int32_t *v)
+{
+    const int32_t *flag = flag_of(so, level, name);
+
+    if (flag) {
+        *v = *flag;
+        return true;
+    }
+    if (level == SOL_SOCKET)
+        return get_socket(so, name, v);
+    if ((level == IPPROTO_IP && name == IP_TOS) || (level == IPPROTO_IPV6 && name == IPV6_TCLASS)) {
+        *v = so->opt.tos;
+        return true;
+    }
+    if ((level == IPPROTO_IP && name == IP_TTL) || (level == IPPROTO_IPV6 && name == IPV6_UNICAST_HOPS)) {
+        *v = so->opt.ttl ? so->opt.ttl : 64;
+        return true;
+    }
+    if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
+        *v = so->opt.v6only;
+        return true;
+    }
+    return false;
+}
+
+int jr_opt_get(struct jr_sock *so, int level, int name, void *val, uint32_t *len, jr_time now)
+{
+    const struct linger l = {.l_onoff = so->opt.linger_on, .l_linger = so->opt.linger_s};
+    int32_t v;
+
+    if (level == SOL_SOCKET && name == SO_LINGER) {
+        *len = jr_min_u32(*len, sizeof l);
+        memcpy(val, &l, *len);
+        return 0;
+    }
+    if (get_int(so, level, name, &v)) {
+        *len = jr_min_u32(*len, sizeof v);
+        memcpy(val, &v, *len);
+        return 0;
+    }
+    return so->tp ? jr_tcp_getopt(so->tp, level, name, val, len, now) : -ENOPROTOOPT;
+}
+
+void jr_opt_inherit(struct jr_sock *so, const struct jr_sock *listener) { so->opt = listener->opt; }

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sock/port.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sock/sock.h"
+
+struct port {
+    uint32_t refs;
+    uint32_t until; /* s; no socket uses it any more, but it stays ours; 0: not lingering */
+};
+
+struct jr_ports {
+    uint32_t nlingering;
+    struct port tcp[65536], udp[65536];
+};
+
+struct jr_ports *jr_ports_new(void) { return calloc(1, sizeof(struct jr_ports)); }
+
+static void unsteer(struct jr_socks *ss, uint8_t proto, uint32_t port)
+{
+    if (ss->cfg.hooks.port_del)
+        ss->cfg.hooks.port_del(ss->cfg.hooks.ctx, proto, (uint16_t)port);
+}
+
+void jr_ports_free(struct jr_socks *ss)
+{
+    for (uint32_t i = 0; i < 65536; i++) {
+        if (ss->ports->tcp[i].refs || ss->ports->tcp[i].until)
+            unsteer(ss, IPPROTO_TCP, i);
+        if (ss->ports->udp[i].refs)
+            unsteer(ss, IPPROTO_UDP, i);
+    }
+    free(ss->ports);
+}
+
+static uint8_t proto_of(const struct jr_sock *so) { return so->kind == JR_SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP; }
+
+static struct port *port_of(const struct jr_sock *so, uint16_t port)
+{
+    return proto_of(so) == IPPROTO_UDP ? &so->ss->ports->udp[port] : &so->ss->ports->tcp[port];
+}
+
+void jr_port_use(struct jr_sock *so, uint16_t port)
+{
+    struct jr_socks *ss = so->ss;
+    struct port *p = port_of(so, port);
+
+    if (so->steered_port == port)
+        return;
+    so->steered_port = port;
+    if (p->refs++)
+        return;
+    if (p->until) {
+        p->until = 0;
+        ss->ports->nlingering--;
+    } else if (ss->cfg.hooks.port_add && ss->cfg.hooks.port_add(ss->cfg.hooks.ctx, proto_of(so), port) < 0) {
+        jr_count(ss->cfg.counters, JR_C_SOCK_STEERING_FAILED);
+    }
+}
+
+void jr_port_unuse(struct jr_sock *so, jr_time now)
+{
+    struct jr_socks *ss = so->ss;
+    struct port *p = port_of(so, so->steered_port);
+
+    if (so->steered_port && --p->refs == 0) {
+        if (proto_of(so) == IPPROTO_UDP) {
+            unsteer(ss, IPPROTO_UDP, so->steered_port);
+        } else {
+            p->until = (uint32_t)((now + ss->cfg.time_wait_us) / JR_SEC) + 1;
+            ss->ports->nlingering++;
+        }
+    }
+    so->steered_port = 0;
+}
+
+void jr_ports_sweep(struct jr_socks *ss, jr_time now)
+{
+    const uint32_t s = (uint32_t)(now / JR_SEC);
+
+    for (uint32_t i = 0; i < 65536 && ss->ports->nlingering; i++) {
+        struct port *p = &ss->ports->tcp[i];
+        if (!p->until || p->until > s)
+            continue;
+        p->until = 0;
+        ss->ports->nlingering--;
+        unsteer(ss, IPPROTO_TCP, i);
+    }
+}
+
+bool jr_ports_is_lingering(const struct jr_socks *ss) { return ss->ports->nlingering != 0; }
+
+int jr_port_reserve(struct jr_sock *so, const struct jr_endpoint *ep)
+{
+    const struct sockaddr_in sin = {
+        .sin_family = AF_INET, .sin_port = htons(ep->port), .sin_addr.s_addr = jr_addr_to_v4(ep->addr)};
+    const int one = 1, fd = socket(AF_INET, so->kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int err;
+
+    if (fd < 0)
+        return -errno;
+    /* Among our own sockets the stack has decided; a listener of the kernel's conflicts nevertheless. */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, (const struct sockaddr *)&sin, sizeof sin) == 0) {
+        so->kernel_fd = fd;
+        return 0;
+    }
+    err = errno;
+    close(fd);
+    if (err == EADDRINUSE) {
+        jr_count(so->ss->cfg.counters, JR_C_SOCK_PORT_TAKEN);
+        return -EADDRINUSE;
+    }
+    jr_count(so->ss->cfg.counters, JR_C_SOCK_PORT_UNRESERVED); /* not the kernel's address, or we may not: nobody collides */
+    return 0;
+}
+
+void jr_port_unreserve(struct jr_sock *so)
+{
+    if (so->kernel_fd >= 0)
+        close(so->kernel_fd);
+    so->kernel_fd = -1;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which local ports are the service's: told to the steering of shared ports (base/hooks.h), and reserved in the kernel
+ * so that no program of the kernel's stack gets the same address and port. A TCP port stays ours for 2 MSL after its
+ * last socket, because its connections may be in TIME_WAIT.
+ */
+#ifndef JR_SOCK_PORT_H
+#define JR_SOCK_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/time.h"
+
+struct jr_ports;
+struct jr_sock;
+struct jr_socks;
+
+struct jr_ports *jr_ports_new(void);
+void jr_ports_free(struct jr_socks *ss);
+/* The socket uses this port from now on; once per socket, a second call with the same port is nothing. */
+void jr_port_use(struct jr_sock *so, uint16_t port);
+void jr_port_unuse(struct jr_sock *so, jr_time now);
+/* Takes ep in the kernel. 0, also where the kernel does not have that address; -EADDRINUSE, -EMFILE. */
+int jr_port_reserve(struct jr_sock *so, const struct jr_endpoint *ep);
+void jr_port_unreserve(struct jr_sock *so);
+/* Ends ports whose time is up. */
+void jr_ports_sweep(struct jr_socks *ss, jr_time now);
+bool jr_ports_is_lingering(const struct jr_socks *ss);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A socket, private to sock/. Who writes what is told per group. */
+#ifndef JR_SOCK_SOCK_H
+#define JR_SOCK_SOCK_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/bits.h"
+#include "base/sockbuf.h"
+#include "shm/ring.h"
+#include "sock/opt.h"
+#include "sock/socks.h"
+#include "tcp/tcp.h"
+#include "udp/udp.h"
+
+struct jr_pair;
+
+enum { /* jr_sock.ev: what to tell at the end of the turn */
+    JR_SOCK_EV_DATA = 1u << 0,
+    JR_SOCK_EV_SPACE = 1u << 1,
+    JR_SOCK_EV_STATE = 1u << 2 | JR_SOCK_EV_DATA | JR_SOCK_EV_SPACE, /* tell everybody, asked or not */
+};
+
+enum { JR_SOCK_NONE = 0, JR_SOCK_STREAM = SOCK_STREAM, JR_SOCK_DGRAM = SOCK_DGRAM }; /* jr_sock.kind */
+
+struct jr_sock {
+    /* who and where: sock.c, move.c */
+    struct jr_socks *ss;
+    struct jr_seg *seg;
+    struct jr_abi_slot *sl;
+    uint32_t slot;
+    uint8_t kind;
+    bool is_v6;       /* the app called socket(AF_INET6) */
+    bool handle_open;
+    bool broken;      /* lied in its rings: nothing is read from them any more */
+    struct jr_peer *peer;
+    void *handle;
+    struct jr_seg *old_seg; /* where it was before it moved; the slot there is kept as a signpost */
+    uint32_t old_slot;
+    struct jr_list all;
+
+    /* what the slot says: state.c */
+    uint32_t st; /* JR_ST_* */
+    uint32_t err_serial;
+    struct jr_endpoint local, remote;
+
+    /* events: notify.c */
+    struct jr_list touched;
+    uint32_t ev;
+    uint32_t data_answered, space_answered; /* data_wait and space_wait that were last answered */
+
+    /* rings: stream.c, dgram.c, tune.c; head of snd and tail of rcv: tcp */
+    struct jr_sockbuf snd, rcv;
+    uint32_t tx_grant;       /* largest tx.cap ever allowed */
+    uint32_t tx_max, rx_max; /* limits by configuration and SO_SNDBUF, SO_RCVBUF */
+    uint32_t rx_want;        /* the capacity that rcv would have if its bytes allowed it; 0: no wish */
+    bool attached;           /* tcp works on the rings */
+    bool fin_sent;
+    struct jr_list busy;
+
+    /* protocol: stream.c, dgram.c, cmd_*.c */
+    struct jr_tcpcb *tp;
+    uint32_t ntp; /* control blocks that still name this socket: tp, and given up ones whose CLOSED is to come */
+    struct jr_udpcb *up;
+    struct jr_sock_opts opt;
+
+    /* ports: port.c */
+    uint16_t steered_port; /* 0: none */
+    int kernel_fd;         /* keeps the kernel from using the same port; -1 */
+
+    /* local pairs: pair.c */
+    struct jr_list listening; /* in jr_socks.listeners */
+    struct jr_list queue;     /* listener: pairs to accept */
+    uint32_t nqueue, backlog;
+    struct jr_pair *pair;
+    uint32_t pair_end;
+};
+
+/* state.c */
+void jr_sock_set_state(struct jr_sock *so, uint32_t set, uint32_t clear);
+void jr_sock_set_error(struct jr_sock *so, int err); /* positive errno, pending for the app */
+void jr_sock_fail(struct jr_sock *so, int err);      /* the error, JR_ST_DEAD, everybody told */
+void jr_sock_violation(struct jr_sock *so, enum jr_counter why, jr_time now);
+void jr_sock_show_local(struct jr_sock *so, const struct jr_endpoint *ep);
+void jr_sock_show_remote(struct jr_sock *so, const struct jr_endpoint *ep);
+struct jr_abi_addr jr_sock_abi_addr(const struct jr_sock *so, const struct jr_endpoint *ep);
+/* -EAFNOSUPPORT, -EINVAL. A wildcard of either family becomes 0.0.0.0. */
+int jr_sock_endpoint(const struct jr_sock *so, const struct jr_abi_addr *a, struct jr_endpoint *ep);
+struct jr_rule_subject jr_sock_subject(const struct jr_sock *so);
+
+/* notify.c */
+void jr_sock_touch(struct jr_sock *so, uint32_t ev);
+/* Posts to the event queues that watch the socket; a full fence is behind the change. */
+void jr_sock_post_watchers(struct jr_sock *so);
+/* Wakes everybody who waits for anything at the slot that the socket left. */
+void jr_sock_tell_moved(struct jr_sock *so, struct jr_seg *old_seg, uint32_t old_slot);
+
+/* sock.c */
+/* Makes the socket what socket() said, on its first command or datagram. */
+int jr_sock_open(struct jr_sock *so);
+/* Drops protocol state, ports and reservations: the app turns to the kernel. */
+void jr_sock_give_up(struct jr_sock *so, jr_time now);
+void jr_sock_release(struct jr_sock *so);
+void jr_sock_stop_listening(struct jr_sock *so);
+
+/* stream.c */
+extern const struct jr_tcp_upcalls jr_stream_upcalls;
+void jr_stream_attach(struct jr_sock *so);
+void jr_stream_show_mss(struct jr_sock *so);
+void jr_stream_on_dirty(struct jr_sock *so, jr_time now);
+/* Takes over what the app published, before something that depends on it. */
+void jr_stream_sync(struct jr_sock *so, jr_time now);
+void jr_stream_on_close(struct jr_sock *so, jr_time now);
+
+/* dgram.c */
+extern const struct jr_udp_upcalls jr_dgram_upcalls;
+/* Sends what is in the ring, at most a turn's share; the rest stays in jr_socks.busy. */
+void jr_dgram_on_dirty(struct jr_sock *so, jr_time now);
+int jr_dgram_autobind(struct jr_sock *so, jr_time now);
+
+/* tune.c */
+void jr_tune_on_want(struct jr_sock *so, jr_time now);
+void jr_tune_try_rx(struct jr_sock *so, jr_time now);
+void jr_tune_set_limits(struct jr_sock *so);
+
+#endif

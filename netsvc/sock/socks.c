@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* All sockets of a worker: what programs marked, and what has to be done now and then. */
+#include "sock/socks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sock/cmd.h"
+#include "sock/pair.h"
+#include "sock/port.h"
+#include "sock/sock.h"
+
+#define CHORE_EVERY (1 * JR_SEC)
+
+static uint32_t read_unprivileged_port(void)
+{
+    unsigned port = 1024;
+    FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+
+    if (f) {
+        if (fscanf(f, "%u", &port) != 1)
+            port = 1024;
+        fclose(f);
+    }
+    return port;
+}
+
+int jr_socks_init(struct jr_socks *ss, const struct jr_socks_config *cfg, jr_time now)
+{
+    int r;
+
+    *ss = (struct jr_socks){.cfg = *cfg, .unprivileged_port = read_unprivileged_port(), .next_chore = now + CHORE_EVERY};
+    jr_list_init(&ss->all);
+    jr_list_init(&ss->touched);
+    jr_list_init(&ss->busy);
+    jr_list_init(&ss->listeners);
+    jr_list_init(&ss->pairs);
+    jr_list_init(&ss->waiting);
+    jr_list_init(&ss->warm);
+    r = jr_wake_init(&ss->wake);
+    if (r < 0)
+        return r;
+    ss->ports = jr_ports_new();
+    if (ss->ports)
+        return 0;
+    jr_wake_fini(&ss->wake);
+    return -ENOMEM;
+}
+
+void jr_socks_fini(struct jr_socks *ss)
+{
+    jr_pairs_end(ss);
+    JR_LIST_EACH_SAFE(l, &ss->all)
+    {
+        struct jr_sock *so = JR_LIST_ENTRY(l, struct jr_sock, all);
+        if (so->up)
+            jr_udp_close(so->up);
+        jr_sock_release(so); /* tcp is freed next and drops its connections without a word */
+    }
+    jr_ports_free(ss);
+    jr_wake_fini(&ss->wake);
+}
+
+/* The socket that lives in a slot; not the signpost of one that moved. */
+static struct jr_sock *sock_at(const struct jr_seg *seg, uint32_t slot)
+{
+    struct jr_sock *so = slot < JR_SEG_SLOTS ? seg->so[slot] : NULL;
+
+    return so && so->seg == seg && so->slot == slot && so->handle_open ? so : NULL;
+}
+
+static void on_dirty(struct jr_socks *ss, struct jr_seg *seg, uint32_t slot, jr_time now)
+{
+    struct jr_sock *so = sock_at(seg, slot);
+
+    if (!so || so->broken) {
+        if (!so)
+            jr_count(ss->cfg.counters, JR_C_SHM_SLOT_BAD);
+        return;
+    }
+    if (so->kind == JR_SOCK_STREAM)
+        jr_stream_on_dirty(so, now);
+    else
+        jr_dgram_on_dirty(so, now);
+}
+
+static void on_cell(struct jr_socks *ss, struct jr_seg *seg, uint32_t cell, jr_time now)
+{
+    uint8_t rep[JR_CELL_PAYLOAD] __attribute__((aligned(8)));
+    struct jr_seg_cmd cmd;
+    uint32_t rep_len = 0;
+    int32_t result = -EBADF;
+
+    jr_seg_cell_read(seg, cell, &cmd);
+    if (cmd.op == JR_CMD_BIND)
+        ss->cfg.host.take_closes(ss->cfg.host.ctx, now);
+    struct jr_cmd_ctx ctx = {.ss = ss, .seg = seg, .so = sock_at(seg, cmd.slot), .now = now};
+    jr_count(ss->cfg.counters, JR_C_SOCK_COMMANDS);
+    if (ctx.so) {
+        result = jr_dispatch(&ctx, cmd.op, cmd.req, cmd.len, rep, &rep_len);
+        if (rep_len == 0)
+            jr_count(ss->cfg.counters, JR_C_SHM_CELL_BAD);
+    } else {
+        jr_count(ss->cfg.counters, JR_C_SHM_SLOT_BAD);
+    }
+    jr_seg_cell_reply(seg, cell, result, rep, rep_len, &ss->wake);
+}
+
+unsigned jr_socks_on_marks(struct jr_socks *ss, struct jr_seg *seg, const struct jr_seg_marks *m, jr_time now)
+{
+    unsigned n = 0;
+
+    for (uint64_t w = m->posted; w; w &= w - 1, n++)
+        on_cell(ss, seg, (uint32_t)__builtin_ctzll(w), now);
+    for (uint32_t i = 0; i < 4; i++)
+        for (uint64_t w = m->dirty[i]; w; w &= w - 1, n++)
+            on_dirty(ss, seg, i * 64 + (uint32_t)__builtin_ctzll(w), now);
+    return n;
+}
+
+/* Free slots whose rings were not used for a whole round give their pages back. */
+static void cool_down(struct jr_seg *seg)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < 4; i++) {
+        for (uint64_t w = seg->cooling[i]; w; w &= w - 1) {
+            const uint32_t slot = i * 64 + (uint32_t)__builtin_ctzll(w);
+            if (!seg->so[slot])
+                jr_region_punch(&seg->region, (size_t)(jr_seg_tx_base(seg, slot) - seg->region.base), 2ul * JR_RING_MAX);
+        }
+        seg->cooling[i] = seg->warm[i];
+        seg->warm[i] = 0;
+        any |= seg->cooling[i] != 0;
+    }
+    if (!any)
+        jr_list_del(&seg->warm_link);
+}
+
+static void do_chores(struct jr_socks *ss, jr_time now)
+{
+    jr_ports_sweep(ss, now);
+    jr_pairs_expire(ss, now);
+    JR_LIST_EACH_SAFE(l, &ss->warm)
+        cool_down(JR_LIST_ENTRY(l, struct jr_seg, warm_link));
+    ss->next_chore = now + CHORE_EVERY;
+}
+
+unsigned jr_socks_poll(struct jr_socks *ss, jr_time now)
+{
+    struct jr_list again;
+    struct jr_list *l;
+    unsigned n = 0;
+
+    if (now >= ss->next_chore)
+        do_chores(ss, now);
+    if (jr_list_empty(&ss->busy))
+        return 0;
+    jr_list_init(&again);
+    while ((l = jr_list_pop_head(&ss->busy)))
+        jr_list_push_tail(&again, l);
+    for (; (l = jr_list_pop_head(&again)); n++)
+        jr_dgram_on_dirty(JR_LIST_ENTRY(l, struct jr_sock, busy), now);
+    return n;
+}
+
+jr_time jr_socks_next_event(const struct jr_socks *ss)
+{
+    const bool chores = jr_ports_is_lingering(ss) || !jr_list_empty(&ss->waiting) || !jr_list_empty(&ss->warm);
+
+    return chores ? ss->next_chore : JR_TIME_NEVER;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Stream sockets: what tcp reports goes to the slot and its rings, what the app published goes to tcp. */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+
+#include "sock/pair.h"
+#include "sock/sock.h"
+
+/* Where the app is to mark its reading next: often enough to keep the peer sending, rarely enough to cost nothing. */
+static void set_notify_at(struct jr_sock *so)
+{
+    __atomic_store_n(&so->sl->rx_notify_at, so->rcv.head + so->rcv.cap / 4, __ATOMIC_RELEASE);
+}
+
+void jr_stream_attach(struct jr_sock *so)
+{
+    jr_tcp_attach(so->tp, so, &so->snd, &so->rcv);
+    so->attached = true;
+    __atomic_store_n(&so->sl->tx.head, so->snd.head, __ATOMIC_RELEASE);
+    __atomic_store_n(&so->sl->rx.tail, so->rcv.tail, __ATOMIC_RELEASE);
+    set_notify_at(so);
+}
+
+static bool sync_rx(struct jr_sock *so, jr_time now)
+{
+    const uint32_t what = jr_ring_take_rx(&so->sl->rx, &so->rcv);
+
+    if (what & JR_RING_BAD) {
+        jr_sock_violation(so, JR_C_SHM_RING_BAD, now);
+        return false;
+    }
+    if (what & JR_RING_MOVED) {
+        set_notify_at(so);
+        if (so->tp)
+            jr_tcp_recved(so->tp, now);
+    }
+    return true;
+}
+
+static bool sync_tx(struct jr_sock *so, jr_time now)
+{
+    const uint32_t what = jr_ring_take_tx(&so->sl->tx, &so->snd, so->tx_grant);
+    const uint32_t flags = __atomic_load_n(&so->sl->tx.flags, __ATOMIC_ACQUIRE);
+
+    if (what & JR_RING_BAD) {
+        jr_sock_violation(so, JR_C_SHM_RING_BAD, now);
+        return false;
+    }
+    if (!so->tp)
+        return true;
+    if (what & JR_RING_RESIZED)
+        jr_tcp_buffers_changed(so->tp, now);
+    if (what & JR_RING_MOVED) {
+        if (flags & JR_RING_MORE)
+            jr_tcp_send_more(so->tp, now);
+        else
+            jr_tcp_send(so->tp, now);
+    }
+    if ((flags & JR_RING_FIN) && !so->fin_sent) {
+        so->fin_sent = true;
+        jr_tcp_shutdown(so->tp, now);
+        jr_sock_set_state(so, JR_ST_TX_CLOSED, 0);
+    }
+    return true;
+}
+
+void jr_stream_sync(struct jr_sock *so, jr_time now)
+{
+    if (!so->attached || so->broken)
+        return;
+    /* The stream ends at our FIN: what the app publishes behind it was never sent */
+    if (so->fin_sent || sync_tx(so, now))
+        sync_rx(so, now);
+}
+
+void jr_stream_on_dirty(struct jr_sock *so, jr_time now)
+{
+    if (so->pair)
+        jr_pair_on_dirty(so);
+    else
+        jr_stream_sync(so, now);
+}
+
+static void on_rx(struct jr_sock *so, jr_time now)
+{
+    __atomic_store_n(&so->sl->rx.tail, so->rcv.tail, __ATOMIC_RELEASE);
+    jr_sock_touch(so, JR_SOCK_EV_DATA);
+    if (jr_sockbuf_used(&so->rcv) < so->rcv.cap / 2 || so->broken)
+        return;
+    if (sync_rx(so, now) && so->rx_want > so->rcv.cap)
+        jr_tune_try_rx(so, now);
+}
+
+void jr_stream_show_mss(struct jr_sock *so)
+{
+    int mss = 0;
+    uint32_t len = sizeof mss;
+
+    if (jr_tcp_getopt(so->tp, IPPROTO_TCP, TCP_MAXSEG, &mss, &len, 0) == 0)
+        so->sl->mss = (uint32_t)mss;
+}
+
+static void on_connected(struct jr_sock *so)
+{
+    struct jr_endpoint ep;
+
+    jr_tcp_local(so->tp, &ep);
+    jr_sock_show_local(so, &ep);
+    jr_stream_show_mss(so);
+    jr_sock_set_state(so, JR_ST_CONNECTED | JR_ST_BOUND, JR_ST_CONNECTING);
+    jr_sock_touch(so, JR_SOCK_EV_STATE);
+}
+
+static void on_error(struct jr_sock *so, struct jr_tcpcb *tp)
+{
+    if (so->broken)
+        return;
+    jr_sock_fail(so, jr_tcp_error(tp));
+}
+
+static void on_closed(struct jr_sock *so)
+{
+    so->tp = NULL;
+    so->attached = false;
+    __atomic_store_n(&so->sl->tcp_state, 0, __ATOMIC_RELAXED);
+    if (so->handle_open && !(so->st & (JR_ST_DEAD | JR_ST_CONNECTED | JR_ST_LISTENING)))
+        jr_sock_set_state(so, 0, JR_ST_BOUND);
+}
+
+static void on_event(void *arg, struct jr_tcpcb *tp, uint32_t events, jr_time now)
+{
+    struct jr_sock *so = arg;
+
+    if (so->tp == tp) {
+        if (so->attached && (events & JR_TCP_EV_TX)) {
+            __atomic_store_n(&so->sl->tx.head, so->snd.head, __ATOMIC_RELEASE);
+            jr_sock_touch(so, JR_SOCK_EV_SPACE);
+        }
+        if (so->attached && (events & JR_TCP_EV_RX))
+            on_rx(so, now);
+        if (events & JR_TCP_EV_RX_FIN) {
+            __atomic_fetch_or(&so->sl->rx.flags, JR_RING_FIN, __ATOMIC_RELEASE);
+            jr_sock_set_state(so, JR_ST_RX_EOF, 0);
+            jr_sock_touch(so, JR_SOCK_EV_STATE);
+        }
+        if (events & JR_TCP_EV_CONNECTED)
+            on_connected(so);
+        if (events & JR_TCP_EV_ERROR)
+            on_error(so, tp);
+        if (events & JR_TCP_EV_ACCEPT) {
+            __atomic_store_n(&so->sl->accept_ready, jr_tcp_accept_count(tp) + so->nqueue, __ATOMIC_RELEASE);
+            jr_sock_touch(so, JR_SOCK_EV_DATA);
+        }
+        if ((events & JR_TCP_EV_WANT) && so->attached && !so->broken)
+            jr_tune_on_want(so, now);
+    }
+    if (!(events & JR_TCP_EV_CLOSED))
+        return;
+    if (so->tp == tp)
+        on_closed(so);
+    if (--so->ntp == 0 && !so->handle_open)
+        jr_sock_release(so);
+}
+
+/* An embryo's buffer remembers whose limit it counts against: its listener may be gone when it is freed. */
+struct embryo {
+    struct jr_socks *ss;
+    uint64_t bytes;
+    uint8_t data[];
+};
+#define EMBRYO_BYTES 65536u
+
+static bool embryo_rcvbuf(void *arg, struct jr_sockbuf *rcv)
+{
+    struct jr_socks *ss = ((struct jr_sock *)arg)->ss;
+    struct embryo *e;
+
+    if (ss->embryo_bytes + EMBRYO_BYTES > ss->cfg.embryo_bytes_max || !(e = malloc(sizeof *e + EMBRYO_BYTES))) {
+        jr_count(ss->cfg.counters, JR_C_SOCK_EMBRYO_FULL);
+        return false;
+    }
+    e->ss = ss;
+    e->bytes = EMBRYO_BYTES;
+    ss->embryo_bytes += EMBRYO_BYTES;
+    rcv->base = e->data;
+    rcv->cap = EMBRYO_BYTES;
+    return true;
+}
+
+static void embryo_free(void *arg, struct jr_sockbuf *rcv)
+{
+    struct embryo *e = JR_CONTAINER_OF(rcv->base, struct embryo, data);
+
+    (void)arg;
+    e->ss->embryo_bytes -= e->bytes;
+    free(e);
+    rcv->base = NULL;
+    rcv->cap = 0;
+}
+
+const struct jr_tcp_upcalls jr_stream_upcalls = {
+    .event = on_event,
+    .embryo_rcvbuf = embryo_rcvbuf,
+    .embryo_free = embryo_free,
+};
+
+void jr_stream_on_close(struct jr_sock *so, jr_time now)
+{
+    const bool abort = so->opt.linger_on && so->opt.linger_s == 0;
+
+    jr_sock_stop_listening(so);
+    if (so->pair)
+        jr_pair_close(so, abort);
+    jr_stream_sync(so, now);
+    if (so->tp)
+        jr_tcp_close(so->tp, abort || so->broken, now);
+}
