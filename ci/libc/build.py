@@ -142,10 +142,9 @@ def prepare_source(tree: Tree, options: Options) -> Release:
     if generated is None:
         overlay.generate(tree.gen)
         generated = tree.gen
-    changes = overlay.sync(tree.src, overlay.wanted_files(generated, options.client))
+    changes = overlay.sync(tree.src, tree.obj, overlay.wanted_files(generated, options.client))
     if changes:
         say(f"overlay: {len(changes.added)} added, {len(changes.changed)} changed, {len(changes.removed)} removed")
-        overlay.forget_objects(tree.obj, changes)
     return release
 
 

@@ -86,33 +86,42 @@ def wanted_files(generated: Path | None, client: Path | None = None) -> dict[Pat
     return files
 
 
-def sync(tree: Path, files: dict[Path, Path]) -> Changes:
-    """Make the tree hold exactly `files` (besides glibc's own), leaving equal files untouched."""
+def compare(tree: Path, files: dict[Path, Path]) -> Changes:
+    """What is to be done so that the tree holds exactly `files` besides glibc's own."""
     changes = Changes()
     for name, origin in files.items():
         target = tree / name
-        data = origin.read_bytes()
         if not target.exists():
             changes.added.append(name)
-        elif target.read_bytes() != data:
+        elif target.read_bytes() != origin.read_bytes():
             changes.changed.append(name)
-        else:
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
     for path in sorted((tree / JOYRIDE).rglob("*")):
         name = path.relative_to(tree)
         if path.is_file() and name not in files:
-            path.unlink()
             changes.removed.append(name)
+    return changes
+
+
+def sync(tree: Path, objdir: Path, files: dict[Path, Path]) -> Changes:
+    """Make the tree hold `files`, leaving equal ones untouched, and drop the objects that are stale then.
+
+    The objects go first: if this is interrupted, the next run finds the same changes again.
+    """
+    changes = compare(tree, files)
+    forget_objects(objdir, changes)
+    for name in changes.added + changes.changed:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(files[name].read_bytes())
+    for name in changes.removed:
+        (tree / name).unlink()
     return changes
 
 
 def _users_of(objdir: Path, headers: set[str]) -> list[Path]:
     """The dependency files of objects that include a header of one of these names."""
     found = []
-    for note in objdir.glob("*/*.d"):
-        words = note.read_text(errors="replace").split()
+    for note in objdir.glob("*/*.o*.d"):
+        words = note.read_text(errors="replace").split() if note.is_file() else []
         if any(word.rsplit("/", 1)[-1] in headers for word in words):
             found.append(note)
     return found

@@ -82,3 +82,9 @@ def disassemble(path: Path, symbol: Symbol) -> str:
     return _run(
         "objdump", "-d", "--no-show-raw-insn", f"--start-address={symbol.address:#x}", f"--stop-address={stop:#x}", path
     )
+
+
+def called_by_name(path: Path) -> set[str]:
+    """Functions that the file reaches through its PLT: another object may put its own in their place."""
+    rows = _run("readelf", "-W", "-r", path).splitlines()
+    return {row.split()[4].split("@")[0] for row in rows if "JUMP_SLOT" in row or "JUMP_SLO" in row}

@@ -310,25 +310,26 @@ keep (const char *ldso, const char *path, bool scripts_too,
   __munmap (vec, words * sizeof (*vec));
 }
 
-void
-__jr_loader_execve (const char *path, char *const argv[], char *const envp[])
+/* Execute PATH by LDSO if it is a program for the system's.  */
+static void
+keep_path (const char *ldso, const char *path, char *const argv[],
+	   char *const envp[])
 {
-  const char *ldso = own_ldso ();
-  if (ldso != NULL && path != NULL)
+  if (path != NULL)
     keep (ldso, __jr_loader_self (path) ?: path, true, argv, envp);
 }
 
-void
-__jr_loader_fexecve (int fd, char *const argv[], char *const envp[])
+/* The same for the file that FD is open on.  */
+static void
+keep_fd (const char *ldso, int fd, char *const argv[], char *const envp[])
 {
-  const char *ldso = own_ldso ();
-  if (ldso == NULL || fd < 0)
-    return;
   /* The file must still have a name, and the name must mean the file.  */
   char link[sizeof "/proc/self/fd/" + 3 * sizeof (int)] = "/proc/self/fd/";
   char digits[3 * sizeof (int) + 1];
   char *end = digits + sizeof (digits) - 1;
   *end = '\0';
+  if (fd < 0)
+    return;
   strcat (link, _itoa_word (fd, end, 10, 0));
   char path[PATH_MAX];
   long int len = INTERNAL_SYSCALL_CALL (readlink, link, path,
@@ -342,4 +343,36 @@ __jr_loader_fexecve (int fd, char *const argv[], char *const envp[])
       && by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino)
     /* A script would have to see the name that the kernel makes up.  */
     keep (ldso, path, false, argv, envp);
+}
+
+int
+__jr_execve (const char *path, char *const argv[], char *const envp[])
+{
+  size_t size = __jr_any () ? __jr_exec_size (envp) : 0;
+  char memory[size] __attribute__ ((aligned (16)));
+  if (size != 0)
+    envp = __jr_exec_prepare (envp, memory, size);
+  const char *ldso = own_ldso ();
+  if (ldso != NULL)
+    keep_path (ldso, path, argv, envp);
+  return INLINE_SYSCALL_CALL (execve, path, argv, envp);
+}
+
+int
+__jr_execveat (int dirfd, const char *path, char *const argv[],
+	       char *const envp[], int flags)
+{
+  size_t size = __jr_any () ? __jr_exec_size (envp) : 0;
+  char memory[size] __attribute__ ((aligned (16)));
+  if (size != 0)
+    envp = __jr_exec_prepare (envp, memory, size);
+  const char *ldso = own_ldso ();
+  if (ldso != NULL && path != NULL)
+    {
+      if (path[0] == '\0' && flags == AT_EMPTY_PATH)
+	keep_fd (ldso, dirfd, argv, envp);
+      else if (flags == 0 && (path[0] == '/' || dirfd == AT_FDCWD))
+	keep_path (ldso, path, argv, envp);
+    }
+  return INLINE_SYSCALL_CALL (execveat, dirfd, path, argv, envp, flags);
 }

@@ -14,15 +14,12 @@ extern const char *__jr_loader_exe (void) attribute_hidden;
 /* Whether PATH means this process's /proc/self/exe and that is ld.so.  */
 extern const char *__jr_loader_self (const char *path) attribute_hidden;
 
-/* Execute PATH with this process's own ld.so if it is a program for the
-   system's.  Returns when the plain system call is to be made: for every
-   other file, and for everything that is wrong with it.  */
-extern void __jr_loader_execve (const char *path, char *const argv[],
-				char *const envp[]) attribute_hidden;
-
-/* The same for the file that FD is open on.  */
-extern void __jr_loader_fexecve (int fd, char *const argv[],
-				 char *const envp[]) attribute_hidden;
+/* execve and execveat with all that is ours: the environment names the sockets
+   that the program inherits, and the program is kept.  */
+extern int __jr_execve (const char *path, char *const argv[],
+			char *const envp[]) attribute_hidden;
+extern int __jr_execveat (int dirfd, const char *path, char *const argv[],
+			  char *const envp[], int flags) attribute_hidden;
 #endif
 
 #endif /* jr-loader.h */
