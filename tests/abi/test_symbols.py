@@ -62,7 +62,7 @@ def test_needs_and_defines_the_same_versions(libc_dir: Path, name: str) -> None:
 
 
 def test_calls_nothing_more_by_name(libc_dir: Path) -> None:
-    """A program that has a function called dup2 of its own must not get libc's internal calls, the client's included."""
+    """A program with a dup2 of its own must not get libc's internal calls, the client's included."""
     assert elf.called_by_name(libc_dir / "libc.so.6") == elf.called_by_name(stock("libc.so.6"))
 
 
