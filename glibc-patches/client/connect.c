@@ -3,9 +3,6 @@
 
 #include "jr-internal.h"
 
-/* An ephemeral port must be free in both stacks: the kernel picks it.  */
-#define PORT_TRIES 8
-
 static int
 get (int fd, struct jr_sock *s, uint32_t *state)
 {
@@ -30,81 +27,45 @@ ask_bind (struct jr_sock *s, const struct jr_abi_addr *a,
   return __jr_command (s, JR_CMD_BIND, &req, sizeof req, rep, sizeof *rep);
 }
 
+/* A kernel socket like S, bound to A; its fd.  */
 static int
-kernel_bind (struct jr_sock *s, int *ksock, struct jr_abi_addr *a)
+kernel_bound (struct jr_sock *s, const struct jr_abi_addr *a)
 {
   struct sockaddr_storage ss;
   socklen_t len = __jr_addr_native (s->slot->family, a, &ss);
-  *ksock = __jr_kernel_socket (s, 0);
-  if (*ksock < 0)
-    return *ksock;
-  int r = jr_sys_bind (*ksock, (struct sockaddr *) &ss, len);
-  if (r == 0 && a->port == 0)
-    {
-      socklen_t n = sizeof ss;
-      jr_sys_getsockname (*ksock, (struct sockaddr *) &ss, &n);
-      a->port = ntohs (s->slot->family == AF_INET
-		       ? ((struct sockaddr_in *) &ss)->sin_port
-		       : ((struct sockaddr_in6 *) &ss)->sin6_port);
-    }
-  if (r < 0)
-    {
-      jr_sys_close (*ksock);
-      *ksock = -1;
-    }
+  int fd = __jr_kernel_socket (s, 0);
+  if (fd < 0)
+    return fd;
+  int r = jr_sys_bind (fd, (struct sockaddr *) &ss, len);
+  if (r == 0)
+    return fd;
+  jr_sys_close (fd);
   return r;
 }
 
-/* The service has answered; KSOCK, if any, is bound to the same address.  */
+/* A listener's shadow comes with listen: until then the service holds the
+   port in the kernel too.  A datagram socket's comes now.  */
 static int
-settle_bind (struct jr_sock *s, struct jr_abi_addr *a, uint32_t route, int ksock)
+bind_socket (struct jr_sock *s, const struct jr_abi_addr *a)
 {
-  int r = 0;
-  if (route != JR_ROUTE_SERVICE && route != JR_ROUTE_LOCAL && ksock < 0)
-    r = kernel_bind (s, &ksock, a);
+  struct jr_abi_cmd_bind_rep rep = { .route = JR_ROUTE_KERNEL };
+  int r = ask_bind (s, a, &rep);
+  if (r == -ECONNRESET && jr_gone (s->seg))
+    r = 0;
   if (r < 0)
     return r;
-  if (route == JR_ROUTE_KERNEL)
-    return __jr_turn (s, ksock);
-  set_bits (&s->slot->app_flags, JR_AF_COMMITTED);
-  if (route == JR_ROUTE_BOTH)
-    return __jr_shadow_set (s, ksock);
-  if (ksock >= 0)
-    jr_sys_close (ksock);
-  return 0;
-}
-
-static int
-bind_socket (struct jr_sock *s, struct jr_abi_addr *a)
-{
-  struct jr_abi_cmd_bind_rep rep;
-  bool any_port = a->port == 0 && __jr_addr_is_any (a);
-  for (int i = 0; i < PORT_TRIES; i++)
+  if (rep.route == JR_ROUTE_KERNEL)
     {
-      int ksock = -1, r = 0;
-      struct jr_abi_addr want = *a;
-      if (any_port)
-	r = kernel_bind (s, &ksock, &want);
-      if (r < 0)
-	return r;
-      r = ask_bind (s, &want, &rep);
-      if (r == -ECONNRESET && jr_gone (s->seg))
-	{
-	  rep.route = JR_ROUTE_KERNEL;
-	  r = 0;
-	}
-      if (r >= 0)
-	{
-	  if (!any_port && rep.route == JR_ROUTE_BOTH)
-	    want.port = rep.addr.port;
-	  return settle_bind (s, &want, rep.route, ksock);
-	}
-      if (ksock >= 0)
-	jr_sys_close (ksock);
-      if (r != -EADDRINUSE || !any_port)
-	return r;
+      int ksock = kernel_bound (s, a);
+      return ksock < 0 ? ksock : __jr_turn (s, ksock);
     }
-  return -EADDRINUSE;
+  set_bits (&s->slot->app_flags, JR_AF_COMMITTED);
+  if (rep.route == JR_ROUTE_BOTH && !jr_is_stream (s))
+    {
+      int ksock = kernel_bound (s, &rep.addr);
+      return ksock < 0 ? ksock : __jr_shadow_set (s, ksock);
+    }
+  return 0;
 }
 
 int
@@ -191,34 +152,41 @@ connect_again (struct jr_sock *s, uint32_t state, bool block)
   return r;
 }
 
+/* BOUND: where the service had it bound until now.  */
 static int
-kernel_connect (struct jr_sock *s, const struct sockaddr *addr, socklen_t len)
+kernel_connect (struct jr_sock *s, const struct jr_abi_addr *bound,
+		const struct sockaddr *addr, socklen_t len)
 {
   int fd = s->fd, ksock = -1;
-  /* The shadow has the port already.  */
-  if (ld_relaxed (&s->ls->shadow_fd) >= 0)
-    ksock = jr_sys_fcntl (s->ls->shadow_fd, F_DUPFD_CLOEXEC, 0);
+  if (bound->family != AF_UNSPEC)
+    ksock = kernel_bound (s, bound);
+  if (bound->family != AF_UNSPEC && ksock < 0)
+    return ksock;
   int r = __jr_turn (s, ksock);
   return r < 0 ? r : jr_sys_c_connect (fd, addr, len);
 }
 
-static int
-connect_service (struct jr_sock *s, const struct jr_abi_addr *a,
-		 const struct sockaddr *addr, socklen_t len, bool block)
+struct target
 {
-  struct jr_abi_cmd_connect_req req = { .addr = *a };
+  struct jr_abi_addr a, bound;
+  const struct sockaddr *addr;
+  socklen_t len;
+};
+
+static int
+connect_service (struct jr_sock *s, const struct target *t, bool block)
+{
+  struct jr_abi_cmd_connect_req req = { .addr = t->a };
   struct jr_abi_cmd_connect_rep rep = { .route = JR_ROUTE_SERVICE };
+  bool open = !(ld_relaxed (&s->slot->app_flags) & JR_AF_COMMITTED);
   int r = __jr_command (s, JR_CMD_CONNECT, &req, sizeof req, &rep, sizeof rep);
-  bool fresh = !(ld_relaxed (&s->slot->app_flags) & JR_AF_COMMITTED)
-	       || ld_relaxed (&s->ls->shadow_fd) >= 0;
-  bool gone = r == -ECONNRESET && jr_gone (s->seg);
-  if (fresh && (gone || (r >= 0 && rep.route == JR_ROUTE_KERNEL)))
-    return kernel_connect (s, addr, len);
+  if (open && r == -ECONNRESET && jr_gone (s->seg))
+    return kernel_connect (s, &t->bound, t->addr, t->len);
   if (r < 0 && r != -EINPROGRESS)
     return r;
+  if (rep.route == JR_ROUTE_KERNEL)
+    return kernel_connect (s, &t->bound, t->addr, t->len);
   set_bits (&s->slot->app_flags, JR_AF_COMMITTED);
-  if (ld_relaxed (&s->ls->shadow_fd) >= 0 && jr_is_stream (s))
-    __jr_shadow_drop (s);
   if (r != -EINPROGRESS)
     return 0;
   if (!block)
@@ -236,30 +204,30 @@ static int
 do_connect (int fd, const struct sockaddr *addr, socklen_t len)
 {
   struct jr_sock s;
-  struct jr_abi_addr a;
+  struct target t = { .addr = addr, .len = len };
   uint32_t state;
   int r = get (fd, &s, &state);
   if (r == 0)
-    r = __jr_addr_get (&s, addr, len, &a);
+    r = __jr_addr_get (&s, addr, len, &t.a);
   if (r < 0)
     return r;
   jr_sys_testcancel ();
   bool block = !jr_nonblock (&s, 0), stream = jr_is_stream (&s);
-  if (stream && a.family != AF_UNSPEC)
+  if (stream && t.a.family != AF_UNSPEC)
     {
       r = connect_again (&s, state, block);
       if (r <= 0)
 	return r;
     }
-  if (a.family == AF_UNSPEC)
-    /* Dissolving; nothing to do if there is nothing.  */
-    return state & (JR_ST_CONNECTED | JR_ST_CONNECTING)
-	   ? connect_service (&s, &a, addr, len, block) : 0;
-  bool committed = ld_relaxed (&s.slot->app_flags) & JR_AF_COMMITTED;
-  if ((!committed || ld_relaxed (&s.ls->shadow_fd) >= 0)
-      && (jr_gone (s.seg) || __jr_route (&a, stream) == JR_ROUTE_KERNEL))
-    return kernel_connect (&s, addr, len);
-  return connect_service (&s, &a, addr, len, block);
+  /* Dissolving; nothing to do if there is nothing.  */
+  if (t.a.family == AF_UNSPEC && !(state & (JR_ST_CONNECTED | JR_ST_CONNECTING)))
+    return 0;
+  if (state & JR_ST_BOUND)
+    t.bound = s.slot->local;
+  else if (t.a.family != AF_UNSPEC
+	   && (jr_gone (s.seg) || __jr_route (&t.a, stream) == JR_ROUTE_KERNEL))
+    return kernel_connect (&s, &t.bound, addr, len);
+  return connect_service (&s, &t, block);
 }
 
 int

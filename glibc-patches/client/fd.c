@@ -204,8 +204,10 @@ __jr_sock_follow (struct jr_sock *s)
       *s = now;
       return 0;
     }
-  if (!(ld_acquire (&s->slot->state) & JR_ST_MOVED))
+  if ((ld_relaxed (&s->slot->gen) & 0xffffff) != s->gen)
     return -EBADF;
+  if (!(ld_acquire (&s->slot->state) & JR_ST_MOVED))
+    return 0;
   r = __jr_adopt (s->fd);
   if (r < 0)
     return r == -EBADF ? r : -ECONNABORTED;

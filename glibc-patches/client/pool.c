@@ -58,6 +58,7 @@ park (struct jr_seg *seg, const struct jr_abi_ctl_handles_rep *rep, int *fds,
   return parked;
 }
 
+/* How many came; 0: the segment is full.  */
 static int
 ask_handles (struct jr_seg *seg)
 {
@@ -70,7 +71,7 @@ ask_handles (struct jr_seg *seg)
   st_relaxed (&seg->freed, 0);
   int r = __jr_ctl_call (&m);
   if (r < 0)
-    return r;
+    return r == -ENOSPC ? 0 : r;
   unsigned int n = park (seg, &rep, fds, m.nfds);
   if (n > 0 && __jr.batch < JR_HANDLE_BATCH)
     __jr.batch *= 2;

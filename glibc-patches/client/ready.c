@@ -43,7 +43,9 @@ stream_bits (struct jr_sock *s, uint32_t state, unsigned int want, bool arm,
 		|| (ld_acquire (&rx->r->flags) & JR_RING_FIN)
 		|| (ld_relaxed (&rx->r->cflags) & JR_RING_FIN);
   bool tx_end = (state & (JR_ST_TX_CLOSED | JR_ST_DEAD))
-		|| (ld_relaxed (&tx->r->flags) & JR_RING_FIN);
+		|| (ld_relaxed (&tx->r->flags) & JR_RING_FIN)
+		|| (tx->peer_watched != NULL
+		    && (ld_relaxed (&tx->r->cflags) & JR_RING_FIN));
   if (rx_end)
     bits |= IN_BITS | POLLRDHUP;
   if (rx_end && tx_end)

@@ -11,6 +11,10 @@
 
 #include "jr-internal.h"
 
+/* Large enough for a writer and a reader on two cores to overlap, small enough
+   for the cache they share.  */
+#define PAIR_RING (256 * 1024)
+
 enum { IDLE, COPYING, PUBLISHING };	/* jr_lslot.tx_copying */
 
 void
@@ -188,6 +192,9 @@ uint32_t
 __jr_tx_cap (struct jr_abi_slot *slot, struct jr_abi_ring *r, bool grow)
 {
   uint32_t cap = ld_relaxed (&r->cap), grant = ld_relaxed (&slot->tx_grant);
+  /* The ends of a pair decide themselves.  */
+  if (r != &slot->tx && grant < PAIR_RING)
+    grant = PAIR_RING;
   if (likely_ (grant <= cap) || grant > JR_RING_MAX || (grant & (grant - 1)) != 0)
     return cap;
   uint64_t tail = ld_relaxed (&r->tail);

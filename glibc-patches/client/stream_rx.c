@@ -28,7 +28,7 @@ rx_empty (struct jr_sock *s, uint32_t state, struct jr_dir *d, uint32_t rflags)
 /* At least NEED bytes must be there if the end is not.  */
 static ssize_t
 recv_locked (struct jr_sock *s, struct jr_iter *it, int flags, size_t need,
-	     struct jr_dir *d)
+	     struct jr_dir *d, uint32_t gen, bool nested)
 {
   uint32_t state;
   int r = jr_state (s, &state);
@@ -60,6 +60,9 @@ recv_locked (struct jr_sock *s, struct jr_iter *it, int flags, size_t need,
 	__jr_iter_skip (&work, n);
       else
 	__jr_iter_from_ring (&work, d->base, cap, head, n);
+      /* Somebody took us for dead, perhaps to move the socket.  */
+      if (unlikely_ (ld_acquire (&s->slot->rx_lock_gen) != gen) && !nested)
+	return -JR_EMOVED;
       if (flags & MSG_PEEK)
 	break;
     }
@@ -79,8 +82,9 @@ recv_some (struct jr_sock *s, struct jr_iter *it, int flags, size_t need,
 {
   bool nested;
   bool want = it->left > 0;
-  __jr_dir_lock (s->seg, &s->slot->rx_lock, &s->slot->rx_lock_gen, &nested);
-  ssize_t r = recv_locked (s, it, flags, need, d);
+  uint32_t gen = __jr_dir_lock (s->seg, &s->slot->rx_lock, &s->slot->rx_lock_gen,
+				&nested);
+  ssize_t r = recv_locked (s, it, flags, need, d, gen, nested);
   if (likely_ (!nested))
     __jr_dir_unlock (&s->slot->rx_lock);
   *eof = r == 0 && want;

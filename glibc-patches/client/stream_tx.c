@@ -26,8 +26,10 @@ __jr_tx_check (struct jr_sock *s, struct jr_dir *d)
     return state & JR_ST_CONNECTING ? -EAGAIN : -EPIPE;
   if (unlikely_ (ld_relaxed (&d->r->flags) & JR_RING_FIN))
     return -EPIPE;
-  if (unlikely_ (d->peer_watched != NULL) && (ld_relaxed (&d->r->flags) & JR_RING_RST))
-    return -ECONNRESET;
+  /* The other end of a pair is closed, or reads no more.  */
+  if (unlikely_ (d->peer_watched != NULL)
+      && (ld_relaxed (&d->r->cflags) & JR_RING_FIN))
+    return -EPIPE;
   return 0;
 }
 

@@ -89,6 +89,7 @@ CLIENT_TEST(forks_and_both_go_on_pairs, .pairs = true) { forks(); }
 CLIENT_TEST(parked_handles_do_not_leak_into_children)
 {
     int fd = __jr_socket(AF_INET, SOCK_STREAM, 0);
+    usleep(50000); /* the fake, in the same process, has closed its copies */
     pid_t pid = hooked_fork();
     if (pid == 0) {
         pause();
