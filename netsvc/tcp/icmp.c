@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * ICMP errors that quote one of our segments. Believed only when the quoted sequence number is outstanding
- * (RFC 5927 4.1). Hard errors end a connection that isn't established (RFC 1122 4.2.3.9, RFC 5461), others are
- * remembered and reported if the connection times out. "Fragmentation needed" lowers the segment size (RFC 1191).
+ * (RFC 5927 4.1). Any error ends a connection attempt, as on Linux: a program with another address to try needn't
+ * wait (RFC 5461 4.1). Established connections only remember it, to report it if they time out (RFC 1122 4.2.3.9). "Fragmentation needed" lowers the segment size (RFC 1191).
  */
 #include "base/byteorder.h"
 #include "tcp/input.h"
@@ -60,7 +60,7 @@ void jr_tcp_ctlinput(void *ctx, const struct jr_ip_ctl *ctl, jr_time now)
     }
     if (ctl->type == TYPE_UNREACH && ctl->code == CODE_NEEDFRAG)
         on_needfrag(tp, ctl, now);
-    else if (fatal && tp->t_state == TCPS_SYN_SENT)
+    else if (error != 0 && tp->t_state == TCPS_SYN_SENT)
         jr_tcp_dead(tp, error);
     else if (error != 0)
         tp->t_softerror = (uint8_t)error;

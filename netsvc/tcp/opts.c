@@ -88,7 +88,7 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
     case TCP_NODELAY:
         set_flag(tp, TF_NODELAY, v);
         if (v)
-            jr_tcp_output(tp, now);
+            jr_tcp_output_forced(tp, now); /* tcp(7): even when corked */
         return 0;
     case TCP_CORK:
         set_flag(tp, TF_CORK, v);
@@ -116,6 +116,16 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
         return 0;
     case TCP_LINGER2:
         return set_linger2(tp, v);
+    case TCP_SYNCNT:
+        if (v < 1 || v > 127)
+            return -EINVAL;
+        tp->syncnt = (uint8_t)v;
+        return 0;
+    case TCP_WINDOW_CLAMP:
+        if (v < 0 || (v == 0 && tp->t_state != TCPS_CLOSED))
+            return -EINVAL;
+        tp->rcv_clamp = v == 0 ? 0 : jr_max_u32((uint32_t)v, 1024);
+        return 0;
     case TCP_QUICKACK:
         return set_quickack(tp, v, now);
     default:
@@ -221,6 +231,10 @@ static int get_tcp(const struct jr_tcpcb *tp, int name, void *val, uint32_t *len
         return put_int(val, len, (int)tp->user_timeout);
     case TCP_LINGER2:
         return put_int(val, len, tp->linger2 == 0 ? -1 : (int)(tp->linger2 / 1000));
+    case TCP_SYNCNT:
+        return put_int(val, len, tp->syncnt != 0 ? tp->syncnt : 6);
+    case TCP_WINDOW_CLAMP:
+        return put_int(val, len, (int)tp->rcv_clamp);
     case TCP_QUICKACK:
         return put_int(val, len, tp->quickacks != 0);
     case TCP_CONGESTION:

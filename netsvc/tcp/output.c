@@ -46,6 +46,8 @@ uint32_t jr_tcp_rcv_window(const struct jr_tcpcb *tp)
     uint32_t cap = rcv->cap, space = jr_sockbuf_space(rcv), open = jr_tcp_rcv_open(tp);
     if (cap == 0)
         cap = space = tp->tcp->cfg.recvspace;
+    if (tp->rcv_clamp != 0)
+        space = jr_min_u32(space, tp->rcv_clamp);
     if (space < cap / 4 && space < tp->t_maxseg) /* RFC 9293 3.8.6.2.2 */
         space = 0;
     return jr_min_u32(jr_max_u32(space, open), JR_TCP_MAXWIN << tp->rcv_scale);

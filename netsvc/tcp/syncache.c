@@ -149,7 +149,7 @@ static void fill(struct entry *e, struct jr_tcpcb *l, const struct jr_tcp_seg *s
     e->hash = jr_pcb_hash(tcp, e->laddr, e->lport, e->faddr, e->fport);
     e->irs = seg->seq;
     e->wnd = seg->hdr.win;
-    e->win = (uint16_t)jr_min_u32(tcp->cfg.recvspace, JR_TCP_MAXWIN);
+    e->win = (uint16_t)jr_min_u32(jr_min_u32(tcp->cfg.recvspace, l->rcv_clamp ? l->rcv_clamp : UINT32_MAX), JR_TCP_MAXWIN);
     e->tos = l->tos;
     e->mss = o->flags & TOF_MSS ? o->mss : (uint16_t)tcp->cfg.mssdflt;
     if ((o->flags & TOF_SCALE) && (l->t_flags & TF_REQ_SCALE)) {
@@ -291,6 +291,25 @@ void jr_syncache_timeout(struct jr_tcp *tcp, struct jr_timer *t, jr_time now)
     jr_wheel_arm(&tcp->wheel, &e->timer, now + ((uint64_t)tcp->cfg.rexmit_initial << e->rexmits) * JR_MS);
 }
 
+static void inherit(struct jr_tcpcb *tp, struct jr_tcpcb *l)
+{
+    const uint32_t flags = TF_NODELAY | TF_KEEPALIVE | TF_REUSEADDR | TF_REUSEPORT | TF_CORK;
+    tp->parent = l;
+    tp->so = l->so;
+    tp->up = l->up;
+    tp->t_flags = l->t_flags & flags;
+    tp->keepidle = l->keepidle;
+    tp->keepintvl = l->keepintvl;
+    tp->keepcnt = l->keepcnt;
+    tp->user_timeout = l->user_timeout;
+    tp->linger2 = l->linger2;
+    tp->rcv_clamp = l->rcv_clamp;
+    tp->tos = l->tos;
+    tp->ttl = l->ttl;
+    tp->cc = l->cc;
+    tp->t_usermss = l->t_usermss;
+}
+
 /* A tcpcb in SYN_RECEIVED, as if it had sent the SYN|ACK itself. */
 static struct jr_tcpcb *make_connection(const struct entry *e, jr_time now)
 {
@@ -301,21 +320,9 @@ static struct jr_tcpcb *make_connection(const struct entry *e, jr_time now)
     tp->faddr = e->faddr;
     tp->lport = e->lport;
     tp->fport = e->fport;
-    tp->parent = l;
-    tp->so = l->so;
-    tp->up = l->up;
-    const uint32_t inherit = TF_NODELAY | TF_KEEPALIVE | TF_REUSEADDR | TF_REUSEPORT | TF_CORK;
-    tp->t_flags = (l->t_flags & inherit) | (e->flags & SC_SCALE ? TF_REQ_SCALE | TF_RCVD_SCALE : 0) |
-                  (e->flags & SC_TS ? TF_REQ_TSTMP | TF_RCVD_TSTMP : 0) | (e->flags & SC_SACK ? TF_SACK_PERMIT : 0);
-    tp->keepidle = l->keepidle;
-    tp->keepintvl = l->keepintvl;
-    tp->keepcnt = l->keepcnt;
-    tp->user_timeout = l->user_timeout;
-    tp->linger2 = l->linger2;
-    tp->tos = l->tos;
-    tp->ttl = l->ttl;
-    tp->cc = l->cc;
-    tp->t_usermss = l->t_usermss;
+    inherit(tp, l);
+    tp->t_flags |= (e->flags & SC_SCALE ? TF_REQ_SCALE | TF_RCVD_SCALE : 0) |
+                   (e->flags & SC_TS ? TF_REQ_TSTMP | TF_RCVD_TSTMP : 0) | (e->flags & SC_SACK ? TF_SACK_PERMIT : 0);
     tp->t_peermss = e->mss;
     tp->iss = e->iss;
     tp->irs = e->irs;

@@ -154,6 +154,8 @@ struct jr_tcpcb {
     uint32_t keepidle, keepintvl, keepcnt, keepprobes; /* ms, ms, count, sent */
     uint32_t user_timeout; /* ms; 0: none */
     uint32_t linger2;      /* ms in FIN_WAIT_2 */
+    uint32_t rcv_clamp;    /* TCP_WINDOW_CLAMP: most bytes to offer; 0: none */
+    uint8_t syncnt;        /* TCP_SYNCNT: most SYNs to send again; 0: until keepinit */
     struct jr_ip_route rt;
     uint32_t rt_gen;
     bool rt_ok;

@@ -102,7 +102,8 @@ static bool on_rexmt(struct jr_tcpcb *tp, jr_time now)
 {
     tp->t_rxtshift++;
     bool opening = tp->t_state < TCPS_ESTABLISHED;
-    if (tp->t_rxtshift > JR_TCP_MAXRXTSHIFT || user_timed_out(tp, now))
+    bool enough = opening && tp->syncnt != 0 && tp->t_rxtshift > tp->syncnt;
+    if (enough || tp->t_rxtshift > JR_TCP_MAXRXTSHIFT || user_timed_out(tp, now))
         return give_up(tp, JR_C_TCP_TIMEOUTDROP, now);
     jr_tcp_count_c(tp, JR_C_TCP_REXMTTIMEO);
     if (opening) {
