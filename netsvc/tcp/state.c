@@ -69,6 +69,8 @@ void jr_tcp_pcb_free(struct jr_tcpcb *tp)
     jr_list_del(&tp->link);
     jr_list_del(&tp->all_link);
     tp->tcp->count--;
+    while (tp->listener != NULL && jr_list_pop_head(&tp->listener->queue) != NULL)
+        ; /* whoever still waits there outlives the list's head */
     free(tp->listener);
     free(tp);
 }
