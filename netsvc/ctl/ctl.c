@@ -260,7 +260,7 @@ void jr_ctl_free(struct jr_ctl *ctl)
         jr_client_drop(ctl, JR_LIST_ENTRY(jr_list_first(&ctl->clients), struct jr_client, link));
     jr_client_bury(ctl);
     if (ctl->socks.ports)
-        jr_socks_fini(&ctl->socks);
+        jr_socks_fini(&ctl->socks, ctl->now);
     for (uint32_t i = 0; i < ctl->nsegs; i++)
         if (ctl->segs[i])
             jr_ctl_seg_unused(ctl, ctl->segs[i]);
@@ -300,7 +300,8 @@ unsigned jr_ctl_poll(struct jr_ctl *ctl, jr_time now)
     unsigned n;
 
     ctl->now = now;
-    n = scan(ctl, now);
+    n = ctl->fd_work + scan(ctl, now);
+    ctl->fd_work = 0;
     n += jr_socks_poll(&ctl->socks, now);
     if (JR_UNLIKELY(!jr_list_empty(&ctl->adopting)))
         n += jr_adopt_retry(ctl, now);
@@ -318,6 +319,7 @@ void jr_ctl_service_fds(struct jr_ctl *ctl, jr_time now)
     for (int i = 0; i < n; i++) {
         struct jr_ctl_source *src = events[i].data.ptr;
         src->ready(ctl, src, events[i].events, now);
+        ctl->fd_work++;
     }
     jr_client_bury(ctl);
 }
@@ -331,7 +333,7 @@ jr_time jr_ctl_next_event(const struct jr_ctl *ctl)
 
 bool jr_ctl_prepare_sleep(struct jr_ctl *ctl)
 {
-    bool work = jr_socks_has_work(&ctl->socks);
+    bool work = ctl->fd_work || jr_socks_has_work(&ctl->socks);
 
     jr_policy_set_sleeping(&ctl->policy, true);
     for (uint32_t i = 0; i < ctl->nsegs && !work; i++)

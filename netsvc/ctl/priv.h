@@ -48,6 +48,7 @@ struct jr_ctl {
     uint64_t netns_cookie;
     char *socket_path;
     jr_time now; /* of the call at hand */
+    unsigned fd_work; /* what jr_ctl_service_fds() did since the last poll, which reports it */
     bool ending;
 };
 

@@ -48,16 +48,22 @@ int jr_socks_init(struct jr_socks *ss, const struct jr_socks_config *cfg, jr_tim
     return -ENOMEM;
 }
 
-void jr_socks_fini(struct jr_socks *ss)
+void jr_socks_fini(struct jr_socks *ss, jr_time now)
 {
     jr_pairs_end(ss);
-    JR_LIST_EACH_SAFE(l, &ss->all)
+    JR_LIST_EACH(l, &ss->all)
     {
         struct jr_sock *so = JR_LIST_ENTRY(l, struct jr_sock, all);
+        so->handle_open = false;
+        if (so->tp)
+            jr_tcp_close(so->tp, true, now); /* peers hear of it */
         if (so->up)
             jr_udp_close(so->up);
-        jr_sock_release(so); /* tcp is freed next and drops its connections without a word */
+        so->up = NULL;
     }
+    jr_tcp_flush(ss->cfg.tcp, now); /* releases those that tcp knew */
+    JR_LIST_EACH_SAFE(l, &ss->all)
+        jr_sock_release(JR_LIST_ENTRY(l, struct jr_sock, all));
     jr_ports_free(ss);
     jr_wake_fini(&ss->wake);
 }

@@ -73,8 +73,8 @@ struct jr_socks {
 
 /* 0 or a negative errno. cfg is copied. */
 int jr_socks_init(struct jr_socks *ss, const struct jr_socks_config *cfg, jr_time now);
-/* Drops everything that is left; segments stay. */
-void jr_socks_fini(struct jr_socks *ss);
+/* Resets every connection that is left; segments stay. */
+void jr_socks_fini(struct jr_socks *ss, jr_time now);
 
 /* A socket in a free slot of seg, for peer; its handle will be handle. NULL: no slot or no memory. */
 struct jr_sock *jr_sock_new(struct jr_socks *ss, struct jr_seg *seg, struct jr_peer *peer, void *handle);
