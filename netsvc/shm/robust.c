@@ -67,13 +67,6 @@ void jr_robust_del(uint32_t *word)
         syscall(SYS_set_robust_list, robust.theirs, robust.theirs_len);
 }
 
-uint32_t jr_robust_value(void)
-{
-    static __thread uint32_t tid;
-
-    if (!tid)
-        tid = (uint32_t)syscall(SYS_gettid);
-    return tid | FUTEX_WAITERS;
-}
+uint32_t jr_robust_value(void) { return (uint32_t)syscall(SYS_gettid) | FUTEX_WAITERS; }
 
 uint32_t jr_robust_dead(void) { return FUTEX_OWNER_DIED; }
