@@ -139,6 +139,7 @@ JR_TEST(a_hostile_eventfd_does_not_block)
 struct shared {
     int fd;
     uint32_t owner;
+    struct jr_seg *left[2];
 };
 
 static void *service_thread(void *arg)
@@ -149,7 +150,8 @@ static void *service_thread(void *arg)
     jr_seg_free(two, false); /* the list is mended around it */
     s->fd = dup(one->region.fd);
     s->owner = one->hdr->owner;
-    (void)three;
+    s->left[0] = one;
+    s->left[1] = three;
     return NULL; /* ends with two segments */
 }
 
@@ -166,6 +168,8 @@ JR_TEST(the_kernel_marks_the_segments_of_a_dead_thread)
     JR_CHECK(h->owner & FUTEX_OWNER_DIED);
     munmap((void *)(uintptr_t)h, 4096);
     close(s.fd);
+    free(s.left[0]);
+    free(s.left[1]);
 }
 
 JR_TEST(a_killed_process_wakes_a_sleeper)
