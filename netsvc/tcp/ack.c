@@ -12,6 +12,7 @@
 #include "tcp/sack.h"
 #include "tcp/state.h"
 #include "tcp/timer.h"
+#include "tcp/tlp.h"
 
 #define DUPTHRESH 3u
 
@@ -162,6 +163,14 @@ static bool may_enter_recovery(const struct jr_tcpcb *tp)
            jr_seq_lt(tp->snd_una, tp->snd_max);
 }
 
+bool jr_tcp_find_loss(struct jr_tcpcb *tp, uint32_t sacked, jr_time now)
+{
+    if (!may_enter_recovery(tp) || !jr_sack_una_is_lost(tp))
+        return false;
+    enter_recovery(tp, sacked, now);
+    return true;
+}
+
 /* RFC 3042: each of the first two duplicates lets one new segment go. With SACK cwnd_room() does that by itself: what
  * was reported is off the network. */
 static void limited_transmit(struct jr_tcpcb *tp)
@@ -173,8 +182,10 @@ static void limited_transmit(struct jr_tcpcb *tp)
     jr_tcp_want_output(tp);
 }
 
-static void on_dup_ack(struct jr_tcpcb *tp, uint32_t sacked, jr_time now)
+static void on_dup_ack(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, uint32_t sacked, jr_time now)
 {
+    if (tp->tlp_out)
+        jr_tlp_on_ack(tp, seg, now);
     jr_tcp_count_c(tp, JR_C_TCP_DUPACK);
     if (tp->t_dupacks < UINT8_MAX)
         tp->t_dupacks++;
@@ -244,6 +255,8 @@ void jr_tcp_on_new_ack(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, uint32
     uint32_t acked = (uint32_t)jr_seq_diff(seg->ack, tp->snd_una);
     measure_rtt(tp, seg, now);
     undo_timeout(tp, seg, now);
+    if (tp->tlp_out)
+        jr_tlp_on_ack(tp, seg, now);
     if (!(tp->t_flags & TF_FASTRECOVERY))
         tp->cc->on_ack(tp, acked, now);
     tune_sndbuf(tp);
@@ -322,11 +335,11 @@ bool jr_tcp_on_ack(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time no
     if (forward)
         jr_tcp_on_new_ack(tp, seg, delivered, now);
     else if (is_dup_ack(tp, seg, sacked))
-        on_dup_ack(tp, sacked, now);
+        on_dup_ack(tp, seg, sacked, now);
     else if (!(tp->t_flags & TF_SACK_PERMIT))
         tp->t_dupacks = 0;
-    if (forward && sacked != 0 && may_enter_recovery(tp) && jr_sack_una_is_lost(tp))
-        enter_recovery(tp, sacked, now);
+    if (forward && sacked != 0)
+        (void)jr_tcp_find_loss(tp, sacked, now);
     jr_tcp_update_window(tp, seg);
     return true;
 }

@@ -102,7 +102,7 @@ static void on_fin(struct jr_tcpcb *tp, jr_time now)
     }
 }
 
-/* Beyond rcv_nxt, or with a gap behind it: the bytes go to their place, the range is noted, an ACK with SACK follows. */
+/* Beyond rcv_nxt: the bytes go to their place, the range is noted, an ACK with SACK follows. */
 static void out_of_order(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
 {
     jr_seq end = jr_seq_add(seg->seq, seg->len);

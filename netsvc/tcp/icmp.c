@@ -2,7 +2,8 @@
 /*
  * ICMP errors that quote one of our segments. Believed only when the quoted sequence number is outstanding
  * (RFC 5927 4.1). Any error ends a connection attempt, as on Linux: a program with another address to try needn't
- * wait (RFC 5461 4.1). Established connections only remember it, to report it if they time out (RFC 1122 4.2.3.9). "Fragmentation needed" lowers the segment size (RFC 1191).
+ * wait (RFC 5461 4.1). Established connections only remember it, to report it if they time out (RFC 1122 4.2.3.9).
+ * "Fragmentation needed" lowers the segment size (RFC 1191).
  */
 #include "base/byteorder.h"
 #include "tcp/input.h"

@@ -28,7 +28,10 @@ static uint8_t ca_state(const struct jr_tcpcb *tp)
     return tp->t_dupacks != 0 || tp->board != NULL ? CA_DISORDER : CA_OPEN;
 }
 
-static uint32_t ms_since(jr_time then, jr_time now) { return then != 0 && now > then ? (uint32_t)((now - then) / JR_MS) : 0; }
+static uint32_t ms_since(jr_time then, jr_time now)
+{
+    return then != 0 && now > then ? (uint32_t)((now - then) / JR_MS) : 0;
+}
 
 static void fill_sender(const struct jr_tcpcb *tp, struct tcp_info *ti, jr_time now)
 {

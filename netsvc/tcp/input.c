@@ -78,7 +78,7 @@ static bool fast_path(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
         return false;
     tp->t_rcvtime = now;
     tp->segs_in++;
-    if (seg->opts.flags & TOF_TS) {
+    if ((seg->opts.flags & TOF_TS) && jr_seq_leq(seg->seq, tp->last_ack_sent)) { /* RFC 7323 4.3 */
         tp->ts_recent = seg->opts.tsval;
         tp->ts_recent_age = now;
     }

@@ -19,6 +19,7 @@
 #include "tcp/sack.h"
 #include "tcp/state.h"
 #include "tcp/timer.h"
+#include "tcp/tlp.h"
 #include "wire/cksum.h"
 
 #define TSO_MAX_BYTES 65000u
@@ -444,6 +445,7 @@ static int output(struct jr_tcpcb *tp, bool force, jr_time now)
         return -ENETUNREACH;
     }
     mind_closed_window(tp, now);
+    const jr_seq max = tp->snd_max;
     struct ctx c = {.force = force};
     struct plan p;
     prepare(tp, &c, now);
@@ -456,6 +458,8 @@ static int output(struct jr_tcpcb *tp, bool force, jr_time now)
             break; /* a bare ACK comes last */
     }
     tp->snd_limited = 0;
+    if (!jr_seq_eq(tp->snd_max, max))
+        jr_tlp_rearm(tp, now);
     mind_unsent(tp, now);
     return err != 0 ? on_error(tp, err, now) : 0;
 }

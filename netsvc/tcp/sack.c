@@ -13,8 +13,10 @@ static struct jr_tcp_sackboard *board_get(struct jr_tcpcb *tp)
 {
     if (tp->board == NULL) {
         tp->board = malloc(sizeof *tp->board);
-        if (tp->board != NULL)
+        if (tp->board != NULL) {
             tp->board->n = tp->board->bytes = 0;
+            tp->board->lost_below = tp->snd_una;
+        }
     }
     return tp->board;
 }
@@ -136,7 +138,15 @@ uint32_t jr_sack_update(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
 /* Whether hole i is lost when `above` reported bytes lie above it (RFC 6675 section 4, IsLost). */
 static bool is_lost(const struct jr_tcpcb *tp, uint32_t i, uint32_t above)
 {
-    return tp->board->n - i >= DUPTHRESH || above > (DUPTHRESH - 1) * tp->t_maxseg;
+    const struct jr_tcp_sackboard *b = tp->board;
+    return b->n - i >= DUPTHRESH || above > (DUPTHRESH - 1) * tp->t_maxseg ||
+           jr_seq_leq(b->r[i].start, b->lost_below);
+}
+
+void jr_sack_set_lost_below(struct jr_tcpcb *tp, jr_seq seq)
+{
+    if (tp->board != NULL)
+        tp->board->lost_below = seq;
 }
 
 bool jr_sack_una_is_lost(const struct jr_tcpcb *tp)
@@ -241,20 +251,21 @@ jr_seq jr_sack_high(const struct jr_tcpcb *tp)
     return tp->board != NULL && tp->board->n != 0 ? tp->board->r[tp->board->n - 1].end : tp->snd_una;
 }
 
-/*
- * RFC 2018 8: a receiver may drop what it reported. A report that touches snd_una can't be honest (it would be
- * acknowledged), so all are forgotten; else they stay and only the notes on resent holes go.
- */
+/* RFC 2018 8: a receiver may drop what it reported. A report that touches snd_una can't be honest, else it would be
+ * acknowledged; then none is believed any more. */
+void jr_sack_check_reneging(struct jr_tcpcb *tp)
+{
+    const struct jr_tcp_sackboard *b = tp->board;
+    if (b == NULL || b->n == 0 || jr_seq_gt(b->r[0].start, tp->snd_una))
+        return;
+    jr_tcp_count_c(tp, JR_C_TCP_SACK_RENEGED);
+    jr_sack_free(tp);
+}
+
 void jr_sack_on_rto(struct jr_tcpcb *tp)
 {
+    jr_sack_check_reneging(tp);
     struct jr_tcp_sackboard *b = tp->board;
-    if (b == NULL)
-        return;
-    if (b->n != 0 && jr_seq_leq(b->r[0].start, tp->snd_una)) {
-        jr_tcp_count_c(tp, JR_C_TCP_SACK_RENEGED);
-        jr_sack_free(tp);
-        return;
-    }
-    for (uint32_t i = 0; i < b->n; i++)
+    for (uint32_t i = 0; b != NULL && i < b->n; i++)
         b->r[i].rxt = b->r[i].mark = hole_start(tp, i);
 }

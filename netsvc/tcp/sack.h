@@ -18,6 +18,7 @@ struct jr_sack_range {
 
 struct jr_tcp_sackboard { /* written by sack.c only */
     uint32_t n, bytes;
+    jr_seq lost_below; /* holes up to here are lost, whatever lies above them */
     struct jr_sack_range r[JR_SACK_RANGES];
 };
 
@@ -25,6 +26,8 @@ struct jr_tcp_sackboard { /* written by sack.c only */
 uint32_t jr_sack_update(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg);
 /* Whether what is reported means that the segment at snd_una is lost (RFC 6675 IsLost). */
 bool jr_sack_una_is_lost(const struct jr_tcpcb *tp);
+/* All holes below seq are lost. */
+void jr_sack_set_lost_below(struct jr_tcpcb *tp, jr_seq seq);
 /* RFC 6675 SetPipe: bytes thought to be in the network. */
 uint32_t jr_sack_pipe(const struct jr_tcpcb *tp);
 /* Reported bytes below seq. */
@@ -39,6 +42,8 @@ void jr_sack_find_lost_rexmits(struct jr_tcpcb *tp);
 jr_seq jr_sack_skip(const struct jr_tcpcb *tp, jr_seq seq, uint32_t *room);
 /* The end of the highest reported range; snd_una when there is none. */
 jr_seq jr_sack_high(const struct jr_tcpcb *tp);
+/* Forgets everything if the peer took back what it reported. */
+void jr_sack_check_reneging(struct jr_tcpcb *tp);
 void jr_sack_on_rto(struct jr_tcpcb *tp);
 void jr_sack_free(struct jr_tcpcb *tp);
 

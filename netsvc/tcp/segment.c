@@ -171,7 +171,7 @@ static void update_ts_recent(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, 
     tp->ts_recent_age = now;
 }
 
-/* second, as RFC 5961 3.2 has it: only a RST at exactly rcv_nxt is believed; elsewhere in the window it is questioned. */
+/* second, as RFC 5961 3.2 has it: a RST at exactly rcv_nxt is believed; elsewhere in the window it is questioned. */
 static void on_rst(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)
 {
     int32_t at = jr_seq_diff(seg->seq, tp->rcv_nxt);

@@ -149,7 +149,9 @@ static void fill(struct entry *e, struct jr_tcpcb *l, const struct jr_tcp_seg *s
     e->hash = jr_pcb_hash(tcp, e->laddr, e->lport, e->faddr, e->fport);
     e->irs = seg->seq;
     e->wnd = seg->hdr.win;
-    e->win = (uint16_t)jr_min_u32(jr_min_u32(tcp->cfg.recvspace, l->rcv_clamp ? l->rcv_clamp : UINT32_MAX), JR_TCP_MAXWIN);
+    e->win = (uint16_t)jr_min_u32(tcp->cfg.recvspace, JR_TCP_MAXWIN);
+    if (l->rcv_clamp != 0)
+        e->win = (uint16_t)jr_min_u32(e->win, l->rcv_clamp);
     e->tos = l->tos;
     e->mss = o->flags & TOF_MSS ? o->mss : (uint16_t)tcp->cfg.mssdflt;
     if ((o->flags & TOF_SCALE) && (l->t_flags & TF_REQ_SCALE)) {

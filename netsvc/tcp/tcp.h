@@ -27,8 +27,8 @@ enum { /* what an upcall reports; several bits may be set */
     JR_TCP_EV_WANT = 1u << 8,      /* jr_tcp_rcv_want() or jr_tcp_snd_want() exceeds the buffer's cap */
 };
 
-/* event() is called only from jr_tcp_flush() and jr_tcp_tick(), once per connection and flush, never from inside another
- * call: it may call anything here. The embryo_ calls come from within input. */
+/* event() is called only from jr_tcp_flush() and jr_tcp_tick(), once per connection and flush, never from inside
+ * another call: it may call anything here. The embryo_ calls come from within input. */
 
 struct jr_tcp_upcalls {
     void (*event)(void *so, struct jr_tcpcb *tp, uint32_t events, jr_time now);
@@ -72,8 +72,8 @@ void jr_tcp_config_defaults(struct jr_tcp_config *cfg);
 struct jr_tcp *jr_tcp_new(struct jr_ip *ip, const struct jr_tcp_config *cfg);
 void jr_tcp_free(struct jr_tcp *tcp); /* drops every connection silently */
 
-/* What the bursts read so far have to send and to report: delayed to here so that a burst costs one ACK and one upcall per
- * connection. Call it after each rx burst and before sleeping; tick ends with it. */
+/* What the bursts read so far have to send and to report: delayed to here so that a burst costs one ACK and one upcall
+ * per connection. Call it after each rx burst and before sleeping; tick ends with it. */
 void jr_tcp_flush(struct jr_tcp *tcp, jr_time now);
 
 /* When tick wants to run next (JR_TIME_NEVER: no timer is armed), and the run of what is due. */
@@ -93,7 +93,8 @@ int jr_tcp_connect(struct jr_tcpcb *tp, const struct jr_endpoint *remote, jr_tim
  * flush reports what already happened (it may even be dead: jr_tcp_error()). */
 struct jr_tcpcb *jr_tcp_accept(struct jr_tcpcb *listener);
 uint32_t jr_tcp_accept_count(const struct jr_tcpcb *listener);
-/* Gives a connection the socket's buffers; what was received before, in order or not, is copied over and keeps its stream offsets. */
+/* Gives a connection the socket's buffers; what was received before, in order or not, is copied over and keeps its
+ * stream offsets. */
 void jr_tcp_attach(struct jr_tcpcb *tp, void *so, struct jr_sockbuf *snd, struct jr_sockbuf *rcv);
 
 /* snd.tail moved (push: nothing more comes soon, send what there is even where Nagle would wait is NOT implied). */
@@ -106,7 +107,8 @@ void jr_tcp_send_urgent(struct jr_tcpcb *tp, jr_time now);
 void jr_tcp_recved(struct jr_tcpcb *tp, jr_time now);
 /* The owner swapped cap (and base) of a buffer whose live bytes keep their places. */
 void jr_tcp_buffers_changed(struct jr_tcpcb *tp, jr_time now);
-/* The peer may fill rcv up to this stream offset: a new, smaller or larger, buffer must hold [head, edge) and a copy of its bytes. */
+/* The peer may fill rcv up to this stream offset: a new, smaller or larger, buffer must hold [head, edge) and a copy of
+ * its bytes. */
 uint64_t jr_tcp_rcv_edge(const struct jr_tcpcb *tp);
 /* Capacities that the connection could use (autotuning: bandwidth times delay), powers of two up to *buf_max. */
 uint32_t jr_tcp_rcv_want(const struct jr_tcpcb *tp);
@@ -115,8 +117,8 @@ uint32_t jr_tcp_snd_want(const struct jr_tcpcb *tp);
 bool jr_tcp_urgent(const struct jr_tcpcb *tp, uint64_t *off);
 /* FIN after all of snd, whose tail must not move any more; the same after close. */
 void jr_tcp_shutdown(struct jr_tcpcb *tp, jr_time now);
-/* The app is gone: FIN after snd, or RST when received data was left unread or abort is set. Buffers stay in use until JR_TCP_EV_CLOSED;
- * a second call with abort gives up what the first left to do. */
+/* The app is gone: FIN after snd, or RST when received data was left unread or abort is set. Buffers stay in use until
+ * JR_TCP_EV_CLOSED; a second call with abort gives up what the first left to do. */
 void jr_tcp_close(struct jr_tcpcb *tp, bool abort, jr_time now);
 
 /* Connections and listeners alive; 0 after the last JR_TCP_EV_CLOSED (but for connections in TIME_WAIT). */
@@ -130,7 +132,8 @@ void jr_tcp_remote(const struct jr_tcpcb *tp, struct jr_endpoint *out);
 struct jr_sockbuf *jr_tcp_snd(struct jr_tcpcb *tp);
 struct jr_sockbuf *jr_tcp_rcv(struct jr_tcpcb *tp);
 
-/* Options by Linux's IPPROTO_TCP / SOL_SOCKET numbers, values as setsockopt(2) takes them; -ENOPROTOOPT for what tcp doesn't know. */
+/* Options by Linux's IPPROTO_TCP / SOL_SOCKET numbers, values as setsockopt(2) takes them; -ENOPROTOOPT for what tcp
+ * doesn't know. */
 int jr_tcp_setopt(struct jr_tcpcb *tp, int level, int name, const void *val, uint32_t len, jr_time now);
 int jr_tcp_getopt(const struct jr_tcpcb *tp, int level, int name, void *val, uint32_t *len, jr_time now);
 

@@ -118,6 +118,11 @@ struct jr_tcpcb {
     struct jr_tcp_sackboard *board; /* sack.c; NULL: nothing is SACKed */
     const struct jr_cc_algo *cc;
     struct jr_cc_state ccs;
+    bool tlp_armed;   /* TT_REXMT stands for a loss probe, not for the time-out (tlp.c) */
+    bool tlp_out;     /* a probe was sent and what became of it isn't known */
+    bool tlp_rexmit;  /* it sent old data */
+    jr_seq tlp_end;   /* snd_max when it was sent */
+    uint32_t tlp_dsacks; /* dsack_dups then */
     uint32_t bad_cwnd, bad_ssthresh; /* as before the first time-out, to undo a spurious one */
     jr_seq bad_recover;
     jr_time bad_until;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What happens when a connection's time is up:
- *   rexmt   resends from snd_una with a window of one segment and backs off (RFC 6298 5, RFC 5681 3.1)
+ *   rexmt   resends from snd_una with a window of one segment and backs off (RFC 6298 5, RFC 5681 3.1); before
+ *           the first time, where there is SACK, a probe (RFC 8985 7)
  *   persist probes a zero window, backing off between persmin and persmax (RFC 9293 3.8.6.1)
  *   keep    probes an idle peer; before the handshake is done, gives it up (RFC 9293 3.8.4)
  *   2msl    ends TIME_WAIT, or FIN_WAIT_2 of a socket that was closed
@@ -16,6 +17,7 @@
 #include "tcp/sack.h"
 #include "tcp/state.h"
 #include "tcp/syncache.h"
+#include "tcp/tlp.h"
 
 static uint32_t backoff(uint32_t shift) { return 1u << (shift < 9 ? shift : 9); }
 
@@ -48,7 +50,9 @@ void jr_tcp_start_rexmt(struct jr_tcpcb *tp, jr_time now)
         jr_time end = tp->t_acktime + tp->user_timeout * JR_MS;
         when = jr_min_u64(when, jr_max_u64(end, now + JR_MS));
     }
+    tp->tlp_armed = false;
     jr_tcp_timer_set(tp, TT_REXMT, when);
+    jr_tlp_rearm(tp, now);
 }
 
 void jr_tcp_start_persist(struct jr_tcpcb *tp, jr_time now)
@@ -100,6 +104,10 @@ static void remember_before_timeout(struct jr_tcpcb *tp, jr_time now)
 
 static bool on_rexmt(struct jr_tcpcb *tp, jr_time now)
 {
+    if (tp->tlp_armed) {
+        jr_tlp_send(tp, now);
+        return true;
+    }
     tp->t_rxtshift++;
     bool opening = tp->t_state < TCPS_ESTABLISHED;
     bool enough = opening && tp->syncnt != 0 && tp->t_rxtshift > tp->syncnt;

@@ -60,6 +60,29 @@ JR_TEST(a_burst_costs_one_ack_and_one_upcall)
     rig_end(&r);
 }
 
+JR_TEST(timestamp_echo_is_of_the_first_unacknowledged_segment)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = delaying(&r, RIG_ALL);
+    uint32_t first = r.peer_tsval + (uint32_t)(r.now / JR_MS) + 5;
+    rig_advance(&r, 5 * JR_MS);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .len = 1000);
+    rig_advance(&r, 7 * JR_MS);
+    rig_in(&r, .flags = TH_ACK, .seq = 1001, .ack = 1, .len = 1000);
+    JR_CHECK_EQ(rig_expect(&r, TH_ACK, 1, 2001, 0)->opts.tsecr, first); /* so the delay counts as round trip */
+    rig_advance(&r, 3 * JR_MS);
+    rig_in(&r, .flags = TH_ACK, .seq = 3001, .ack = 1, .len = 1000); /* out of order: not echoed */
+    JR_CHECK_EQ(rig_expect(&r, TH_ACK, 1, 2001, 0)->opts.tsecr, first);
+    rig_advance(&r, 3 * JR_MS);
+    rig_in(&r, .flags = TH_ACK, .seq = 2001, .ack = 1, .len = 1000); /* closes the gap: echoed */
+    JR_CHECK_EQ(rig_expect(&r, TH_ACK, 1, 4001, 0)->opts.tsecr, first + 13);
+    sock_read(&r, s, 4000);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
 JR_TEST(a_reply_carries_the_ack)
 {
     struct rig r;
@@ -216,6 +239,8 @@ JR_TEST(window_closes_and_opens)
     JR_CHECK_EQ(rig_count(&r, JR_C_TCP_WINPROBE), 1);
     sock_read(&r, s, 1000); /* too little to mention */
     rig_expect_none(&r);
+    rig_in(&r, .flags = TH_ACK, .seq = seq, .ack = 1, .len = 1);
+    JR_CHECK_EQ(rig_expect(&r, TH_ACK, 1, 65537, 0)->win, 0); /* not even when asked */
     sock_read(&r, s, 2000);
     g = rig_expect(&r, TH_ACK, 1, 65537, 0);
     JR_CHECK_EQ(g->win, 3000 >> 6);

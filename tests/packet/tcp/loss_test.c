@@ -37,7 +37,8 @@ static uint32_t cwnd_segments(struct rig *r, struct sock *s)
 }
 
 #define sack_in(r, ack_, n_, ...)                                                                                      \
-    rig_in((r), .flags = TH_ACK, .seq = 1, .ack = (ack_), .opts = {.flags = TOF_SACK, .nsack = (n_), .sack = {__VA_ARGS__}})
+    rig_in((r), .flags = TH_ACK, .seq = 1, .ack = (ack_),                                                              \
+           .opts = {.flags = TOF_SACK, .nsack = (n_), .sack = {__VA_ARGS__}})
 
 JR_TEST(out_of_order_is_reported_latest_first)
 {
@@ -314,7 +315,7 @@ JR_TEST(time_out_backs_off_and_gives_up)
     struct rig r;
     rig_init(&r);
     rig_start(&r);
-    struct sock *s = rig_passive(&r, RIG_ALL);
+    struct sock *s = rig_passive(&r, RIG_TS); /* without SACK no probe comes first */
     sock_write(&r, s, 100);
     jr_time start = r.now, last = 0;
     rig_drain(&r);
@@ -354,10 +355,10 @@ JR_TEST(time_out_resends_all_that_is_missing)
     rig_drain(&r);
     sack_in(&r, SEQ(40), 1, {SEQ(45), SEQ(46)}); /* one of ten arrived */
     rig_drain(&r);
-    rig_advance(&r, 500 * JR_MS);
-    rig_expect(&r, TH_ACK, SEQ(40), 1, MSS);
-    rig_expect_none(&r);
-    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(41), .opts = {.flags = TOF_SACK, .nsack = 1, .sack = {{SEQ(45), SEQ(46)}}});
+    rig_advance(&r, 400 * JR_MS);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_REXMTTIMEO), 1);
+    rig_drain(&r);
+    sack_in(&r, SEQ(41), 1, {SEQ(45), SEQ(46)});
     rig_expect(&r, TH_ACK, SEQ(41), 1, MSS);
     rig_expect(&r, TH_ACK, SEQ(42), 1, MSS);
     rig_expect_none(&r);
@@ -383,14 +384,122 @@ JR_TEST(spurious_time_out_is_undone)
     sock_write(&r, s, 20 * MSS);
     rig_drain(&r);
     const uint32_t sent_ts = r.last_tsval;
-    rig_advance(&r, 300 * JR_MS);
+    rig_advance(&r, 400 * JR_MS);
+    rig_expect(&r, TH_ACK, SEQ(59), 1, MSS); /* the probe */
     rig_expect(&r, TH_ACK, SEQ(40), 1, MSS);
     JR_CHECK_EQ(cwnd_segments(&r, s), 1);
     r.last_tsval = sent_ts; /* the ACK of the original arrives late */
     rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(42));
+    rig_drain(&r);
     JR_CHECK_EQ(rig_count(&r, JR_C_TCP_BAD_REXMIT), 1);
     JR_CHECK(cwnd_segments(&r, s) >= before);
     rig_expect_none(&r);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(probe_repairs_a_lost_tail)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = warm(&r, RIG_ALL);
+    uint32_t before = cwnd_segments(&r, s);
+    sock_write(&r, s, 3 * MSS);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(42)); /* the third is lost */
+    rig_advance(&r, 150 * JR_MS);
+    rig_expect(&r, TH_ACK, SEQ(42), 1, MSS);
+    rig_expect_none(&r);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(43));
+    JR_CHECK_EQ(cwnd_segments(&r, s), before); /* perhaps only the ACK was late */
+    sock_write(&r, s, MSS);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(44));
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_TLP_REPAIRED), 1);
+    JR_CHECK(cwnd_segments(&r, s) < before);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_REXMTTIMEO), 0);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(probe_uncovers_a_lost_flight)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = warm(&r, RIG_ALL);
+    sock_write(&r, s, 5 * MSS);
+    rig_drain(&r);
+    rig_advance(&r, 50 * JR_MS);
+    rig_expect(&r, TH_ACK, SEQ(44), 1, MSS);
+    rig_expect_none(&r);
+    sack_in(&r, SEQ(40), 1, {SEQ(44), SEQ(45)}); /* so all before it is lost */
+    rig_expect(&r, TH_ACK, SEQ(40), 1, MSS);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(41), .opts = {.flags = TOF_SACK, .nsack = 1,
+           .sack = {{SEQ(44), SEQ(45)}}});
+    rig_expect(&r, TH_ACK, SEQ(41), 1, MSS);
+    sack_in(&r, SEQ(42), 1, {SEQ(44), SEQ(45)});
+    rig_expect(&r, TH_ACK, SEQ(42), 1, MSS);
+    rig_expect(&r, TH_ACK, SEQ(43), 1, MSS);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(45));
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_REXMTTIMEO), 0);
+    rig_expect_none(&r);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(probe_that_was_not_needed)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = warm(&r, RIG_ALL);
+    uint32_t before = cwnd_segments(&r, s);
+    sock_write(&r, s, 3 * MSS);
+    rig_drain(&r);
+    rig_advance(&r, 50 * JR_MS);
+    rig_expect(&r, TH_ACK, SEQ(42), 1, MSS);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(43));
+    sack_in(&r, SEQ(43), 1, {SEQ(42), SEQ(43)}); /* D-SACK: it arrived twice */
+    sock_write(&r, s, MSS);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(44));
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_TLP_REPAIRED), 0);
+    JR_CHECK(cwnd_segments(&r, s) >= before);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(probe_prefers_new_data)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = warm(&r, RIG_ALL);
+    sock_write(&r, s, 60 * MSS); /* more than the window lets go */
+    uint32_t n = r.sent_tail - r.sent_head;
+    rig_drain(&r);
+    rig_advance(&r, 50 * JR_MS);
+    rig_expect(&r, TH_ACK, SEQ(40 + n), 1, MSS);
+    rig_expect_none(&r);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(two_reports_are_enough_after_a_while)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = warm(&r, RIG_ALL);
+    sock_write(&r, s, 3 * MSS);
+    rig_drain(&r);
+    sack_in(&r, SEQ(40), 1, {SEQ(41), SEQ(42)});
+    sack_in(&r, SEQ(40), 1, {SEQ(41), SEQ(43)});
+    rig_expect_none(&r);
+    rig_advance(&r, 50 * JR_MS);
+    rig_expect(&r, TH_ACK, SEQ(40), 1, MSS);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(43));
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_REXMTTIMEO), 0);
     rig_destroy(&r, s);
     rig_end(&r);
 }
@@ -408,6 +517,7 @@ JR_TEST(reneging_receiver)
     rig_drain(&r);
     rig_advance(&r, 500 * JR_MS);
     JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SACK_RENEGED), 1);
+    rig_expect(&r, TH_ACK, SEQ(44), 1, MSS); /* the probe */
     rig_expect(&r, TH_ACK, SEQ(41), 1, MSS);
     rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(42));
     rig_expect(&r, TH_ACK, SEQ(42), 1, MSS);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Tail loss probe: when nothing comes back for two round trips, the last segment goes once more (or a new one), so
+ * that a loss at the end of a burst shows itself by SACK long before the retransmission time-out. RFC 8985 7.
+ */
+#ifndef JR_TCP_TLP_H
+#define JR_TCP_TLP_H
+
+#include "tcp/tcpcb.h"
+
+/* Data was sent or acknowledged while the retransmission timer runs: it stands for a probe if that comes first. */
+void jr_tlp_rearm(struct jr_tcpcb *tp, jr_time now);
+/* The probe's time has come. */
+void jr_tlp_send(struct jr_tcpcb *tp, jr_time now);
+/* An ACK while a probe is out; the scoreboard is up to date, snd_una hasn't moved yet. */
+void jr_tlp_on_ack(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now);
+
+#endif
