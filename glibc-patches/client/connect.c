@@ -134,8 +134,9 @@ connect_again (struct jr_sock *s, uint32_t state, bool block)
   int err = jr_is_stream (s) && !(state & JR_ST_CONNECTED) ? __jr_err_take (s->slot) : 0;
   if (err != 0)
     return -err;
+  /* One that failed may be tried again.  */
   if (state & JR_ST_DEAD)
-    return -ECONNABORTED;
+    return 1;
   if (state & JR_ST_CONNECTED)
     {
       /* The first connect after one that returned EINPROGRESS succeeds.  */

@@ -375,7 +375,7 @@ static int32_t command(struct seg *s, struct jr_abi_cell *c, uint32_t *rep_len)
         struct jr_abi_cmd_bind_rep *p = (void *)c->rep;
         sl->local = q->addr;
         if (sl->local.port == 0)
-            sl->local.port = (uint16_t)(30000 + f.serial++ % 10000);
+            sl->local.port = (uint16_t)(30000 + ((unsigned)getpid() * 7 + f.serial++) % 10000);
         p->addr = sl->local;
         p->route = f.cfg.listen_route;
         if (p->route != JR_ROUTE_KERNEL)
