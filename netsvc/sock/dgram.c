@@ -98,6 +98,13 @@ void jr_dgram_on_dirty(struct jr_sock *so, jr_time now)
         send_ring(so, now);
 }
 
+void jr_dgram_on_close(struct jr_sock *so, jr_time now)
+{
+    jr_dgram_on_dirty(so, now);
+    while (so->snd.head != so->snd.tail && !so->broken)
+        send_ring(so, now);
+}
+
 /* Room for a record, after a look at how far the app has read and perhaps with a larger ring. */
 static bool make_room(struct jr_sock *so, uint64_t need, jr_time now)
 {

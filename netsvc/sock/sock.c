@@ -162,10 +162,12 @@ void jr_sock_on_close(struct jr_sock *so, jr_time now)
     so->handle_open = false;
     so->handle = NULL;
     __atomic_store_n(&so->sl->watch, 0, __ATOMIC_RELAXED);
+    if (so->kind == JR_SOCK_NONE && so->sl->tx.tail != 0) /* datagrams may be sent without ever a command */
+        jr_sock_open(so);
     if (so->kind == JR_SOCK_STREAM)
         jr_stream_on_close(so, now);
     if (so->kind == JR_SOCK_DGRAM) {
-        jr_dgram_on_dirty(so, now);
+        jr_dgram_on_close(so, now);
         drop_protocols(so, now);
     }
     jr_port_unuse(so, now);
