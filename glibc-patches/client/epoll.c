@@ -1,4 +1,4 @@
-/* Epolls with Joyride sockets in them: the objects, and epoll_ctl.
+/* Epolls with Joyride sockets in them, and their interests.
    SPDX-License-Identifier: LGPL-2.1-or-later  */
 
 #include "jr-epoll.h"
@@ -19,8 +19,8 @@ static struct
 
 /* ---- interests ---- */
 
-static struct jr_reg *
-reg_new (void)
+struct jr_reg *
+__jr_reg_new (void)
 {
   struct jr_reg *reg = NULL;
   if (!__jr_lock_try_enter (&slab.lock))
@@ -40,8 +40,8 @@ reg_new (void)
   return reg;
 }
 
-static struct jr_reg **
-bucket (struct jr_epoll *ep, int fd)
+struct jr_reg **
+__jr_reg_bucket (struct jr_epoll *ep, int fd)
 {
   return &ep->hash[(unsigned int) fd % JR_REG_BUCKETS];
 }
@@ -63,8 +63,8 @@ drop_epseg (struct jr_epoll *ep, struct jr_epseg *es, bool mapped)
 }
 
 /* Takes the interest out of its segment's lists.  */
-static void
-detach_slot (struct jr_reg *reg)
+void
+__jr_reg_unlink (struct jr_reg *reg)
 {
   struct jr_epseg *es = reg->ep->segs[reg->seg];
   if (es == NULL)
@@ -105,8 +105,8 @@ __jr_reg_free (struct jr_reg *reg)
 {
   struct jr_epoll *ep = reg->ep;
   unqueue (reg);
-  detach_slot (reg);
-  for (struct jr_reg **p = bucket (ep, reg->fd); *p != NULL; p = &(*p)->hash_next)
+  __jr_reg_unlink (reg);
+  for (struct jr_reg **p = __jr_reg_bucket (ep, reg->fd); *p != NULL; p = &(*p)->hash_next)
     if (*p == reg)
       {
 	*p = reg->hash_next;
@@ -134,11 +134,11 @@ __jr_reg_sock (struct jr_reg *reg, struct jr_sock *s)
   return true;
 }
 
-static struct jr_reg *
-reg_find (struct jr_epoll *ep, struct jr_sock *s)
+struct jr_reg *
+__jr_reg_find (struct jr_epoll *ep, struct jr_sock *s)
 {
   struct jr_reg *next;
-  for (struct jr_reg *reg = *bucket (ep, s->fd); reg != NULL; reg = next)
+  for (struct jr_reg *reg = *__jr_reg_bucket (ep, s->fd); reg != NULL; reg = next)
     {
       struct jr_sock its;
       next = reg->hash_next;
@@ -192,8 +192,8 @@ __jr_reg_snapshot (struct jr_sock *s, struct jr_seen *seen)
 
 /* ---- epolls ---- */
 
-static struct jr_epoll *
-ep_new (int fd)
+struct jr_epoll *
+__jr_ep_new (int fd)
 {
   uint64_t mask;
   struct jr_epoll *ep = NULL;
@@ -423,8 +423,8 @@ __jr_ep_revive (struct jr_epoll *ep, int epfd)
     claim_queue (ep, ep->segs[ep->active[i]]);
 }
 
-static struct jr_epseg *
-epseg_for (struct jr_epoll *ep, struct jr_seg *seg)
+struct jr_epseg *
+__jr_ep_seg (struct jr_epoll *ep, struct jr_seg *seg)
 {
   struct jr_epseg *es = ep->segs[seg->index];
   if (es == NULL)
@@ -439,228 +439,6 @@ epseg_for (struct jr_epoll *ep, struct jr_seg *seg)
     }
   claim_queue (ep, es);
   return es;
-}
-
-/* ---- epoll_ctl on a socket of ours ---- */
-
-void
-__jr_reg_shadow (struct jr_reg *reg, int epfd, int op)
-{
-  struct jr_sock s;
-  if (!__jr_reg_sock (reg, &s))
-    return;
-  int shadow = ld_relaxed (&s.ls->shadow_fd);
-  if (shadow < 0)
-    return;
-  if (op == EPOLL_CTL_ADD && reg->shadowed)
-    op = EPOLL_CTL_MOD;
-  if (op != EPOLL_CTL_ADD && !reg->shadowed)
-    return;
-  struct epoll_event ev = { .data.ptr = reg };
-  if (!reg->disabled)
-    ev.events = (reg->events & (EPOLLIN | EPOLLRDNORM | EPOLLET));
-  jr_sys_epoll_ctl (epfd, op, shadow, &ev);
-  reg->shadowed = op != EPOLL_CTL_DEL;
-}
-
-/* Now that the interest is in place: is it fulfilled already?  Those who
-   sleep began before its event queue may have been there.  */
-static void
-look_now (struct jr_reg *reg, struct jr_sock *s)
-{
-  struct jr_epoll *ep = reg->ep;
-  uint32_t want = reg->events | EPOLLERR | EPOLLHUP;
-  bool awaited = ld_relaxed (&ep->sleepers) > 0 || ld_relaxed (&ep->nested);
-  if (awaited)
-    __jr_ep_arm (ep);
-  __jr_reg_snapshot (s, &reg->seen);
-  if (!(__jr_ready (s, want, true) & want))
-    return;
-  __jr_reg_queue (reg);
-  if (awaited)
-    __jr_ep_kick (ep);
-}
-
-static int
-link_reg (struct jr_reg *reg, struct jr_sock *s)
-{
-  struct jr_epseg *es = epseg_for (reg->ep, s->seg);
-  if (es == NULL)
-    return -ENOMEM;
-  reg->seg = s->seg->index;
-  reg->slot = s->idx;
-  reg->gen = s->gen;
-  reg->lgen = ld_relaxed (&s->ls->lgen);
-  reg->slot_next = es->by_slot[s->idx];
-  es->by_slot[s->idx] = reg;
-  es->nregs++;
-  if (es->eq != JR_NO_EQ)
-    __jr_watch (s, es->eq);
-  return 0;
-}
-
-/* The socket turned out to live in S now.  */
-void
-__jr_reg_follow (struct jr_reg *reg, struct jr_sock *s)
-{
-  detach_slot (reg);
-  if (link_reg (reg, s) < 0)
-    __jr_reg_free (reg);
-}
-
-static int
-ctl_add (struct jr_epoll *ep, int epfd, struct jr_sock *s, const struct epoll_event *ev)
-{
-  if (reg_find (ep, s) != NULL)
-    return -EEXIST;
-  int r = __jr_ep_equip (ep, epfd);
-  if (r < 0)
-    return r;
-  struct jr_reg *reg = reg_new ();
-  if (reg == NULL)
-    return -ENOMEM;
-  reg->ep = ep;
-  reg->fd = s->fd;
-  reg->events = ev->events;
-  reg->data = ev->data;
-  reg->hash_next = *bucket (ep, s->fd);
-  *bucket (ep, s->fd) = reg;
-  r = link_reg (reg, s);
-  if (r < 0)
-    {
-      __jr_reg_free (reg);
-      return r;
-    }
-  __jr_reg_shadow (reg, epfd, EPOLL_CTL_ADD);
-  look_now (reg, s);
-  return 0;
-}
-
-static int
-ctl_mod (struct jr_reg *reg, int epfd, struct jr_sock *s, const struct epoll_event *ev)
-{
-  if ((ev->events & EPOLLEXCLUSIVE) || (reg->events & EPOLLEXCLUSIVE))
-    return -EINVAL;
-  reg->events = ev->events;
-  reg->data = ev->data;
-  reg->disabled = false;
-  __jr_reg_shadow (reg, epfd, EPOLL_CTL_MOD);
-  look_now (reg, s);
-  return 0;
-}
-
-static bool
-exclusive_ok (uint32_t events)
-{
-  const uint32_t may = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP
-		       | EPOLLET | EPOLLEXCLUSIVE;
-  return (events & ~may) == 0;
-}
-
-static int
-ctl_socket (int epfd, int op, struct jr_sock *s, const struct epoll_event *ev)
-{
-  bool busy;
-  if (jr_ent_kind (__jr_fd_entry (epfd)) == JR_FD_NONE)
-    {
-      /* An epoll?  The kernel says so, or what is wrong with it.  */
-      struct epoll_event none = { 0 };
-      int r = jr_sys_epoll_ctl (epfd, EPOLL_CTL_DEL, ld_relaxed (&__jr.bell_fd), &none);
-      if (r != -ENOENT)
-	return r < 0 ? r : -EINVAL;
-      struct jr_epoll *fresh = ep_new (epfd);
-      if (fresh == NULL)
-	return -ENOMEM;
-      st_relaxed (&fresh->kernel_fds, 1);
-    }
-  struct jr_epoll *ep = __jr_ep_enter (epfd, &busy);
-  if (ep == NULL)
-    return busy ? -EBUSY : -EINVAL;
-  struct jr_reg *reg = reg_find (ep, s);
-  int r = reg == NULL ? -ENOENT : 0;
-  if (op == EPOLL_CTL_ADD)
-    r = (ev->events & EPOLLEXCLUSIVE) && !exclusive_ok (ev->events)
-	? -EINVAL : ctl_add (ep, epfd, s, ev);
-  else if (op == EPOLL_CTL_MOD && reg != NULL)
-    r = ctl_mod (reg, epfd, s, ev);
-  else if (op == EPOLL_CTL_DEL && reg != NULL)
-    {
-      __jr_reg_shadow (reg, epfd, EPOLL_CTL_DEL);
-      __jr_reg_free (reg);
-    }
-  __jr_ep_leave (ep);
-  return r;
-}
-
-/* A kernel fd, or an epoll inside this one.  */
-static int
-ctl_other (int epfd, int op, int fd, struct epoll_event *ev)
-{
-  bool busy;
-  int r = jr_sys_epoll_ctl (epfd, op, fd, ev);
-  if (r < 0 || op == EPOLL_CTL_DEL)
-    return r;
-  struct jr_epoll *ep = __jr_ep_enter (epfd, &busy);
-  if (ep != NULL)
-    {
-      st_relaxed (&ep->kernel_fds, 1);
-      __jr_ep_leave (ep);
-    }
-  ep = __jr_ep_enter (fd, &busy);
-  if (ep != NULL)
-    {
-      st_relaxed (&ep->nested, 1);
-      __jr_ep_equip (ep, fd);
-      __jr_ep_pass_on (ep);
-      __jr_ep_leave (ep);
-    }
-  return 0;
-}
-
-static int
-do_ctl (int epfd, int op, int fd, struct epoll_event *ev)
-{
-  struct jr_sock s;
-  uint64_t target = __jr_fd_entry (fd), ep = __jr_fd_entry (epfd);
-  if (jr_ent_kind (target) == JR_FD_INTERNAL || jr_ent_kind (ep) == JR_FD_INTERNAL)
-    return -EBADF;
-  if (jr_ent_kind (ep) == JR_FD_SOCKET)
-    return -EINVAL;
-  if (jr_ent_kind (target) != JR_FD_SOCKET)
-    return ctl_other (epfd, op, fd, ev);
-  if (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL)
-    return -EINVAL;
-  if (op != EPOLL_CTL_DEL && ev == NULL)
-    return -EFAULT;
-  int r = __jr_sock_get (fd, &s);
-  return r < 0 ? r : ctl_socket (epfd, op, &s, ev);
-}
-
-int
-__jr_epoll_ctl (int epfd, int op, int fd, struct epoll_event *ev)
-{
-  return jr_ret (do_ctl (epfd, op, fd, ev));
-}
-
-/* Known from the start, even before there is a socket of ours: dups of it,
-   and epolls that it is put into, must be known when one is added.  */
-int
-__jr_epoll_create1 (int flags)
-{
-  int fd = jr_sys_epoll_create1 (flags);
-  if (fd < 0 || !__jr_wanted ())
-    return jr_ret (fd);
-  if (ld_relaxed (&__jr.pid) == 0)
-    st_relaxed (&__jr.pid, jr_sys_pid ());
-  if (!__jr_foreign () && ep_new (fd) != NULL && (flags & EPOLL_CLOEXEC))
-    __jr_fd_cloexec (fd, true);
-  return fd;
-}
-
-int
-__jr_epoll_create (int size)
-{
-  return size <= 0 ? (int) jr_ret (-EINVAL) : __jr_epoll_create1 (0);
 }
 
 /* ---- what happens to a socket elsewhere ---- */
@@ -694,7 +472,7 @@ change_reg (struct jr_reg *reg, enum change what, struct jr_sock *s, int epfd)
     case MOVED:
       __jr_reg_follow (reg, s);
       if (reg->ep != NULL)
-	look_now (reg, s);
+	__jr_reg_look_now (reg, s);
       break;
     case SHADOWED:
       __jr_reg_shadow (reg, epfd, EPOLL_CTL_ADD);
@@ -714,7 +492,7 @@ for_each_reg (struct jr_sock *s, int fd, enum change what)
       if (epfd < 0 || (ep = __jr_ep_enter (epfd, &busy)) == NULL)
 	continue;
       struct jr_reg *next;
-      for (struct jr_reg *reg = *bucket (ep, fd); reg != NULL; reg = next)
+      for (struct jr_reg *reg = *__jr_reg_bucket (ep, fd); reg != NULL; reg = next)
 	{
 	  struct jr_sock its;
 	  next = reg->hash_next;

@@ -77,6 +77,16 @@ extern void __jr_ep_lock (struct jr_epoll *ep) JR_HIDDEN;
 extern void __jr_ep_unlock (struct jr_epoll *ep) JR_HIDDEN;
 /* The interest whose address the kernel gave back; NULL.  */
 extern struct jr_reg *__jr_reg_of (struct jr_epoll *ep, void *ptr) JR_HIDDEN;
+/* NULL: no memory.  */
+extern struct jr_epoll *__jr_ep_new (int fd) JR_HIDDEN;
+extern struct jr_epseg *__jr_ep_seg (struct jr_epoll *ep, struct jr_seg *seg) JR_HIDDEN;
+extern struct jr_reg *__jr_reg_new (void) JR_HIDDEN;
+extern struct jr_reg **__jr_reg_bucket (struct jr_epoll *ep, int fd) JR_HIDDEN;
+extern struct jr_reg *__jr_reg_find (struct jr_epoll *ep, struct jr_sock *s) JR_HIDDEN;
+/* Into and out of the lists of the segment where the socket lives.  */
+extern int __jr_reg_link (struct jr_reg *reg, struct jr_sock *s) JR_HIDDEN;
+extern void __jr_reg_unlink (struct jr_reg *reg) JR_HIDDEN;
+extern void __jr_reg_look_now (struct jr_reg *reg, struct jr_sock *s) JR_HIDDEN;
 extern void __jr_reg_free (struct jr_reg *reg) JR_HIDDEN;
 extern bool __jr_reg_sock (struct jr_reg *reg, struct jr_sock *s) JR_HIDDEN;
 extern void __jr_reg_follow (struct jr_reg *reg, struct jr_sock *s) JR_HIDDEN;

@@ -423,7 +423,6 @@ extern ssize_t __jr_sock_sendmsg (struct jr_sock *s, const struct msghdr *msg,
 				  int flags) JR_HIDDEN;
 extern ssize_t __jr_sock_recvmsg (struct jr_sock *s, struct msghdr *msg,
 				  int flags) JR_HIDDEN;
-extern int __jr_fionread (struct jr_sock *s) JR_HIDDEN;
 
 /* name.c */
 extern int __jr_addr_get (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
