@@ -38,6 +38,22 @@ static int set_seconds(uint32_t *ms, int v, uint32_t max)
     return 0;
 }
 
+static int set_keep(struct jr_tcpcb *tp, int name, int v, jr_time now)
+{
+    if (name == TCP_KEEPINTVL)
+        return set_seconds(&tp->keepintvl, v, MAX_KEEP_SECONDS);
+    if (name == TCP_KEEPCNT) {
+        if (v < 1 || v > MAX_KEEP_PROBES)
+            return -EINVAL;
+        tp->keepcnt = (uint32_t)v;
+        return 0;
+    }
+    int err = set_seconds(&tp->keepidle, v, MAX_KEEP_SECONDS);
+    if (err == 0 && tp->t_state >= TCPS_ESTABLISHED)
+        jr_tcp_start_keep(tp, now);
+    return err;
+}
+
 static int set_congestion(struct jr_tcpcb *tp, const char *val, uint32_t len)
 {
     char name[16] = {0};
@@ -98,17 +114,9 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
     case TCP_MAXSEG:
         return set_maxseg(tp, v);
     case TCP_KEEPIDLE:
-        err = set_seconds(&tp->keepidle, v, MAX_KEEP_SECONDS);
-        if (err == 0 && tp->t_state >= TCPS_ESTABLISHED)
-            jr_tcp_start_keep(tp, now);
-        return err;
     case TCP_KEEPINTVL:
-        return set_seconds(&tp->keepintvl, v, MAX_KEEP_SECONDS);
     case TCP_KEEPCNT:
-        if (v < 1 || v > MAX_KEEP_PROBES)
-            return -EINVAL;
-        tp->keepcnt = (uint32_t)v;
-        return 0;
+        return set_keep(tp, name, v, now);
     case TCP_USER_TIMEOUT:
         if (v < 0)
             return -EINVAL;

@@ -33,7 +33,10 @@ static bool read_all(struct flow *f, jr_time now)
     return same;
 }
 
-static bool flow_done(const struct flow *f) { return f->received == f->to_receive && (f->s->events & JR_TCP_EV_RX_FIN); }
+static bool flow_done(const struct flow *f)
+{
+    return f->received == f->to_receive && (f->s->events & JR_TCP_EV_RX_FIN);
+}
 
 /* Returns the microseconds it took. */
 static jr_time transfer(struct pipe *p, uint32_t cap, uint64_t up, uint64_t down)

@@ -132,7 +132,8 @@ static void inject(struct bench *b, struct conn *c, uint8_t flags, uint32_t ack,
     if (b->rx_offload)
         pkt->flags |= JR_PKT_RX_L4_CSUM_OK;
     else
-        jr_store_raw16(p + 16, jr_cksum_fold(jr_cksum_partial(p, 32 + len, jr_cksum_pseudo(rx.src, rx.dst, 6, 32 + len))));
+        jr_store_raw16(p + 16, jr_cksum_fold(jr_cksum_partial(p, 32 + len,
+                                                             jr_cksum_pseudo(rx.src, rx.dst, 6, 32 + len))));
     c->seq += len + (flags & TH_SYN ? 1 : 0);
     b->ip.tcp.input(b->ip.tcp.ctx, pkt, &rx, b->now);
 }
