@@ -10,18 +10,49 @@
 #define HELLO_MS 250
 #define REPLY_MS 2000
 
+/* What the environment said when the program began: programs clear it, or
+   write their title over it, before a later process of theirs attaches.  */
+static struct
+{
+  bool known, off;
+  char path[sizeof ((struct sockaddr_un *) 0)->sun_path];
+} env;
+
+void
+__jr_env_keep (const char *path, const char *use)
+{
+  size_t n = path != NULL ? strlen (path) : 0;
+  env.path[0] = '\0';
+  if (n < sizeof env.path && n > 0)
+    memcpy (env.path, path, n + 1);
+  env.off = use != NULL && strcmp (use, "off") == 0;
+  env.known = true;
+}
+
+/* Outside libc nobody has called __jr_start: look each time.  */
+static void
+env_read (void)
+{
+  if (likely_ (env.known))
+    return;
+  bool secure = jr_sys_secure ();
+  __jr_env_keep (secure ? NULL : jr_sys_getenv ("JOYRIDE_SOCKET"),
+		 secure ? NULL : jr_sys_getenv ("JOYRIDE"));
+  env.known = false;
+}
+
 const char *
 __jr_socket_path (void)
 {
-  const char *path = jr_sys_secure () ? NULL : jr_sys_getenv ("JOYRIDE_SOCKET");
-  return path != NULL && *path != '\0' ? path : "/run/joyride/netsvc.sock";
+  env_read ();
+  return env.path[0] != '\0' ? env.path : "/run/joyride/netsvc.sock";
 }
 
 static bool
 switched_off (void)
 {
-  const char *v = jr_sys_secure () ? NULL : jr_sys_getenv ("JOYRIDE");
-  return v != NULL && strcmp (v, "off") == 0;
+  env_read ();
+  return env.off;
 }
 
 bool

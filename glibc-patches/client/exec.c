@@ -144,15 +144,22 @@ adopt_list (const char *s)
 void
 __jr_start (char **envp)
 {
-  const char *hint = NULL;
+  const char *hint = NULL, *path = NULL, *use = NULL;
   char **out = envp;
   if (envp == NULL)
     return;
   for (char **in = envp; *in != NULL; in++)
-    if (is_hint (*in))
-      hint = *in + HINT_LEN;
-    else
-      *out++ = *in;
+    {
+      if (is_hint (*in))
+	hint = *in + HINT_LEN;
+      else
+	*out++ = *in;
+      if (strncmp (*in, "JOYRIDE_SOCKET=", 15) == 0)
+	path = *in + 15;
+      else if (strncmp (*in, "JOYRIDE=", 8) == 0)
+	use = *in + 8;
+    }
+  __jr_env_keep (jr_sys_secure () ? NULL : path, jr_sys_secure () ? NULL : use);
   if (hint == NULL)
     return;
   *out = NULL;
