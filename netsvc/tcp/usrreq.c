@@ -306,6 +306,8 @@ void jr_tcp_remote(const struct jr_tcpcb *tp, struct jr_endpoint *out)
     *out = (struct jr_endpoint){tp->faddr, tp->fport};
 }
 
+uint64_t jr_tcp_rcv_held(const struct jr_tcpcb *tp) { return jr_tcp_rcv_off(tp, jr_reass_high(tp)); }
+
 uint64_t jr_tcp_rcv_edge(const struct jr_tcpcb *tp)
 {
     uint64_t edge = tp->rcv->tail + jr_tcp_rcv_open(tp);
