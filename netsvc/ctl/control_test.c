@@ -2,12 +2,14 @@
 /* The control socket and the handles: strangers, garbage, quotas, and every way in which a handle can end. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -473,6 +475,41 @@ JR_TEST(dump_is_json_at_any_size)
         JR_REQUIRE(part[n] == 'x' && (n == 0 || strlen(part) < n));
     }
     JR_CHECK_STR(part, all);
+    end();
+}
+
+static int net_bind(bool on)
+{
+    struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct d[2];
+
+    if (syscall(SYS_capget, &h, d) < 0)
+        return -1;
+    d[0].effective = on ? d[0].effective | 1u << 10 : d[0].effective & ~(1u << 10);
+    return (int)syscall(SYS_capset, &h, d);
+}
+
+JR_TEST(low_ports_need_the_capability)
+{
+    struct rig_app poor;
+
+    start(NULL);
+    if (net_bind(true) == 0) {
+        JR_CHECK_EQ(net_bind(false), 0);
+        JR_REQUIRE(rig_attach(&poor, &rig.a) && rig_socket(&s, &poor, SOCK_STREAM));
+        JR_CHECK_EQ(rig_bind(&s, rig.a.addr, 999, NULL), -EACCES);
+        JR_CHECK_EQ(net_bind(true), 0);
+        JR_CHECK_EQ(rig_bind(&s, rig.a.addr, 999, NULL), -EACCES); /* it attached without */
+        JR_CHECK_EQ(rig_count(&rig.a, JR_C_SOCK_BIND_DENIED), 2);
+        JR_CHECK_EQ(rig_bind(&s, rig.a.addr, 1999, NULL), 0);
+        rig_detach(&poor);
+        close(s.fd);
+        JR_REQUIRE(rig_socket(&s, &a, SOCK_STREAM));
+        JR_CHECK_EQ(net_bind(false), 0);
+        JR_CHECK_EQ(rig_bind(&s, rig.a.addr, 999, NULL), -EACCES); /* it has dropped it since */
+        JR_CHECK_EQ(net_bind(true), 0);
+        JR_CHECK_EQ(rig_bind(&s, rig.a.addr, 999, NULL), 0);
+    }
     end();
 }
 

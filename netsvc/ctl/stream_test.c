@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl/rig.h"
@@ -239,6 +240,65 @@ JR_TEST(blocked_writer_is_woken)
     JR_CHECK_EQ(c.sl->tx.space_woken, c.sl->tx.space_wait);
     JR_CHECK(rig_send(&c, buf, 1) == 1);
     free(buf);
+    end();
+}
+
+static uint64_t seg_bytes(struct rig_app *app)
+{
+    struct stat st;
+
+    return fstat(app->seg_fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
+JR_TEST(an_idle_connection_gives_its_memory_back)
+{
+    start(NULL);
+    JR_REQUIRE(rig_pair_up(&a, &b, 80, &c, &l, &s));
+    JR_CHECK(transfer(&c, &s, 1u << 20, 65536));
+    JR_CHECK(seg_bytes(&a) > 100000 && seg_bytes(&b) > 50000);
+    c.sl->tx_lock = 77; /* a program is just writing */
+    rig_run(&rig, 3 * JR_SEC);
+    JR_CHECK(seg_bytes(&a) > 100000);
+    c.sl->tx_lock = 0;
+    rig_run(&rig, 3 * JR_SEC);
+    JR_CHECK(seg_bytes(&a) <= 32768);
+    JR_CHECK(seg_bytes(&b) <= 32768);
+    JR_CHECK_EQ(c.sl->tx_lock, 0);
+    JR_CHECK_EQ(rig_count(&rig.a, JR_C_SOCK_RINGS_PUNCHED), 1);
+    JR_CHECK_EQ(jr_ctl_next_event(rig.a.ctl), JR_TIME_NEVER);
+    /* and the stream goes on where it was */
+    uint8_t out[5000], in[5000];
+    pattern(out, sizeof out, 5);
+    JR_CHECK_EQ(rig_send(&c, out, sizeof out), sizeof out);
+    rig_run(&rig, 10 * JR_MS);
+    JR_CHECK_EQ(rig_recv(&s, in, sizeof in), sizeof in);
+    JR_CHECK_MEM(in, out, sizeof in);
+    end();
+}
+
+static void share_ports(struct jr_ctl_config *cfg) { cfg->shared_ports = true; }
+
+JR_TEST(shared_ports_are_agreed_with_the_kernel)
+{
+    struct sockaddr_in sin = {.sin_family = AF_INET};
+    socklen_t len = sizeof sin;
+    const int k = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), k2 = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    uint32_t route;
+
+    start(share_ports);
+    JR_CHECK(bind(k, (struct sockaddr *)&sin, sizeof sin) == 0 && listen(k, 1) == 0);
+    JR_CHECK_EQ(getsockname(k, (struct sockaddr *)&sin, &len), 0);
+    JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM));
+    JR_CHECK_EQ(rig_bind(&l, jr_addr_v4(0), ntohs(sin.sin_port), NULL), -EADDRINUSE);
+    JR_CHECK_EQ(rig_count(&rig.b, JR_C_SOCK_PORT_TAKEN), 1);
+    close(k);
+    JR_CHECK_EQ(rig_bind(&l, jr_addr_v4(0), ntohs(sin.sin_port), &route), 0);
+    JR_CHECK_EQ(route, JR_ROUTE_BOTH);
+    JR_CHECK_EQ(bind(k2, (struct sockaddr *)&sin, sizeof sin), -1); /* ours until listen() */
+    JR_CHECK_EQ(rig_listen(&l, 5, &route), 0);
+    JR_CHECK_EQ(route, JR_ROUTE_BOTH);
+    JR_CHECK_EQ(bind(k2, (struct sockaddr *)&sin, sizeof sin), 0); /* the shadow's */
+    close(k2);
     end();
 }
 

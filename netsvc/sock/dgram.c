@@ -92,10 +92,12 @@ void jr_dgram_on_dirty(struct jr_sock *so, jr_time now)
         return;
     what = jr_ring_take_tx(&so->sl->tx, &so->snd, so->tx_grant);
     what |= jr_ring_take_rx(&so->sl->rx, &so->rcv);
-    if (what & JR_RING_BAD)
+    if (what & JR_RING_BAD) {
         jr_sock_violation(so, JR_C_SHM_RING_BAD, now);
-    else if (so->snd.head != so->snd.tail)
+    } else if (so->snd.head != so->snd.tail) {
+        jr_tune_used(so);
         send_ring(so, now);
+    }
 }
 
 void jr_dgram_on_close(struct jr_sock *so, jr_time now)
@@ -144,6 +146,7 @@ static void on_input(void *arg, struct jr_udpcb *up, const struct jr_endpoint *f
     jr_sockbuf_write(&so->rcv, so->rcv.tail, &h, sizeof h);
     jr_sockbuf_write(&so->rcv, so->rcv.tail + sizeof h, data, len);
     so->rcv.tail += record_size(len);
+    jr_tune_used(so);
     __atomic_store_n(&so->sl->rx.tail, so->rcv.tail, __ATOMIC_RELEASE);
     jr_sock_touch(so, JR_SOCK_EV_DATA);
 }

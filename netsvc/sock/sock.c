@@ -32,6 +32,7 @@ static void init_lists(struct jr_sock *so)
     jr_list_init(&so->all);
     jr_list_init(&so->touched);
     jr_list_init(&so->busy);
+    jr_list_init(&so->used);
     jr_list_init(&so->listening);
     jr_list_init(&so->queue);
 }
@@ -89,6 +90,7 @@ void jr_sock_release(struct jr_sock *so)
     jr_list_del(&so->all);
     jr_list_del(&so->touched);
     jr_list_del(&so->busy);
+    jr_list_del(&so->used);
     jr_list_del(&so->listening);
     put_slot(so, so->seg, so->slot);
     if (so->old_seg)

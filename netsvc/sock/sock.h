@@ -58,6 +58,8 @@ struct jr_sock {
     bool attached;           /* tcp works on the rings */
     bool fin_sent;
     struct jr_list busy;
+    struct jr_list used;       /* in jr_socks.used: ring pages exist */
+    uint64_t tx_seen, rx_seen; /* tails at the last look for idle sockets */
 
     /* protocol: stream.c, dgram.c, cmd_*.c */
     struct jr_tcpcb *tp;
@@ -125,5 +127,13 @@ int jr_dgram_autobind(struct jr_sock *so, jr_time now);
 void jr_tune_on_want(struct jr_sock *so, jr_time now);
 void jr_tune_try_rx(struct jr_sock *so, jr_time now);
 void jr_tune_set_limits(struct jr_sock *so);
+/* Data passes: the pages of the rings will have to be given back when it no longer does. */
+static inline void jr_tune_used(struct jr_sock *so)
+{
+    if (!jr_list_linked(&so->used))
+        jr_list_push_tail(&so->ss->used, &so->used);
+}
+/* Gives the pages of idle sockets back, a few at a time. true: there are more. */
+bool jr_tune_sweep(struct jr_socks *ss);
 
 #endif

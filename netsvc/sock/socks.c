@@ -12,6 +12,7 @@
 #include "sock/sock.h"
 
 #define CHORE_EVERY (1 * JR_SEC)
+#define CHORE_MORE (5 * JR_MS)
 
 static uint32_t read_unprivileged_port(void)
 {
@@ -38,6 +39,7 @@ int jr_socks_init(struct jr_socks *ss, const struct jr_socks_config *cfg, jr_tim
     jr_list_init(&ss->pairs);
     jr_list_init(&ss->waiting);
     jr_list_init(&ss->warm);
+    jr_list_init(&ss->used);
     r = jr_wake_init(&ss->wake);
     if (r < 0)
         return r;
@@ -150,7 +152,7 @@ static void do_chores(struct jr_socks *ss, jr_time now)
     jr_pairs_expire(ss, now);
     JR_LIST_EACH_SAFE(l, &ss->warm)
         cool_down(JR_LIST_ENTRY(l, struct jr_seg, warm_link));
-    ss->next_chore = now + CHORE_EVERY;
+    ss->next_chore = now + (jr_tune_sweep(ss) ? CHORE_MORE : CHORE_EVERY);
 }
 
 unsigned jr_socks_poll(struct jr_socks *ss, jr_time now)
@@ -173,7 +175,8 @@ unsigned jr_socks_poll(struct jr_socks *ss, jr_time now)
 
 jr_time jr_socks_next_event(const struct jr_socks *ss)
 {
-    const bool chores = jr_ports_is_lingering(ss) || !jr_list_empty(&ss->waiting) || !jr_list_empty(&ss->warm);
+    const bool chores = jr_ports_is_lingering(ss) || !jr_list_empty(&ss->waiting) ||
+                        !jr_list_empty(&ss->warm) || !jr_list_empty(&ss->used);
 
     return chores ? ss->next_chore : JR_TIME_NEVER;
 }

@@ -65,6 +65,7 @@ struct jr_socks {
     struct jr_list pairs;     /* jr_pair.all */
     struct jr_list waiting;   /* jr_pair.link: connects for which the listener's queue has no room, oldest first */
     struct jr_list warm;      /* jr_seg.warm_link: segments with free slots whose ring pages still exist */
+    struct jr_list used;      /* jr_sock.used: oldest look first */
     uint32_t nsocks, npairs, next_pair_id, next_gen;
     uint64_t embryo_bytes;
     uint32_t unprivileged_port; /* the first that needs no privilege */

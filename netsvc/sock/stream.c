@@ -52,6 +52,7 @@ static bool sync_tx(struct jr_sock *so, jr_time now)
     if (what & JR_RING_RESIZED)
         jr_tcp_buffers_changed(so->tp, now);
     if (what & JR_RING_MOVED) {
+        jr_tune_used(so);
         if (flags & JR_RING_MORE)
             jr_tcp_send_more(so->tp, now);
         else
@@ -86,6 +87,7 @@ static void on_rx(struct jr_sock *so, jr_time now)
 {
     __atomic_store_n(&so->sl->rx.tail, so->rcv.tail, __ATOMIC_RELEASE);
     jr_sock_touch(so, JR_SOCK_EV_DATA);
+    jr_tune_used(so);
     if (jr_sockbuf_used(&so->rcv) < so->rcv.cap / 2 || so->broken)
         return;
     if (sync_rx(so, now) && so->rx_want > so->rcv.cap)

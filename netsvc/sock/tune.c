@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rings' capacities: they start small and follow what tcp could use, within the configuration and SO_*BUF. */
+/*
+ * The rings' capacities: they start small and follow what tcp could use, within the configuration and SO_*BUF. The pages
+ * of a ring that stays empty go back to the system: an idle connection costs its slot and its control block.
+ */
 #include "sock/sock.h"
 
 void jr_tune_set_limits(struct jr_sock *so)
@@ -43,4 +46,61 @@ void jr_tune_on_want(struct jr_sock *so, jr_time now)
     __atomic_store_n(&so->sl->tx_grant, tx, __ATOMIC_RELEASE);
     jr_count(so->ss->cfg.counters, JR_C_SOCK_TX_GROWN);
     jr_sock_touch(so, JR_SOCK_EV_SPACE);
+}
+
+#define PUNCHES_PER_SWEEP 64u /* each costs microseconds, during which no packet moves */
+
+static void punch(struct jr_sock *so, const struct jr_sockbuf *sb)
+{
+    jr_region_punch(&so->seg->region, (size_t)(sb->base - so->seg->region.base), sb->cap);
+}
+
+/* An app may have copied bytes in and not published them yet: with its lock held there are none. */
+static bool punch_tx(struct jr_sock *so)
+{
+    uint32_t none = 0;
+
+    if (!__atomic_compare_exchange_n(&so->sl->tx_lock, &none, JR_LOCK_SERVICE, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return false;
+    __atomic_fetch_add(&so->sl->tx_lock_gen, 1, __ATOMIC_SEQ_CST); /* a call that was interrupted inside starts again */
+    const bool empty = __atomic_load_n(&so->sl->tx.tail, __ATOMIC_ACQUIRE) == so->snd.head;
+    if (empty)
+        punch(so, &so->snd);
+    __atomic_store_n(&so->sl->tx_lock, 0, __ATOMIC_RELEASE);
+    return empty;
+}
+
+static bool is_idle(struct jr_sock *so)
+{
+    const bool still = so->tx_seen == so->snd.tail && so->rx_seen == so->rcv.tail;
+
+    so->tx_seen = so->snd.tail;
+    so->rx_seen = so->rcv.tail;
+    if (!still || jr_sockbuf_used(&so->snd) || (so->attached && so->tp && jr_tcp_rcv_held(so->tp) != so->rcv.tail))
+        return false;
+    return !(jr_ring_take_rx(&so->sl->rx, &so->rcv) & JR_RING_BAD) && jr_sockbuf_used(&so->rcv) == 0;
+}
+
+bool jr_tune_sweep(struct jr_socks *ss)
+{
+    struct jr_list keep, *l;
+    unsigned n = 0;
+
+    jr_list_init(&keep);
+    while (n < PUNCHES_PER_SWEEP && (l = jr_list_pop_head(&ss->used))) {
+        struct jr_sock *so = JR_LIST_ENTRY(l, struct jr_sock, used);
+        if (so->broken)
+            continue;
+        if (is_idle(so) && punch_tx(so)) {
+            punch(so, &so->rcv);
+            n++;
+        } else {
+            jr_list_push_tail(&keep, l);
+        }
+    }
+    const bool more = !jr_list_empty(&ss->used);
+    while ((l = jr_list_pop_head(&keep)))
+        jr_list_push_tail(&ss->used, l);
+    jr_count_n(ss->cfg.counters, JR_C_SOCK_RINGS_PUNCHED, n);
+    return more;
 }
