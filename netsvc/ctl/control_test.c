@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ctl/rig.h"
+#include "ctl/rig_test.h"
 
 static struct rig rig;
 static struct rig_app a;
@@ -327,12 +327,29 @@ JR_TEST(only_real_handles_are_adopted)
     end();
 }
 
+/* What a program that adopted c sees of it. */
+static bool map_adopted(struct rig_app *app, struct rig_sock *m, int seg_fd, uint32_t slot, int fd)
+{
+    *app = (struct rig_app){.host = &rig.a, .fd = -1};
+    if (!JR_CHECK(rig_map(app, seg_fd)))
+        return false;
+    rig_sock_at(m, app, slot, fd);
+    return true;
+}
+
+static void received_by(struct rig_sock *x, const char *text)
+{
+    char buf[64];
+
+    JR_CHECK_EQ(rig_recv(x, buf, sizeof buf), strlen(text));
+    JR_CHECK_MEM(buf, text, strlen(text));
+}
+
 JR_TEST(an_adopted_socket_moves_with_its_data)
 {
     struct rig_app b, stranger, moved, again;
-    struct rig_sock c, l, m;
+    struct rig_sock c, l, m, m2;
     struct jr_abi_ctl_adopt_rep rep, rep2;
-    char buf[64];
     int seg_fd, seg_fd2;
 
     start(NULL);
@@ -350,28 +367,20 @@ JR_TEST(an_adopted_socket_moves_with_its_data)
     JR_CHECK(rig_state(&c) & JR_ST_MOVED);
     JR_CHECK_EQ(c.sl->rx.data_seq, seq + 1); /* whoever slept there sees it */
     JR_CHECK_EQ(c.sl->tx_lock, 0);
-    moved = stranger;
-    moved.policy = NULL;
-    moved.fd = -1;
-    JR_REQUIRE(rig_map(&moved, seg_fd));
-    rig_sock_at(&m, &moved, rep.slot, c.fd);
+    JR_REQUIRE(map_adopted(&moved, &m, seg_fd, rep.slot, c.fd));
     JR_CHECK(rig_state(&m) & JR_ST_CONNECTED);
-    JR_CHECK_EQ(rig_recv(&m, buf, sizeof buf), 15);
-    JR_CHECK_MEM(buf, "received before", 15);
+    received_by(&m, "received before");
     rig.a.cut = false;
     rig_run(&rig, 2 * JR_SEC); /* resent from the new place */
-    JR_CHECK_EQ(rig_recv(&s, buf, sizeof buf), 14);
-    JR_CHECK_MEM(buf, "unacknowledged", 14);
-    rig_send(&m, "after", 5);
-    rig_run(&rig, 5 * JR_MS);
-    JR_CHECK_EQ(rig_recv(&s, buf, sizeof buf), 5);
-    /* the old holder follows */
+    received_by(&s, "unacknowledged");
+    /* the old holder follows, and both may write */
     JR_CHECK_EQ(adopt(&a, c.fd, &rep2, &seg_fd2), 0);
     JR_CHECK(rep2.seg_id == rep.seg_id && rep2.slot == rep.slot && rep2.new_seg);
-    again = a;
-    again.fd = -1;
-    again.policy = NULL;
-    JR_REQUIRE(rig_map(&again, seg_fd2));
+    JR_REQUIRE(map_adopted(&again, &m2, seg_fd2, rep2.slot, c.fd));
+    rig_send(&m, "after", 5);
+    rig_send(&m2, "wards", 5);
+    rig_run(&rig, 5 * JR_MS);
+    received_by(&s, "afterwards");
     close(c.fd);
     rig_run(&rig, 50 * JR_MS);
     JR_CHECK(rig_state(&s) & JR_ST_RX_EOF);

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#include "ctl/rig.h"
+#include "ctl/rig_test.h"
 
 static struct rig rig;
 static struct rig_app a, b;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "ctl/rig.h"
+#include "ctl/rig_test.h"
 
 static struct rig rig;
 static struct rig_app good_a, good_b, evil_a, evil_b;

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/rig.h"
+#include "ctl/rig_test.h"
 
 static struct rig rig;
 static struct rig_app a, b;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "ctl/rig.h"
+#include "ctl/rig_test.h"
 
 #include <errno.h>
 #include <stdlib.h>

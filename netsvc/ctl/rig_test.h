@@ -5,8 +5,8 @@
  *
  *     a 10.0.0.1 ────────── b 10.0.0.2
  */
-#ifndef JR_CTL_RIG_H
-#define JR_CTL_RIG_H
+#ifndef JR_CTL_RIG_TEST_H
+#define JR_CTL_RIG_TEST_H
 
 #include <sys/socket.h>
 
