@@ -14,7 +14,6 @@
 #include "base/pktq.h"
 #include "base/test.h"
 #include "ctl/ctl.h"
-#include "dev/dev.h"
 #include "ip/ip.h"
 #include "jr_abi.h"
 #include "link/netif.h"
