@@ -12,8 +12,8 @@
 #include "jr-internal.h"
 
 /* Large enough for a writer and a reader on two cores to overlap, small enough
-   for the cache they share.  */
-#define PAIR_RING (256 * 1024)
+   for the caches.  */
+#define PAIR_RING (1024 * 1024)
 
 enum { IDLE, COPYING, PUBLISHING };	/* jr_lslot.tx_copying */
 
@@ -326,6 +326,10 @@ __jr_rx_consumed (struct jr_sock *s, struct jr_dir *d, uint64_t head)
     }
   jr_fence ();
   if (likely_ (ld_relaxed (&d->r->space_wait) == ld_relaxed (&d->r->space_woken)))
+    return;
+  /* A third of the ring is worth waking for, as in the kernel.  */
+  uint64_t used = ld_acquire (&d->r->tail) - head;
+  if (used + used / 2 > ld_relaxed (&d->r->cap))
     return;
   __jr_wake (&d->r->space_wait, &d->r->space_woken, &d->r->space_seq);
   if (ld_relaxed (d->peer_watched))
