@@ -57,20 +57,20 @@ struct jr_seg *jr_ctl_seg_find(void *arg, uint32_t id)
     const struct jr_ctl *ctl = arg;
     const uint32_t i = id & (JR_CTL_MAX_SEGS - 1);
 
-    return i < ctl->nsegs && ctl->segs[i] && ctl->segs[i]->id == id ? ctl->segs[i] : NULL;
+    return i < ctl->nsegs && ctl->segs[i].seg && ctl->segs[i].seg->id == id ? ctl->segs[i].seg : NULL;
 }
 
 /* An entry of the table; -1: none. */
 static int32_t seg_entry(struct jr_ctl *ctl)
 {
     for (uint32_t i = 0; i < ctl->nsegs; i++)
-        if (!ctl->segs[i])
+        if (!ctl->segs[i].seg)
             return (int32_t)i;
     if (ctl->nsegs == JR_CTL_MAX_SEGS)
         return -1;
     if (ctl->nsegs == ctl->seg_room) {
         const uint32_t room = ctl->seg_room ? 2 * ctl->seg_room : 64;
-        struct jr_seg **bigger = realloc(ctl->segs, room * sizeof bigger[0]);
+        struct jr_ctl_seg *bigger = realloc(ctl->segs, room * sizeof bigger[0]);
         if (!bigger)
             return -1;
         ctl->segs = bigger;
@@ -94,17 +94,18 @@ struct jr_seg *jr_ctl_seg_new(struct jr_ctl *ctl)
     key[0] = jr_siphash(ctl->cfg.key, &in, sizeof in);
     in.half = 1;
     key[1] = jr_siphash(ctl->cfg.key, &in, sizeof in);
-    ctl->segs[i] = jr_seg_new(ctl->seg_serial * JR_CTL_MAX_SEGS + (uint32_t)i, key);
-    if (ctl->segs[i])
+    struct jr_seg *seg = jr_seg_new(ctl->seg_serial * JR_CTL_MAX_SEGS + (uint32_t)i, key);
+    ctl->segs[i] = (struct jr_ctl_seg){.seg = seg, .app = seg ? seg->app : NULL};
+    if (seg)
         jr_count(ctl->cfg.counters, JR_C_CTL_SEGMENTS);
-    return ctl->segs[i];
+    return seg;
 }
 
 void jr_ctl_seg_unused(void *arg, struct jr_seg *seg)
 {
     struct jr_ctl *ctl = arg;
 
-    ctl->segs[seg->id & (JR_CTL_MAX_SEGS - 1)] = NULL;
+    ctl->segs[seg->id & (JR_CTL_MAX_SEGS - 1)].seg = NULL;
     jr_seg_free(seg, ctl->ending);
 }
 
@@ -254,16 +255,16 @@ void jr_ctl_free(struct jr_ctl *ctl)
         unlink(ctl->socket_path);
     free(ctl->socket_path);
     for (uint32_t i = 0; i < ctl->nsegs; i++)
-        if (ctl->segs[i])
-            jr_region_mark_dead(&ctl->segs[i]->region);
+        if (ctl->segs[i].seg)
+            jr_region_mark_dead(&ctl->segs[i].seg->region);
     while (!jr_list_empty(&ctl->clients))
         jr_client_drop(ctl, JR_LIST_ENTRY(jr_list_first(&ctl->clients), struct jr_client, link));
     jr_client_bury(ctl);
     if (ctl->socks.ports)
         jr_socks_fini(&ctl->socks, ctl->now);
     for (uint32_t i = 0; i < ctl->nsegs; i++)
-        if (ctl->segs[i])
-            jr_ctl_seg_unused(ctl, ctl->segs[i]);
+        if (ctl->segs[i].seg)
+            jr_ctl_seg_unused(ctl, ctl->segs[i].seg);
     free(ctl->segs);
     if (ctl->handles)
         jr_handles_free(ctl->handles);
@@ -274,17 +275,20 @@ void jr_ctl_free(struct jr_ctl *ctl)
     free(ctl);
 }
 
+static bool is_marked(const struct jr_ctl_seg *s) { return s->seg && jr_seg_is_marked(s->app, s->closed_seen); }
+
 static unsigned scan(struct jr_ctl *ctl, jr_time now)
 {
     struct jr_seg_marks marks;
     unsigned n = 0;
 
     for (uint32_t i = 0; i < ctl->nsegs; i++) {
-        struct jr_seg *seg = ctl->segs[i];
-        if (!seg || !jr_seg_is_marked(seg))
+        struct jr_seg *seg = ctl->segs[i].seg;
+        if (!is_marked(&ctl->segs[i]))
             continue;
         const uint32_t id = seg->id;
         jr_seg_take_marks(seg, &marks);
+        ctl->segs[i].closed_seen = seg->closed_seen;
         if (marks.closed) {
             n += jr_handles_read(ctl->handles);
             if (!jr_ctl_seg_find(ctl, id)) /* that was its last socket */
@@ -337,7 +341,7 @@ bool jr_ctl_prepare_sleep(struct jr_ctl *ctl)
 
     jr_policy_set_sleeping(&ctl->policy, true);
     for (uint32_t i = 0; i < ctl->nsegs && !work; i++)
-        work = ctl->segs[i] && jr_seg_is_marked(ctl->segs[i]);
+        work = is_marked(&ctl->segs[i]);
     if (work)
         jr_policy_set_sleeping(&ctl->policy, false);
     return !work;

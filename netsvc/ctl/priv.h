@@ -31,6 +31,13 @@ struct jr_client {
     bool hello, dead;
 };
 
+/* All that a scan needs of a segment without marks, but for the one line that is the program's. */
+struct jr_ctl_seg {
+    struct jr_seg *seg; /* NULL: free */
+    const struct jr_abi_seg_app *app;
+    uint32_t closed_seen;
+};
+
 struct jr_ctl {
     struct jr_ctl_config cfg;
     struct jr_socks socks;
@@ -40,7 +47,7 @@ struct jr_ctl {
     struct jr_user *users;
     struct jr_list clients, zombies, adopting;
     uint32_t nclients;
-    struct jr_seg **segs; /* by the low half of the id; NULL: free */
+    struct jr_ctl_seg *segs; /* by the low part of the id */
     uint32_t nsegs, seg_room; /* entries ever used, entries there is memory for */
     uint32_t seg_serial;
     struct jr_ctl_source listen_src, handles_src;

@@ -67,15 +67,13 @@ struct jr_seg_marks {
     uint64_t posted;
     bool closed;
 };
-/* One line of memory; false: nothing. */
-static inline bool jr_seg_is_marked(const struct jr_seg *seg)
+/* One line of memory, given the last value seen of its word closed; false: nothing. */
+static inline bool jr_seg_is_marked(const struct jr_abi_seg_app *a, uint32_t closed_seen)
 {
-    const struct jr_abi_seg_app *a = seg->app;
-
     return (__atomic_load_n(&a->dirty[0], __ATOMIC_RELAXED) | __atomic_load_n(&a->dirty[1], __ATOMIC_RELAXED) |
             __atomic_load_n(&a->dirty[2], __ATOMIC_RELAXED) | __atomic_load_n(&a->dirty[3], __ATOMIC_RELAXED) |
             __atomic_load_n(&a->posted, __ATOMIC_RELAXED)) != 0 ||
-           __atomic_load_n(&a->closed, __ATOMIC_RELAXED) != seg->closed_seen;
+           __atomic_load_n(&a->closed, __ATOMIC_RELAXED) != closed_seen;
 }
 void jr_seg_take_marks(struct jr_seg *seg, struct jr_seg_marks *m);
 

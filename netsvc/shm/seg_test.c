@@ -73,17 +73,17 @@ JR_TEST(marks_are_taken_once)
     struct jr_seg *seg = jr_seg_new(1, key);
     struct jr_seg_marks m;
 
-    JR_CHECK(!jr_seg_is_marked(seg));
+    JR_CHECK(!jr_seg_is_marked(seg->app, seg->closed_seen));
     seg->app->dirty[3] = 1ull << 63;
     seg->app->posted = 5;
-    JR_CHECK(jr_seg_is_marked(seg));
+    JR_CHECK(jr_seg_is_marked(seg->app, seg->closed_seen));
     jr_seg_take_marks(seg, &m);
     JR_CHECK(m.dirty[3] == 1ull << 63 && m.posted == 5 && !m.closed);
-    JR_CHECK(!jr_seg_is_marked(seg));
+    JR_CHECK(!jr_seg_is_marked(seg->app, seg->closed_seen));
     seg->app->closed++;
-    JR_CHECK(jr_seg_is_marked(seg));
+    JR_CHECK(jr_seg_is_marked(seg->app, seg->closed_seen));
     jr_seg_take_marks(seg, &m);
-    JR_CHECK(m.closed && !jr_seg_is_marked(seg));
+    JR_CHECK(m.closed && !jr_seg_is_marked(seg->app, seg->closed_seen));
     jr_seg_free(seg, false);
 }
 
