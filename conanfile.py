@@ -21,7 +21,7 @@ BUILD_APT = [
     "xz-utils",
 ]  # fmt: skip
 TEST_APT = [
-    "binutils", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "nftables", "nginx-light", "openssl",
+    "binutils", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "iputils-ping", "nftables", "nginx-light", "openssl",
     "procps", "python3", "redis-server", "redis-tools", "tcpdump",
 ]  # fmt: skip
 LINT_APT = ["clang-format", "clang-tidy"]
@@ -31,7 +31,7 @@ BUILD_DNF = [
     "libbsd-devel", "libxdp-devel", "llvm", "make", "numactl-devel", "pkgconf-pkg-config", "xz",
 ]  # fmt: skip
 TEST_DNF = [
-    "binutils", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "nftables", "nginx", "openssl", "procps-ng",
+    "binutils", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "iputils", "nftables", "nginx", "openssl", "procps-ng",
     "python3", "redis", "tcpdump",
 ]  # fmt: skip
 LINT_DNF = ["clang-tools-extra"]

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Wrong frames on the wire: each is dropped and counted under its own name, and the service goes on.
 
-The port is exclusive here, so that the service sees every frame; on a shared port the kernel sorts some out before.
+The port is exclusive and AF_XDP, so that the service sees every frame as it was sent: on a shared port the kernel sorts some
+out before, and an AF_PACKET socket gets fragments put together and VLAN tags taken off.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ CASES = {
     "icmp-redirect": Case(
         "icmp_redirect", lambda s: s.ipv4(1, icmp(5, 1, bytes(4) + Ipv4("10.77.0.1", "10.77.0.2", 6, bytes(8)).build()))
     ),
-    "icmp-quote-short": Case("icmp_short", short_quote),
+    "icmp-quote-short": Case("icmp_bad_quote", short_quote),
     "icmp-quote-foreign": Case("icmp_not_ours", foreign_quote),
     "udp-short": Case("udp_short", lambda s: s.ipv4(17, b"\x00\x01\x00")),
     "udp-length": Case("udp_bad_len", lambda s: s.udp(Udp(5, 6, bytes(10), length=500))),
@@ -127,7 +128,7 @@ CASES = {
 
 @pytest.fixture
 def config() -> service.Config:
-    return service.exclusive_config()
+    return service.exclusive_config(kind="af_xdp")
 
 
 @pytest.fixture
