@@ -19,7 +19,8 @@
 #define SO_NETNS_COOKIE 71
 #endif
 #define MSG_MAX 512           /* bytes; the largest request is far smaller */
-#define MSGS_PER_TURN 8
+#define MSGS_PER_TURN 4
+#define ACCEPTS_PER_TURN 2 /* each reads files of /proc */
 
 static void on_bell(struct jr_ctl *ctl, struct jr_ctl_source *src, uint32_t events, jr_time now)
 {
@@ -240,7 +241,7 @@ void jr_client_on_listen(struct jr_ctl *ctl, struct jr_ctl_source *src, uint32_t
     (void)src;
     (void)events;
     (void)now;
-    for (int i = 0; i < MSGS_PER_TURN; i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         const int fd = accept4(ctl->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE))
             turn_away(ctl);

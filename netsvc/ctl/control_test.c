@@ -263,6 +263,51 @@ JR_TEST(a_handle_nobody_received_ends_its_socket)
     rig_fini(&rig);
 }
 
+/* The program is gone, its child maps the segment still and posts a command while the last handle's report is under way. */
+JR_TEST(a_segment_ends_in_the_middle_of_its_commands)
+{
+    struct jr_abi_cell *cell;
+
+    start(NULL);
+    JR_REQUIRE(rig_socket(&s, &a, SOCK_STREAM));
+    close(a.fd);
+    a.fd = -1;
+    rig_run(&rig, JR_MS);
+    JR_CHECK_EQ(jr_ctl_client_count(rig.a.ctl), 0);
+    cell = (struct jr_abi_cell *)(a.base + JR_SEG_CELL_OFF);
+    for (int i = 0; i < 20; i++)
+        cell[i] = (struct jr_abi_cell){.op = JR_CMD_BIND, .slot = s.slot, .len = sizeof(struct jr_abi_cmd_bind_req)};
+    close(s.fd);
+    a.app->dirty[0] = ~0ull;
+    a.app->posted = (1u << 20) - 1;
+    rig_run(&rig, 5 * JR_MS);
+    JR_CHECK_EQ(jr_ctl_socket_count(rig.a.ctl), 0);
+    end();
+}
+
+JR_TEST(more_commands_than_a_turn_takes)
+{
+    struct jr_abi_cell *cell;
+    uint32_t done = 0;
+
+    start(NULL);
+    JR_REQUIRE(rig_socket(&s, &a, SOCK_STREAM));
+    cell = (struct jr_abi_cell *)(a.base + JR_SEG_CELL_OFF);
+    for (int i = 0; i < 64; i++)
+        cell[i] = (struct jr_abi_cell){.op = JR_CMD_SHUTDOWN, .slot = s.slot, .len = sizeof(struct jr_abi_cmd_shutdown_req)};
+    a.app->posted = ~0ull;
+    rig_step(&rig);
+    for (int i = 0; i < 64; i++)
+        done += cell[i].done;
+    JR_CHECK_EQ(done, 8);
+    JR_CHECK(!jr_ctl_prepare_sleep(rig.a.ctl));
+    jr_ctl_woke(rig.a.ctl);
+    rig_run(&rig, JR_MS);
+    for (int i = 0; i < 64; i++)
+        JR_CHECK(cell[i].done == 1 && cell[i].result == -ENOTCONN);
+    end();
+}
+
 JR_TEST(more_reports_than_the_queue_holds)
 {
     enum { N = 230 };

@@ -105,6 +105,8 @@ void jr_ctl_seg_unused(void *arg, struct jr_seg *seg)
 {
     struct jr_ctl *ctl = arg;
 
+    if (seg == ctl->scanned)
+        return;
     ctl->segs[seg->id & (JR_CTL_MAX_SEGS - 1)].seg = NULL;
     jr_seg_free(seg, ctl->ending);
 }
@@ -275,27 +277,36 @@ void jr_ctl_free(struct jr_ctl *ctl)
     free(ctl);
 }
 
-static bool is_marked(const struct jr_ctl_seg *s) { return s->seg && jr_seg_is_marked(s->app, s->closed_seen); }
+static bool is_marked(const struct jr_ctl_seg *s) {
+    return s->seg && (s->more || jr_seg_is_marked(s->app, s->closed_seen));
+}
 
-static unsigned scan(struct jr_ctl *ctl, jr_time now)
+static unsigned scan_one(struct jr_ctl *ctl, struct jr_ctl_seg *s, jr_time now)
 {
+    struct jr_seg *seg = s->seg;
     struct jr_seg_marks marks;
     unsigned n = 0;
 
-    for (uint32_t i = 0; i < ctl->nsegs; i++) {
-        struct jr_seg *seg = ctl->segs[i].seg;
-        if (!is_marked(&ctl->segs[i]))
-            continue;
-        const uint32_t id = seg->id;
-        jr_seg_take_marks(seg, &marks);
-        ctl->segs[i].closed_seen = seg->closed_seen;
-        if (marks.closed) {
-            n += jr_handles_read(ctl->handles);
-            if (!jr_ctl_seg_find(ctl, id)) /* that was its last socket */
-                continue;
-        }
-        n += jr_socks_on_marks(&ctl->socks, seg, &marks, now);
-    }
+    ctl->scanned = seg;
+    jr_seg_take_marks(seg, &marks);
+    s->closed_seen = seg->closed_seen;
+    if (marks.closed)
+        n += jr_handles_read(ctl->handles);
+    n += jr_socks_on_marks(&ctl->socks, seg, &marks, now);
+    s->more = seg->posted_left != 0;
+    ctl->scanned = NULL;
+    if (seg->nused == 0 && !seg->owner)
+        jr_ctl_seg_unused(ctl, seg);
+    return n;
+}
+
+static unsigned scan(struct jr_ctl *ctl, jr_time now)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < ctl->nsegs; i++)
+        if (is_marked(&ctl->segs[i]))
+            n += scan_one(ctl, &ctl->segs[i], now);
     return n;
 }
 

@@ -36,6 +36,7 @@ struct jr_ctl_seg {
     struct jr_seg *seg; /* NULL: free */
     const struct jr_abi_seg_app *app;
     uint32_t closed_seen;
+    bool more; /* commands wait for the next turn */
 };
 
 struct jr_ctl {
@@ -55,6 +56,7 @@ struct jr_ctl {
     uint64_t netns_cookie;
     char *socket_path;
     jr_time now; /* of the call at hand */
+    struct jr_seg *scanned; /* whose marks are being worked on: it is not freed before the end of that */
     unsigned fd_work; /* what jr_ctl_service_fds() did since the last poll, which reports it */
     bool ending;
 };

@@ -88,6 +88,8 @@ void jr_seg_take_marks(struct jr_seg *seg, struct jr_seg_marks *m)
     m->posted = __atomic_load_n(&seg->app->posted, __ATOMIC_RELAXED);
     if (m->posted)
         m->posted = __atomic_exchange_n(&seg->app->posted, 0, __ATOMIC_SEQ_CST);
+    m->posted |= seg->posted_left;
+    seg->posted_left = 0;
     for (unsigned i = 0; i < 4; i++) {
         m->dirty[i] = __atomic_load_n(&seg->app->dirty[i], __ATOMIC_RELAXED);
         if (m->dirty[i])

@@ -29,6 +29,7 @@ struct jr_seg {
     uint64_t key[2];
     uint32_t nused;       /* slots handed out */
     uint32_t closed_seen; /* last value of app->closed */
+    uint64_t posted_left; /* cells that were taken and have to wait for the next turn */
     void *owner;          /* whoever may ask for handles; NULL: lives until its last slot is free */
     bool moved;           /* made for one moved socket */
     /* the mapping's parts */

@@ -63,11 +63,13 @@ static bool next_record(struct jr_sock *so, struct jr_abi_dgram *h, jr_time now)
     return false;
 }
 
-static void send_ring(struct jr_sock *so, jr_time now)
+/* At most max records; the rest waits in jr_socks.busy. Returns how many. */
+static uint32_t send_ring(struct jr_sock *so, uint32_t max, jr_time now)
 {
+    uint32_t n = 0;
     struct jr_abi_dgram h;
 
-    for (unsigned n = 0; n < TURN_DGRAMS && next_record(so, &h, now); n++) {
+    for (; n < max && next_record(so, &h, now); n++) {
         const int r = send_record(so, &h, now);
         so->snd.head += record_size(h.len);
         if (r >= 0)
@@ -82,6 +84,7 @@ static void send_ring(struct jr_sock *so, jr_time now)
     jr_sock_touch(so, JR_SOCK_EV_SPACE);
     if (so->snd.head != so->snd.tail && !so->broken && !jr_list_linked(&so->busy))
         jr_list_push_tail(&so->ss->busy, &so->busy);
+    return n;
 }
 
 void jr_dgram_on_dirty(struct jr_sock *so, jr_time now)
@@ -95,16 +98,17 @@ void jr_dgram_on_dirty(struct jr_sock *so, jr_time now)
     if (what & JR_RING_BAD) {
         jr_sock_violation(so, JR_C_SHM_RING_BAD, now);
     } else if (so->snd.head != so->snd.tail) {
+        const uint32_t max = jr_min_u32(TURN_DGRAMS, so->ss->dgram_budget);
         jr_tune_used(so);
-        send_ring(so, now);
+        so->ss->dgram_budget -= send_ring(so, max, now);
     }
 }
 
 void jr_dgram_on_close(struct jr_sock *so, jr_time now)
 {
     jr_dgram_on_dirty(so, now);
-    while (so->snd.head != so->snd.tail && !so->broken)
-        send_ring(so, now);
+    if (so->snd.head != so->snd.tail && !so->broken)
+        send_ring(so, UINT32_MAX, now);
 }
 
 /* Room for a record, after a look at how far the app has read and perhaps with a larger ring. */

@@ -11,6 +11,8 @@
 #include "sock/port.h"
 #include "sock/sock.h"
 
+#define COMMANDS_PER_TURN 8u /* of one segment: some cost many microseconds, during which nobody else is served */
+#define DGRAMS_PER_TURN 1024u /* of all sockets */
 #define CHORE_EVERY (1 * JR_SEC)
 #define CHORE_MORE (5 * JR_MS)
 
@@ -31,7 +33,8 @@ int jr_socks_init(struct jr_socks *ss, const struct jr_socks_config *cfg, jr_tim
 {
     int r;
 
-    *ss = (struct jr_socks){.cfg = *cfg, .unprivileged_port = read_unprivileged_port(), .next_chore = now + CHORE_EVERY};
+    *ss = (struct jr_socks){.cfg = *cfg, .unprivileged_port = read_unprivileged_port(),
+                             .next_chore = now + CHORE_EVERY, .dgram_budget = DGRAMS_PER_TURN};
     jr_list_init(&ss->all);
     jr_list_init(&ss->touched);
     jr_list_init(&ss->busy);
@@ -119,8 +122,9 @@ unsigned jr_socks_on_marks(struct jr_socks *ss, struct jr_seg *seg, const struct
 {
     unsigned n = 0;
 
-    for (uint64_t w = m->posted; w; w &= w - 1, n++)
-        on_cell(ss, seg, (uint32_t)__builtin_ctzll(w), now);
+    seg->posted_left = m->posted;
+    for (; seg->posted_left && n < COMMANDS_PER_TURN; seg->posted_left &= seg->posted_left - 1, n++)
+        on_cell(ss, seg, (uint32_t)__builtin_ctzll(seg->posted_left), now);
     for (uint32_t i = 0; i < 4; i++)
         for (uint64_t w = m->dirty[i]; w; w &= w - 1, n++)
             on_dirty(ss, seg, i * 64 + (uint32_t)__builtin_ctzll(w), now);
@@ -161,6 +165,7 @@ unsigned jr_socks_poll(struct jr_socks *ss, jr_time now)
     struct jr_list *l;
     unsigned n = 0;
 
+    ss->dgram_budget = DGRAMS_PER_TURN;
     if (now >= ss->next_chore)
         do_chores(ss, now);
     if (jr_list_empty(&ss->busy))
