@@ -111,6 +111,30 @@ accept_service (struct jr_sock *l, struct sockaddr *addr, socklen_t *len, int fl
   return __jr_pool_enter (&n, handle, fd, flags & SOCK_CLOEXEC);
 }
 
+/* Neither side starves the other, and the kernel's is served even when there
+   are no handles.  */
+static int
+accept_either (struct jr_sock *l, int shadow, struct sockaddr *addr,
+	       socklen_t *len, int flags)
+{
+  static uint32_t turn;
+  socklen_t room = len != NULL ? *len : 0;
+  bool kernel_first = add_fetch (&turn, 1) % 4 == 0;
+  int r = -EAGAIN;
+  if (kernel_first)
+    r = jr_sys_accept4 (shadow, addr, len, flags);
+  if (r != -EAGAIN)
+    return r;
+  if (len != NULL)
+    *len = room;
+  r = accept_service (l, addr, len, flags);
+  if (r >= 0 || kernel_first)
+    return r;
+  int k = jr_sys_accept4 (shadow, addr, len, flags);
+  /* Without the service the kernel's goes on alone.  */
+  return k >= 0 || r == -EAGAIN || jr_gone (l->seg) ? k : r;
+}
+
 static int
 accept_once (struct jr_sock *l, struct sockaddr *addr, socklen_t *len, int flags)
 {
@@ -121,12 +145,11 @@ accept_once (struct jr_sock *l, struct sockaddr *addr, socklen_t *len, int flags
   if (!jr_is_stream (l))
     return -EOPNOTSUPP;
   int shadow = __jr_shadow (l);
-  if (!(state & JR_ST_LISTENING) && shadow < 0)
+  if (shadow >= 0)
+    return accept_either (l, shadow, addr, len, flags);
+  if (!(state & JR_ST_LISTENING))
     return -EINVAL;
-  r = accept_service (l, addr, len, flags);
-  if (r >= 0 || shadow < 0 || (r != -EAGAIN && r != -EINVAL))
-    return r;
-  return jr_sys_accept4 (shadow, addr, len, flags);
+  return accept_service (l, addr, len, flags);
 }
 
 static int

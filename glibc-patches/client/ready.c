@@ -100,6 +100,9 @@ __jr_ready (struct jr_sock *s, unsigned int want, bool arm)
   unsigned int bits = jr_err_pending (s->slot) ? POLLERR : 0;
   if (jr_gone (s->seg))
     {
+      /* The kernel listener behind it goes on.  */
+      if ((state & JR_ST_LISTENING) && ld_relaxed (&s->ls->shadow_fd) >= 0)
+	return 0;
       if (!(ld_relaxed (&s->slot->app_flags) & JR_AF_GONE_SEEN))
 	bits |= POLLERR;
       return bits | POLLHUP | POLLRDHUP | IN_BITS | OUT_BITS;

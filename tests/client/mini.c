@@ -210,7 +210,7 @@ void mini_start(const struct mini_config *cfg)
     int ready[2];
     char c;
     strcpy(dir, "/tmp/jr-mini-XXXXXX");
-    need(mkdtemp(dir) != NULL && pipe(ready) == 0, "mini_start");
+    need(mkdtemp(dir) != NULL && chmod(dir, 0755) == 0 && pipe(ready) == 0, "mini_start");
     fflush(NULL);
     mini_pid = fork();
     if (mini_pid == 0)

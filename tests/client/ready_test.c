@@ -540,6 +540,23 @@ CLIENT_TEST(shadow_listener, .listen_route = JR_ROUTE_BOTH)
     __jr_close(c2);
 }
 
+CLIENT_TEST(shadow_outlives_the_service, .listen_route = JR_ROUTE_BOTH)
+{
+    int l = do_listen("0.0.0.0", 0, 0);
+    JR_REQUIRE(l >= 0);
+    struct sockaddr_in in = in_addr_of("127.0.0.1", port_of(l));
+    struct jr_sock s;
+    __jr_sock_get(l, &s);
+    set_bits(&s.seg->hdr->owner, FUTEX_OWNER_DIED);
+    struct pollfd p = {.fd = l, .events = POLLIN};
+    JR_CHECK_EQ(__jr_poll(&p, 1, 20), 0);
+    int k = socket(AF_INET, SOCK_STREAM, 0);
+    JR_CHECK_EQ(connect(k, (struct sockaddr *)&in, sizeof in), 0);
+    JR_CHECK_EQ(__jr_poll(&p, 1, 5000), 1);
+    int a = __jr_accept(l, NULL, NULL);
+    JR_CHECK(a >= 0 && !__jr_is_ours(a));
+}
+
 /* ---- turning to the kernel ---- */
 
 CLIENT_TEST(turns_to_the_kernel)

@@ -2,6 +2,7 @@
 /* Sockets of one program: making, connecting, moving bytes, ending. */
 #include "client_test.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 
 CLIENT_TEST(makes_a_socket)
@@ -409,6 +410,48 @@ CLIENT_TEST(datagrams, .ring = 262144)
     JR_CHECK_EQ(rm[1].msg_len, 2);
     __jr_close(s);
     __jr_close(c);
+}
+
+CLIENT_TEST(files_and_pipes)
+{
+    int fd[3], p[2], f = memfd_create("f", 0);
+    static char data[100000], back[100000];
+    off_t off = 10;
+    JR_REQUIRE(connected(fd));
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (char)(i * 7 >> 2);
+    JR_REQUIRE(write(f, data, sizeof data) == sizeof data && pipe(p) == 0);
+    lseek(f, 0, SEEK_SET);
+    set_nonblock(fd[0]);
+    size_t sent = 0, got = 0;
+    while (sent < sizeof data) { /* more than the ring takes at once */
+        ssize_t r = __jr_sendfile(fd[0], f, NULL, sizeof data - sent);
+        if (r > 0)
+            sent += (size_t)r;
+        else if (!JR_CHECK_EQ(errno, EAGAIN))
+            return;
+        JR_CHECK_EQ(lseek(f, 0, SEEK_CUR), (off_t)sent);
+        r = __jr_recv(fd[1], back + got, sizeof back - got, MSG_DONTWAIT);
+        got += r > 0 ? (size_t)r : 0;
+    }
+    while (got < sizeof back)
+        got += (size_t)__jr_recv(fd[1], back + got, sizeof back - got, 0);
+    JR_CHECK_MEM(data, back, sizeof data);
+    JR_CHECK_EQ(__jr_sendfile(fd[0], f, &off, 20), 20);
+    JR_CHECK_EQ(off, 30);
+    JR_CHECK_EQ(__jr_recv(fd[1], back, 20, MSG_WAITALL), 20);
+    JR_CHECK_MEM(data + 10, back, 20);
+    JR_CHECK_EQ(__jr_sendfile(f, fd[0], NULL, 20), -1);
+    JR_CHECK_EQ(errno, EINVAL);
+    JR_CHECK_EQ(write(p[1], "splice", 6), 6);
+    JR_CHECK_EQ(__jr_splice(p[0], NULL, fd[0], NULL, 100, 0), 6);
+    JR_CHECK_EQ(__jr_splice(fd[1], NULL, p[1], NULL, 100, 0), 6);
+    JR_CHECK_EQ(read(p[0], back, 100), 6);
+    JR_CHECK_MEM(back, "splice", 6);
+    JR_CHECK_EQ(__jr_splice(fd[1], NULL, p[1], NULL, 100, SPLICE_F_NONBLOCK), -1);
+    JR_CHECK_EQ(errno, EAGAIN);
+    JR_CHECK_EQ(__jr_splice(fd[1], NULL, f, NULL, 100, 0), -1);
+    JR_CHECK_EQ(errno, EINVAL);
 }
 
 static void *dies_soon(void *arg)
