@@ -115,3 +115,14 @@ def test_tables_align() -> None:
 def test_counters_are_numbers() -> None:
     assert stat.counters_of({"counters": {"a": 1}}) == {"a": 1}
     assert Path(cli.parser().parse_args(["stat"]).run_dir).is_absolute()
+
+
+def test_sockets_are_listed_as_people_read_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ends = '"local": {"addr": "10.0.0.1", "port": 80}, "remote": null'
+    rows = f'{{"proto": "tcp", "state": "LISTEN", {ends}, "pid": 1234}}, {{"proto": "udp", "state": "", "pid": 5}}'
+    thread = answering(tmp_path, f'{{"sockets": [{rows}]}}'.encode())
+    assert cli.main(["--run-dir", str(tmp_path), "ss", "-tl"]) == 0
+    thread.join()
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split()[:2] == ["Proto", "State"]
+    assert [line.split() for line in lines] == [["tcp", "LISTEN", "-", "-", "10.0.0.1:80", "-", "-", "1234", "-", "-"]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`joyride ss`: the sockets that the service carries, and why each went where it is."""
+"""`joyride ss`: the sockets that the service carries, and where each went."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any
 
 from joyride import query, table
 
-# The first name found in the service's answer is shown.
-COLUMNS: list[tuple[str, tuple[str, ...]]] = [
-    ("Proto", ("proto", "type")),
-    ("State", ("state",)),
-    ("Recv-Q", ("recv_q", "rx_used", "rx_bytes")),
-    ("Send-Q", ("send_q", "tx_used", "tx_bytes")),
-    ("Local", ("local", "laddr")),
-    ("Peer", ("peer", "remote", "faddr")),
-    ("PID", ("pid",)),
-    ("UID", ("uid",)),
-    ("Route", ("route", "reason")),
-]
+COLUMNS = {
+    "Proto": "proto",
+    "State": "state",
+    "Recv-Q": "rx_queue",
+    "Send-Q": "tx_queue",
+    "Local": "local",
+    "Peer": "remote",
+    "Route": "route",
+    "PID": "pid",
+    "UID": "uid",
+    "Program": "comm",
+}
+PLAIN = {"pid", "uid"}  # numbers that are names: no thousands' marks
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,25 +40,26 @@ def run(options: argparse.Namespace) -> int:
     sockets = [s for s in query.snapshot(options.run_dir).get("sockets", []) if _wanted(s, options)]
     if options.json:
         print(json.dumps(sockets, indent=1))
-        return 0
-    shown = [
-        (title, names) for title, names in COLUMNS if not sockets or any(_first(s, names) is not None for s in sockets)
-    ]
-    rows = [["-" if (v := _first(s, names)) is None else v for _, names in shown] for s in sockets]
-    if options.verbose:
+    elif options.verbose:
         for sock in sockets:
-            print(" ".join(f"{k}={v}" for k, v in sock.items()))
+            print(" ".join(f"{key}={text_of(key, value)}" for key, value in sock.items()))
     else:
-        print(table.render([title for title, _ in shown], rows))
+        rows = [[text_of(key, sock.get(key)) for key in COLUMNS.values()] for sock in sockets]
+        print(table.render(list(COLUMNS), rows))
     return 0
 
 
-def _first(sock: dict[str, Any], names: tuple[str, ...]) -> Any:
-    return next((sock[n] for n in names if n in sock), None)
+def text_of(key: str, value: Any) -> Any:
+    """An endpoint as ADDRESS:PORT, what is absent as a dash, numbers as they are."""
+    if isinstance(value, dict) and "addr" in value:
+        address = str(value["addr"])
+        return f"[{address}]:{value['port']}" if ":" in address else f"{address}:{value['port']}"
+    if value is None or value == "":
+        return "-"
+    return str(value) if key in PLAIN else value
 
 
 def _wanted(sock: dict[str, Any], options: argparse.Namespace) -> bool:
-    proto = str(_first(sock, COLUMNS[0][1])).lower()
-    if options.tcp != options.udp and (proto.startswith(("tcp", "stream")) != options.tcp):
+    if options.tcp != options.udp and (sock.get("proto") == "tcp") != options.tcp:
         return False
-    return not options.listening or "listen" in str(_first(sock, COLUMNS[1][1])).lower()
+    return not options.listening or sock.get("state") == "LISTEN"
