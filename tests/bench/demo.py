@@ -168,6 +168,18 @@ def play(options: argparse.Namespace, stack: str) -> dict[str, Result | str]:
     return results
 
 
+def cells(joyride: Result | str | None, kernel: Result | str | None) -> list[str]:
+    """A row of the table after the program's name."""
+    rates = [
+        "-" if r is None else f"{r.rate:.2f} {r.unit}" if isinstance(r, Result) else "FAILED" for r in (joyride, kernel)
+    ]
+    done = next((r for r in (joyride, kernel) if isinstance(r, Result)), Result(0, 0, "", ""))
+    carried = joyride.carried if isinstance(joyride, Result) else "-"
+    both = isinstance(joyride, Result) and isinstance(kernel, Result)
+    ratio = f"{joyride.rate / kernel.rate:.2f}" if both else "-"  # type: ignore[union-attr]
+    return [f"{done.bytes:,}", *rates, ratio, carried, done.note]
+
+
 def show(options: argparse.Namespace, joyride: dict[str, Result | str], kernel: dict[str, Result | str]) -> int:
     """Print the table; 1 when a workload failed."""
     offload = "left on" if options.offload else "off"
@@ -176,17 +188,12 @@ def show(options: argparse.Namespace, joyride: dict[str, Result | str], kernel: 
         table.add_column(column, justify="left" if column in ("program", "checked") else "right", overflow="fold")
     failures = 0
     for name in joyride | kernel:
-        one, two = joyride.get(name), kernel.get(name)
-        if isinstance(one, Result) and isinstance(two, Result):
-            table.add_row(name, f"{one.bytes:,}", f"{one.rate:.2f} {one.unit}", f"{two.rate:.2f} {two.unit}",
-                          f"{one.rate / two.rate:.2f}", one.carried, one.note)  # fmt: skip
-            continue
-        failures += 1
-        said = [f"{stack}: {r}" for stack, r in (("Joyride", one), ("kernel", two)) if isinstance(r, str)]
-        cells = [f"{r.rate:.2f} {r.unit}" if isinstance(r, Result) else "-" for r in (one, two)]
-        table.add_row(name, "-", *cells, "-", "-", "FAILED, see below" if said else "not run")
-        for text in said:
-            CONSOLE.print(f"{name}: {text}", style="red", highlight=False, markup=False)
+        results = {"Joyride": joyride.get(name), "kernel": kernel.get(name)}
+        failures += any(isinstance(r, str) for r in results.values())
+        for stack, text in results.items():
+            if isinstance(text, str):
+                CONSOLE.print(f"{stack}: {name}: {text}", style="red", highlight=False, markup=False)
+        table.add_row(name, *cells(results["Joyride"], results["kernel"]))
     CONSOLE.print(table)
     print("What the service carried is its own count; what it does not count went through the kernel.")
     print("Segmentation offload is off by default so that both stacks put packets of MTU size on the wire.")
@@ -225,8 +232,7 @@ def main(argv: list[str] | None = None) -> int:
     cleanup.remove_leftovers()
     joyride = play(options, "Joyride") if options.stack != "kernel" else {}
     kernel = play(options, "kernel") if options.stack != "joyride" else {}
-    code = show(options, joyride, kernel)
-    return 0 if options.stack != "both" else code
+    return show(options, joyride, kernel)
 
 
 if __name__ == "__main__":
