@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +12,32 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[1]
 
 
+NOT_SOURCE = {".git", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache", "build", "__pycache__"}
+
+
 def tracked(*patterns: str) -> list[Path]:
-    """The files under version control, and new ones that are not ignored, that match; relative to the repository."""
+    """The project's files that match, relative to the repository.
+
+    Those under version control and new ones that are not ignored; where git is not installed or this is no checkout,
+    all files outside the folders that builds make.
+    """
     argv = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
-    listed = subprocess.run(argv, cwd=REPO, capture_output=True, text=True, check=True)
-    return sorted({Path(line) for line in listed.stdout.splitlines() if (REPO / line).is_file()})
+    try:
+        listed = subprocess.run(argv, cwd=REPO, capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return _walked(patterns)
+    return sorted({Path(line) for line in listed if (REPO / line).is_file()})
+
+
+def _walked(patterns: tuple[str, ...]) -> list[Path]:
+    """As git's patterns without git: `*` also matches `/`."""
+    found = []
+    for folder, below, names in os.walk(REPO):
+        below[:] = [name for name in below if name not in NOT_SOURCE and not name.endswith(".egg-info")]
+        found += [Path(folder, name).relative_to(REPO) for name in names]
+    if patterns:
+        found = [path for path in found if any(fnmatch.fnmatch(str(path), pattern) for pattern in patterns)]
+    return sorted(found)
 
 
 def finish(what: str, complaints: list[str]) -> None:
