@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The demo: unmodified programs on Joyride, then the same on the kernel's stack in the same topology, and a table.
+"""The demo: unmodified programs on Joyride and the same on the kernel's stack in an equal topology, and a table.
 
 The peer always is a plain machine on the kernel; see harness/netns.py for the drawing.
 """
@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,14 +120,14 @@ def carried(svc: service.Service) -> tuple[int, int]:
 def counted(before: tuple[int, int], after: tuple[int, int]) -> str:
     """What was carried in between, in words; empty if nothing was."""
     pairs = zip(before, after, ("connections", "datagrams"), strict=True)
-    return ", ".join(f"{new - old} {what}" for old, new, what in pairs if new > old)
+    return ", ".join(f"{n} {what if n > 1 else what[:-1]}" for old, new, what in pairs if (n := new - old))
 
 
 @contextlib.contextmanager
 def stage(options: argparse.Namespace, stack: str) -> Iterator[tuple[Scene, service.Service | None]]:
     """A fresh topology, with a service on the host for Joyride."""
     with (
-        machine.work_folder(machine.BUILD / "demo-logs") as folder,
+        machine.work_folder(machine.BUILD / "demo-logs" / stack) as folder,
         netns.veth_pair(mtu=options.mtu, offload=options.offload) as pair,
         contextlib.ExitStack() as running,
     ):
@@ -142,30 +141,47 @@ def stage(options: argparse.Namespace, stack: str) -> Iterator[tuple[Scene, serv
         yield Scene(pair, host, peer, folder, options.size, digest), svc
 
 
-def play(options: argparse.Namespace, stack: str) -> dict[str, Result | str]:
-    """All workloads on one stack; a text instead of a result says why one failed."""
-    results: dict[str, Result | str] = {}
-    with stage(options, stack) as (scene, svc):
-        for name, workload in WORKLOADS.items():
+def attempt(name: str, scene: Scene, svc: service.Service | None) -> Result | str:
+    """One workload once; a text instead of a result says why it failed."""
+    before = carried(svc) if svc else (0, 0)
+    try:
+        result = WORKLOADS[name](scene)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    if svc:
+        result.carried = counted(before, carried(svc))
+        if not result.carried:
+            return "the service counted nothing: the kernel carried it"
+    return result
+
+
+def median(results: list[Result | str]) -> Result | str:
+    """The result with the middle rate; the first failure, if there was one."""
+    failed = next((r for r in results if isinstance(r, str)), None)
+    good = sorted((r for r in results if isinstance(r, Result)), key=lambda r: r.rate)
+    return failed or good[len(good) // 2]
+
+
+def play(options: argparse.Namespace) -> dict[str, dict[str, Result | str]]:
+    """All workloads, each in turn on every stack, so that a slow moment of the machine hits both; results by stack."""
+    table: dict[str, dict[str, Result | str]] = {stack: {} for stack in options.stacks}
+    with contextlib.ExitStack() as stages:
+        scenes = {stack: stages.enter_context(stage(options, stack)) for stack in options.stacks}
+        for name in WORKLOADS:
             if options.only and not re.search(options.only, name):
                 continue
-            before = carried(svc) if svc else (0, 0)
-            start = time.monotonic()
-            with CONSOLE.status(f"{stack}: {name}"):
-                try:
-                    result = workload(scene)
-                    result.carried = counted(before, carried(svc)) if svc else ""
-                    if svc and not result.carried:
-                        results[name] = "the service counted nothing: the kernel carried it"
-                    else:
-                        results[name] = result
-                except Exception as error:
-                    results[name] = f"{type(error).__name__}: {error}"
-            verdict = "failed" if isinstance(results[name], str) else "done"
-            CONSOLE.print(f"{stack}: {name}: {verdict} in {time.monotonic() - start:.1f} s", highlight=False)
-            if svc and not svc.process.running:
-                raise RuntimeError(f"the service died\n{svc.process.tail()}")
-    return results
+            found: dict[str, list[Result | str]] = {stack: [] for stack in options.stacks}
+            for number in range(options.rounds):
+                for stack, (scene, svc) in scenes.items():
+                    with CONSOLE.status(f"{name}: {stack}, round {number + 1} of {options.rounds}"):
+                        found[stack].append(attempt(name, scene, svc))
+                    if svc and not svc.process.running:
+                        raise RuntimeError(f"the service died\n{svc.process.tail()}")
+            for stack, results in found.items():
+                table[stack][name] = median(results)
+                rates = ", ".join(f"{r.rate:.2f}" if isinstance(r, Result) else "failed" for r in results)
+                CONSOLE.print(f"{name}: {stack}: {rates}", highlight=False)
+    return table
 
 
 def cells(joyride: Result | str | None, kernel: Result | str | None) -> list[str]:
@@ -183,7 +199,10 @@ def cells(joyride: Result | str | None, kernel: Result | str | None) -> list[str
 def show(options: argparse.Namespace, joyride: dict[str, Result | str], kernel: dict[str, Result | str]) -> int:
     """Print the table; 1 when a workload failed."""
     offload = "left on" if options.offload else "off"
-    table = Table(title=f"veth of MTU {options.mtu}, segmentation offload {offload} on both ends", title_justify="left")
+    table = Table(
+        title=f"median of {options.rounds}; veth of MTU {options.mtu}, segmentation offload {offload} on both ends",
+        title_justify="left",
+    )
     for column in ("program", "bytes", "Joyride", "kernel", "ratio", "carried by the service", "checked"):
         table.add_column(column, justify="left" if column in ("program", "checked") else "right", overflow="fold")
     failures = 0
@@ -217,8 +236,11 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--mtu", type=int, default=1500, help="of the veth (default: 1500)")
     parser.add_argument("--offload", action="store_true", help="leave the veth's offloads on")
     parser.add_argument("--only", metavar="REGEX", help="only programs whose line matches, e.g. redis")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the median is shown (default: 3)")
     parser.add_argument("--stack", choices=["both", "joyride", "kernel"], default="both", help="default: both")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    options.stacks = [stack for stack in ("Joyride", "kernel") if options.stack in ("both", stack.lower())]
+    return options
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -230,9 +252,8 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     cleanup.remove_leftovers()
-    joyride = play(options, "Joyride") if options.stack != "kernel" else {}
-    kernel = play(options, "kernel") if options.stack != "joyride" else {}
-    return show(options, joyride, kernel)
+    results = play(options)
+    return show(options, results.get("Joyride", {}), results.get("kernel", {}))
 
 
 if __name__ == "__main__":
