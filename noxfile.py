@@ -14,6 +14,9 @@ from pathlib import Path
 import nox
 
 REPO = Path(__file__).resolve().parent
+sys.path.insert(0, str(REPO))
+from ci.tree import tracked  # noqa: E402 - found by the line above
+
 BUILD = REPO / "build"
 VENV = BUILD / "venv"
 BIN = VENV / "bin"
@@ -226,8 +229,7 @@ def checks(s):
 
 def c_files():
     """Every C file of ours outside glibc's overlay, which has glibc's own style."""
-    listed = subprocess.run(["git", "ls-files", "*.c", "*.h"], cwd=REPO, capture_output=True, text=True, check=True)
-    return [f for f in listed.stdout.split() if not f.startswith("glibc-patches/") and (REPO / f).exists()]
+    return [str(f) for f in tracked("*.c", "*.h") if f.parts[0] != "glibc-patches"]
 
 
 @session

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ci import check_docs, check_layers, check_sizes, check_words
+from ci.tree import tracked
 
 REPO = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.unit
@@ -72,12 +73,9 @@ def test_the_readme_names_only_sessions_that_exist() -> None:
 
 
 def test_every_source_file_names_its_licence() -> None:
-    argv = ["git", "ls-files", "*.c", "*.h", "*.py", "*.build", ".ci/run"]
-    listed = subprocess.run(argv, cwd=REPO, capture_output=True, text=True, check=True).stdout.split()
-    missing = [
-        f for f in listed if (REPO / f).is_file() and "SPDX-License-Identifier" not in (REPO / f).read_text()[:600]
-    ]
-    assert not missing
+    listed = tracked("*.c", "*.h", "*.py", "*.build", ".ci/run")
+    assert listed
+    assert not [f for f in listed if "SPDX-License-Identifier" not in (REPO / f).read_text()[:600]]
 
 
 @pytest.mark.parametrize("command", [[], ["run"], ["ss"], ["stat"], ["doctor"]])
