@@ -35,10 +35,7 @@ static inline bool jr_addr_is_v4(struct jr_addr a)
     return memcmp(a.b, p, sizeof p) == 0;
 }
 static inline uint32_t jr_addr_to_v4(struct jr_addr a) { return a.w[3]; }
-static inline bool jr_addr_eq(struct jr_addr a, struct jr_addr b)
-{
-    return a.q[0] == b.q[0] && a.q[1] == b.q[1];
-}
+static inline bool jr_addr_eq(struct jr_addr a, struct jr_addr b) { return a.q[0] == b.q[0] && a.q[1] == b.q[1]; }
 /* The wildcard of either family: :: or 0.0.0.0. */
 static inline bool jr_addr_is_any(struct jr_addr a)
 {

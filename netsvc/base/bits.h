@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define JR_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define JR_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define JR_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define JR_LIKELY(x) __builtin_expect(!!(x), 1)
 #define JR_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

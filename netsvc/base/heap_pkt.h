@@ -10,9 +10,9 @@
 
 struct jr_heap_pool {
     struct jr_pkt_pool pool;
-    uint32_t limit;    /* most packets out at a time; 0: no limit */
-    uint32_t fail_in;  /* n > 0: the n-th get from now fails once (for tests of memory shortage) */
-    uint64_t gets;     /* packets ever handed out */
+    uint32_t limit;   /* most packets out at a time; 0: no limit */
+    uint32_t fail_in; /* n > 0: the n-th get from now fails once (for tests of memory shortage) */
+    uint64_t gets;    /* packets ever handed out */
 };
 
 void jr_heap_pool_init(struct jr_heap_pool *hp, uint32_t data_room, uint32_t limit);

@@ -36,14 +36,14 @@ struct jr_pkt_pool {
 };
 
 struct jr_pkt {
-    uint8_t *buf;      /* start of the storage */
-    uint32_t buf_len;  /* bytes of storage */
-    uint32_t off;      /* the first valid byte is buf[off] */
-    uint32_t len;      /* valid bytes */
-    uint32_t flags;    /* JR_PKT_* */
-    uint16_t l3_off;   /* network header, from buf; set by link (rx) or ip (tx) */
-    uint16_t l4_off;   /* transport header, from buf; set by ip (rx) or the transport (tx) */
-    uint16_t l4_len;   /* transport header length in bytes (tx offloads) */
+    uint8_t *buf;       /* start of the storage */
+    uint32_t buf_len;   /* bytes of storage */
+    uint32_t off;       /* the first valid byte is buf[off] */
+    uint32_t len;       /* valid bytes */
+    uint32_t flags;     /* JR_PKT_* */
+    uint16_t l3_off;    /* network header, from buf; set by link (rx) or ip (tx) */
+    uint16_t l4_off;    /* transport header, from buf; set by ip (rx) or the transport (tx) */
+    uint16_t l4_len;    /* transport header length in bytes (tx offloads) */
     uint16_t tso_segsz; /* payload bytes per segment when JR_PKT_TX_TSO */
     struct jr_pkt_pool *pool;
     struct jr_pkt *next; /* queue link; NULL outside a queue */
@@ -51,10 +51,7 @@ struct jr_pkt {
 };
 
 static inline uint8_t *jr_pkt_data(const struct jr_pkt *pkt) { return pkt->buf + pkt->off; }
-static inline uint32_t jr_pkt_tailroom(const struct jr_pkt *pkt)
-{
-    return pkt->buf_len - pkt->off - pkt->len;
-}
+static inline uint32_t jr_pkt_tailroom(const struct jr_pkt *pkt) { return pkt->buf_len - pkt->off - pkt->len; }
 
 /* Opens n bytes in front; NULL when the headroom is too small. */
 static inline uint8_t *jr_pkt_push(struct jr_pkt *pkt, uint32_t n)

@@ -29,7 +29,4 @@ uint64_t jr_rng_u64(struct jr_rng *rng)
     return out;
 }
 
-uint32_t jr_rng_below(struct jr_rng *rng, uint32_t n)
-{
-    return (uint32_t)((uint64_t)jr_rng_u32(rng) * n >> 32);
-}
+uint32_t jr_rng_below(struct jr_rng *rng, uint32_t n) { return (uint32_t)((uint64_t)jr_rng_u32(rng) * n >> 32); }

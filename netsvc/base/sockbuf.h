@@ -16,19 +16,13 @@
 
 struct jr_sockbuf {
     uint8_t *base;
-    uint32_t cap;  /* bytes, power of two; 0: no memory attached yet */
+    uint32_t cap; /* bytes, power of two; 0: no memory attached yet */
     uint64_t head;
     uint64_t tail;
 };
 
-static inline uint32_t jr_sockbuf_used(const struct jr_sockbuf *sb)
-{
-    return (uint32_t)(sb->tail - sb->head);
-}
-static inline uint32_t jr_sockbuf_space(const struct jr_sockbuf *sb)
-{
-    return sb->cap - jr_sockbuf_used(sb);
-}
+static inline uint32_t jr_sockbuf_used(const struct jr_sockbuf *sb) { return (uint32_t)(sb->tail - sb->head); }
+static inline uint32_t jr_sockbuf_space(const struct jr_sockbuf *sb) { return sb->cap - jr_sockbuf_used(sb); }
 /* Copy len bytes of the stream, starting at stream offset off. The caller has checked the range. */
 void jr_sockbuf_read(const struct jr_sockbuf *sb, uint64_t off, void *dst, uint32_t len);
 void jr_sockbuf_write(const struct jr_sockbuf *sb, uint64_t off, const void *src, uint32_t len);

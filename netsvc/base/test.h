@@ -76,8 +76,9 @@ static inline bool jr_test_mem(const char *file, int line, const char *what, con
 #define JR_CHECK_EQ(a, b) jr_test_eq(__FILE__, __LINE__, #a " == " #b, (intmax_t)(a), (intmax_t)(b))
 #define JR_CHECK_MEM(a, b, n) jr_test_mem(__FILE__, __LINE__, #a " == " #b, (a), (b), (n))
 #define JR_CHECK_STR(a, b)                                                                                             \
-    (strcmp((a), (b)) == 0 ? true : (fprintf(stderr, "\"%s\" is not \"%s\"\n", (a), (b)),                              \
-                                     jr_test_fail(__FILE__, __LINE__, #a " == " #b)))
+    (strcmp((a), (b)) == 0                                                                                             \
+         ? true                                                                                                        \
+         : (fprintf(stderr, "\"%s\" is not \"%s\"\n", (a), (b)), jr_test_fail(__FILE__, __LINE__, #a " == " #b)))
 #define JR_REQUIRE(cond)                                                                                               \
     do {                                                                                                               \
         if (!JR_CHECK(cond))                                                                                           \

@@ -15,11 +15,11 @@
 #define JR_WHEEL_SLOTS (1u << JR_WHEEL_BITS)
 #define JR_WHEEL_SHIFT 10u /* microseconds per tick, as a power of two */
 
-struct jr_timer { /* zeroed before first use; written by timer.c only */
+struct jr_timer {                  /* zeroed before first use; written by timer.c only */
     struct jr_timer *next, **prev; /* prev: NULL when not armed */
-    jr_time when;                   /* when it was asked to run */
-    uint16_t slot;                  /* level * 64 + slot; JR_WHEEL_DUE on the list of what is due */
-    uint16_t kind;                  /* the owner's: what the timer is embedded in */
+    jr_time when;                  /* when it was asked to run */
+    uint16_t slot;                 /* level * 64 + slot; JR_WHEEL_DUE on the list of what is due */
+    uint16_t kind;                 /* the owner's: what the timer is embedded in */
 };
 
 struct jr_wheel {

@@ -12,11 +12,11 @@
 
 #include "base/toml_parser.h"
 
-enum { /* jr_toml.made_by: what may still be added to a table */
-    MADE_BY_PATH = 0,   /* [a.b] made a on the way: a header may still define it */
-    MADE_BY_HEADER = 1, /* its own [header] */
-    MADE_BY_DOTS = 2,   /* a.b = 1 made a: no header may reopen it */
-    MADE_INLINE = 3,    /* { }: closed */
+enum {                     /* jr_toml.made_by: what may still be added to a table */
+       MADE_BY_PATH = 0,   /* [a.b] made a on the way: a header may still define it */
+       MADE_BY_HEADER = 1, /* its own [header] */
+       MADE_BY_DOTS = 2,   /* a.b = 1 made a: no header may reopen it */
+       MADE_INLINE = 3,    /* { }: closed */
 };
 
 bool jr_toml_fail(struct jr_toml_parser *p, const char *fmt, ...)

@@ -51,8 +51,9 @@ JR_TEST(scalars)
 
 JR_TEST(strings)
 {
-    struct jr_toml *t = parse("a = \"x\\t\\\"\\u00e9\\U0001F600\"\nb = 'C:\\no'\nc = \"\"\"\nline1\nline2 \\\n    joined\"\"\"\n"
-                              "d = '''raw \\ '' '''\ne = \"\"\nf = \"\"\"two \"\"\"\"\"\n\"quoted key\" = 1");
+    struct jr_toml *t = parse(
+        "a = \"x\\t\\\"\\u00e9\\U0001F600\"\nb = 'C:\\no'\nc = \"\"\"\nline1\nline2 \\\n    joined\"\"\"\n"
+        "d = '''raw \\ '' '''\ne = \"\"\nf = \"\"\"two \"\"\"\"\"\n\"quoted key\" = 1");
     JR_REQUIRE(t);
     JR_CHECK_STR(jr_toml_get(t, "a")->str.s, "x\t\"\xc3\xa9\xf0\x9f\x98\x80");
     JR_CHECK_STR(jr_toml_get(t, "b")->str.s, "C:\\no");
@@ -149,10 +150,12 @@ JR_TEST(nesting_is_limited)
     JR_CHECK_EQ(fails_on(text), 1);
 }
 
-/* Every prefix of a valid document either parses or fails; under a sanitizer this shows that nothing reads past the end. */
+/* Every prefix of a valid document either parses or fails; under a sanitizer this shows that nothing reads past the
+ * end. */
 JR_TEST(any_prefix_is_safe)
 {
-    static const char text[] = "a = \"x\\u00e9\"\n[b.c]\nd = [1, {e = '''f'''}]\n[[g]]\nh = 0x1f # i\r\nj=\"\"\"k\\\n l\"\"\"";
+    static const char text[] =
+        "a = \"x\\u00e9\"\n[b.c]\nd = [1, {e = '''f'''}]\n[[g]]\nh = 0x1f # i\r\nj=\"\"\"k\\\n l\"\"\"";
     for (size_t n = 0; n <= sizeof text - 1; n++) {
         struct jr_toml_error err;
         struct jr_toml *t = jr_toml_parse(text, n, &err);

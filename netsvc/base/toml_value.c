@@ -221,8 +221,7 @@ static struct jr_toml *parse_number(struct jr_toml_parser *p)
     if (is_float)
         v->f = strtod(buf, NULL);
     else
-        v->i = strtoll(prefixed ? buf + 2 : buf, NULL,
-                       !prefixed ? 10 : buf[1] == 'x' ? 16 : buf[1] == 'o' ? 8 : 2);
+        v->i = strtoll(prefixed ? buf + 2 : buf, NULL, !prefixed ? 10 : buf[1] == 'x' ? 16 : buf[1] == 'o' ? 8 : 2);
     if (!is_float && errno == ERANGE) {
         jr_toml_fail(p, "%s doesn't fit in 64 bits", buf);
         jr_toml_free(v);

@@ -66,10 +66,7 @@ static __always_inline struct jr_steer_addr steer_v4(__be32 ip)
     return a;
 }
 
-static __always_inline int steer_has_addr(struct jr_steer_addr *a)
-{
-    return bpf_map_lookup_elem(&jr_addrs, a) != 0;
-}
+static __always_inline int steer_has_addr(struct jr_steer_addr *a) { return bpf_map_lookup_elem(&jr_addrs, a) != 0; }
 
 static __always_inline int steer_has_port(__u32 proto, __be16 port_be)
 {
@@ -155,9 +152,8 @@ static __always_inline enum steer steer_v6_packet(void *ctx, __u32 off)
         return STEER_KERNEL;
     if (ip.nexthdr == IPPROTO_ICMPV6) {
         __u8 type = *(__u8 *)ports;
-        return type >= 1 && type <= ICMP6_PARAMPROB
-                   ? steer_quote_v6(ctx, off + sizeof ip + ICMP_HEADER_BYTES)
-                   : STEER_KERNEL;
+        return type >= 1 && type <= ICMP6_PARAMPROB ? steer_quote_v6(ctx, off + sizeof ip + ICMP_HEADER_BYTES)
+                                                    : STEER_KERNEL;
     }
     return steer_has_port(ip.nexthdr, ports[1]) ? STEER_SERVICE : STEER_KERNEL;
 }

@@ -7,7 +7,7 @@
 
 /* One bit for each protocol (0 TCP, 1 UDP) and port, in words of 64. */
 #define JR_STEER_PORT_WORDS 2048
-#define JR_STEER_PORT_WORD(is_udp, port) ((is_udp) * 1024u + ((port) >> 6))
+#define JR_STEER_PORT_WORD(is_udp, port) ((is_udp)*1024u + ((port) >> 6))
 /* Addresses of the host that one interface may have. */
 #define JR_STEER_ADDRS 1024
 

@@ -15,15 +15,9 @@ static __always_inline enum steer steer_skb(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int jr_steer_tc(struct __sk_buff *skb)
-{
-    return steer_skb(skb) == STEER_SERVICE ? TC_ACT_SHOT : TC_ACT_UNSPEC;
-}
+int jr_steer_tc(struct __sk_buff *skb) { return steer_skb(skb) == STEER_SERVICE ? TC_ACT_SHOT : TC_ACT_UNSPEC; }
 
 SEC("socket")
-int jr_steer_sock(struct __sk_buff *skb)
-{
-    return steer_skb(skb) == STEER_KERNEL ? 0 : -1;
-}
+int jr_steer_sock(struct __sk_buff *skb) { return steer_skb(skb) == STEER_KERNEL ? 0 : -1; }
 
 char _license[] SEC("license") = "BSD-3-Clause";

@@ -76,8 +76,7 @@ unsigned jr_adopt_retry(struct jr_ctl *ctl, jr_time now)
 {
     unsigned n = 0;
 
-    JR_LIST_EACH_SAFE(l, &ctl->adopting)
-    {
+    JR_LIST_EACH_SAFE(l, &ctl->adopting) {
         struct jr_client *c = JR_LIST_ENTRY(l, struct jr_client, adopt);
         if (!try_adopt(ctl, c, c->adopt_fd, now >= c->adopt_by, now))
             continue;

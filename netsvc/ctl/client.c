@@ -18,7 +18,7 @@
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
-#define MSG_MAX 512           /* bytes; the largest request is far smaller */
+#define MSG_MAX 512 /* bytes; the largest request is far smaller */
 #define MSGS_PER_TURN 4
 #define ACCEPTS_PER_TURN 2 /* each reads files of /proc */
 

@@ -263,7 +263,8 @@ JR_TEST(a_handle_nobody_received_ends_its_socket)
     rig_fini(&rig);
 }
 
-/* The program is gone, its child maps the segment still and posts a command while the last handle's report is under way. */
+/* The program is gone, its child maps the segment still and posts a command while the last handle's report is under
+ * way. */
 JR_TEST(a_segment_ends_in_the_middle_of_its_commands)
 {
     struct jr_abi_cell *cell;
@@ -294,7 +295,8 @@ JR_TEST(more_commands_than_a_turn_takes)
     JR_REQUIRE(rig_socket(&s, &a, SOCK_STREAM));
     cell = (struct jr_abi_cell *)(a.base + JR_SEG_CELL_OFF);
     for (int i = 0; i < 64; i++)
-        cell[i] = (struct jr_abi_cell){.op = JR_CMD_SHUTDOWN, .slot = s.slot, .len = sizeof(struct jr_abi_cmd_shutdown_req)};
+        cell[i] = (struct jr_abi_cell){
+            .op = JR_CMD_SHUTDOWN, .slot = s.slot, .len = sizeof(struct jr_abi_cmd_shutdown_req)};
     a.app->posted = ~0ull;
     rig_step(&rig);
     for (int i = 0; i < 64; i++)
@@ -502,7 +504,8 @@ JR_TEST(routes_longest_first_and_cut)
 
     start(NULL);
     for (uint32_t i = 0; i < 300; i++)
-        routes[i] = (struct jr_ctl_route){.prefix = jr_addr_v4(htonl(i << 16)), .plen = 96 + i % 30, .route = JR_ROUTE_SERVICE};
+        routes[i] = (struct jr_ctl_route){
+            .prefix = jr_addr_v4(htonl(i << 16)), .plen = 96 + i % 30, .route = JR_ROUTE_SERVICE};
     jr_ctl_set_routes(rig.a.ctl, routes, 300, &rig.a.addr, 1);
     JR_CHECK_EQ(a.policy->nroutes, JR_POLICY_ROUTES);
     JR_CHECK_EQ(a.policy->routes[0].plen, 125);
@@ -518,11 +521,13 @@ JR_TEST(dump_is_json_at_any_size)
     static char all[4096], part[4096];
 
     start(NULL);
-    JR_REQUIRE(rig_socket(&s, &a, SOCK_STREAM) && rig_bind(&s, rig.a.addr, 80, NULL) == 0 && rig_listen(&s, 5, NULL) == 0);
+    JR_REQUIRE(rig_socket(&s, &a, SOCK_STREAM) && rig_bind(&s, rig.a.addr, 80, NULL) == 0 &&
+               rig_listen(&s, 5, NULL) == 0);
     const size_t need = jr_ctl_dump(rig.a.ctl, NULL, 0);
     JR_CHECK_EQ(jr_ctl_dump(rig.a.ctl, all, sizeof all), need);
     JR_CHECK_EQ(strlen(all), need);
-    JR_CHECK(all[0] == '[' && all[need - 1] == ']' && strstr(all, "\"state\":\"LISTEN\"") && strstr(all, "\"port\":80"));
+    JR_CHECK(all[0] == '[' && all[need - 1] == ']' && strstr(all, "\"state\":\"LISTEN\"") &&
+             strstr(all, "\"port\":80"));
     for (size_t n = 0; n <= need + 1; n++) {
         memset(part, 'x', sizeof part);
         JR_REQUIRE(jr_ctl_dump(rig.a.ctl, part, n) == need);

@@ -191,12 +191,24 @@ static int open_socks(struct jr_ctl *ctl, jr_time now)
 {
     const struct jr_ctl_config *c = &ctl->cfg;
     const struct jr_socks_config cfg = {
-        .ip = c->ip, .tcp = c->tcp, .udp = c->udp, .counters = c->counters, .hooks = c->hooks,
+        .ip = c->ip,
+        .tcp = c->tcp,
+        .udp = c->udp,
+        .counters = c->counters,
+        .hooks = c->hooks,
         .host = {.ctx = ctl, .seg_find = jr_ctl_seg_find, .take_closes = take_closes, .seg_unused = jr_ctl_seg_unused},
-        .rules = ctl->rules, .policy = &ctl->policy, .loopback = c->loopback, .udp_wildcard = c->udp_wildcard,
-        .shared_ports = c->shared_ports, .ring_init = c->ring_init, .tx_ring_max = c->tx_ring_max,
-        .rx_ring_max = c->rx_ring_max, .dgram_ring = c->dgram_ring, .embryo_bytes_max = c->embryo_bytes_max,
-        .max_pairs = c->max_pairs, .time_wait_us = c->time_wait_us,
+        .rules = ctl->rules,
+        .policy = &ctl->policy,
+        .loopback = c->loopback,
+        .udp_wildcard = c->udp_wildcard,
+        .shared_ports = c->shared_ports,
+        .ring_init = c->ring_init,
+        .tx_ring_max = c->tx_ring_max,
+        .rx_ring_max = c->rx_ring_max,
+        .dgram_ring = c->dgram_ring,
+        .embryo_bytes_max = c->embryo_bytes_max,
+        .max_pairs = c->max_pairs,
+        .time_wait_us = c->time_wait_us,
     };
 
     return jr_socks_init(&ctl->socks, &cfg, now);
@@ -277,7 +289,8 @@ void jr_ctl_free(struct jr_ctl *ctl)
     free(ctl);
 }
 
-static bool is_marked(const struct jr_ctl_seg *s) {
+static bool is_marked(const struct jr_ctl_seg *s)
+{
     return s->seg && (s->more || jr_seg_is_marked(s->app, s->closed_seen));
 }
 

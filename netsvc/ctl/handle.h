@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Handles: the descriptors that programs hold for their sockets. A handle is an open FIFO in a folder that only the service may
- * enter; inotify tells when the last copy of it is closed, in whatever process (docs/adr/0001-the-socket-handle.md).
- * It is recognised by device and inode, and only as a real open file: O_PATH descriptors keep the inode but no reference.
+ * Handles: the descriptors that programs hold for their sockets. A handle is an open FIFO in a folder that only the
+ * service may enter; inotify tells when the last copy of it is closed, in whatever process
+ * (docs/adr/0001-the-socket-handle.md). It is recognised by device and inode, and only as a real open file: O_PATH
+ * descriptors keep the inode but no reference.
  */
 #ifndef JR_CTL_HANDLE_H
 #define JR_CTL_HANDLE_H
@@ -28,8 +29,8 @@ int jr_handles_fd(const struct jr_handles *h);
 /* Reads the reports that are there. Returns how many handles were found closed. */
 unsigned jr_handles_read(struct jr_handles *h);
 
-/* A new handle, open; the caller passes *fd on and closes its own copy, which without a receiver counts as the last close. NULL
- * and errno. */
+/* A new handle, open; the caller passes *fd on and closes its own copy, which without a receiver counts as the last
+ * close. NULL and errno. */
 struct jr_handle *jr_handle_open(struct jr_handles *h, int *fd);
 void jr_handle_set_user(struct jr_handle *handle, void *user);
 /* The user of the handle that fd is a copy of; NULL: it is none of ours. */

@@ -65,9 +65,15 @@ static void scribble(struct jr_rng *rng, struct rig_app *app, unsigned words)
         const uint32_t at = jr_rng_below(rng, (JR_SEG_SLOT_OFF + 64 * 512) / 8) * 8;
         uint64_t v = jr_rng_u64(rng);
         switch (jr_rng_below(rng, 4)) { /* plausible values find more than noise does */
-        case 0: v = jr_rng_below(rng, 70000); break;
-        case 1: v = 1ull << jr_rng_below(rng, 40); break;
-        case 2: v = *(uint64_t *)(app->base + at) + jr_rng_below(rng, 9) - 4; break;
+        case 0:
+            v = jr_rng_below(rng, 70000);
+            break;
+        case 1:
+            v = 1ull << jr_rng_below(rng, 40);
+            break;
+        case 2:
+            v = *(uint64_t *)(app->base + at) + jr_rng_below(rng, 9) - 4;
+            break;
         }
         memcpy(app->base + at, &v, sizeof v);
     }
@@ -123,11 +129,13 @@ JR_TEST(garbage_everywhere)
 /* Commands of the right shape with random contents, on random slots. */
 JR_TEST(random_commands)
 {
-    static const uint32_t len[JR_CMD__COUNT] = {
-        [JR_CMD_BIND] = sizeof(struct jr_abi_cmd_bind_req),     [JR_CMD_LISTEN] = sizeof(struct jr_abi_cmd_listen_req),
-        [JR_CMD_CONNECT] = sizeof(struct jr_abi_cmd_connect_req), [JR_CMD_ACCEPT] = sizeof(struct jr_abi_cmd_accept_req),
-        [JR_CMD_SHUTDOWN] = sizeof(struct jr_abi_cmd_shutdown_req), [JR_CMD_SETSOCKOPT] = sizeof(struct jr_abi_cmd_setsockopt_req),
-        [JR_CMD_GETSOCKOPT] = sizeof(struct jr_abi_cmd_getsockopt_req)};
+    static const uint32_t len[JR_CMD__COUNT] = {[JR_CMD_BIND] = sizeof(struct jr_abi_cmd_bind_req),
+                                                [JR_CMD_LISTEN] = sizeof(struct jr_abi_cmd_listen_req),
+                                                [JR_CMD_CONNECT] = sizeof(struct jr_abi_cmd_connect_req),
+                                                [JR_CMD_ACCEPT] = sizeof(struct jr_abi_cmd_accept_req),
+                                                [JR_CMD_SHUTDOWN] = sizeof(struct jr_abi_cmd_shutdown_req),
+                                                [JR_CMD_SETSOCKOPT] = sizeof(struct jr_abi_cmd_setsockopt_req),
+                                                [JR_CMD_GETSOCKOPT] = sizeof(struct jr_abi_cmd_getsockopt_req)};
     struct rig_sock x[16];
     struct jr_rng rng;
 

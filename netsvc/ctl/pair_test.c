@@ -45,7 +45,8 @@ static struct jr_abi_pair *region(struct rig_sock *x, uint32_t *end_no)
     unsigned n = 1;
     int fd;
 
-    if (!JR_CHECK_EQ(rig_request(x->app->host, x->app->fd, JR_CTL_PAIR, &req, sizeof req, -1, &rep, sizeof rep, &fd, &n), 0))
+    if (!JR_CHECK_EQ(
+            rig_request(x->app->host, x->app->fd, JR_CTL_PAIR, &req, sizeof req, -1, &rep, sizeof rep, &fd, &n), 0))
         return NULL;
     JR_CHECK_EQ(rep.pair_id, x->sl->pair_id);
     *end_no = rep.end;
@@ -67,7 +68,8 @@ static bool get(struct jr_abi_pair *p, uint32_t end_no, const char *text)
 {
     const uint8_t *ring = (uint8_t *)p + JR_PAIR_RING_OFF + (1 - end_no) * JR_RING_MAX;
     struct jr_abi_ring *r = &p->ring[1 - end_no];
-    const bool ok = r->tail - r->head == strlen(text) && memcmp(ring + (r->head & (r->cap - 1)), text, strlen(text)) == 0;
+    const bool ok = r->tail - r->head == strlen(text) &&
+                    memcmp(ring + (r->head & (r->cap - 1)), text, strlen(text)) == 0;
 
     r->head = r->tail;
     return ok;

@@ -26,8 +26,8 @@ struct jr_client {
     struct jr_list segs;  /* jr_seg.link */
     struct jr_peer *peer;
     int fd, bell;
-    int adopt_fd;         /* -1: none waits */
-    jr_time adopt_by;     /* then the locks are taken */
+    int adopt_fd;     /* -1: none waits */
+    jr_time adopt_by; /* then the locks are taken */
     bool hello, dead;
 };
 
@@ -48,16 +48,16 @@ struct jr_ctl {
     struct jr_user *users;
     struct jr_list clients, zombies, adopting;
     uint32_t nclients;
-    struct jr_ctl_seg *segs; /* by the low part of the id */
+    struct jr_ctl_seg *segs;  /* by the low part of the id */
     uint32_t nsegs, seg_room; /* entries ever used, entries there is memory for */
     uint32_t seg_serial;
     struct jr_ctl_source listen_src, handles_src;
     int listen_fd, epoll_fd, spare_fd;
     uint64_t netns_cookie;
     char *socket_path;
-    jr_time now; /* of the call at hand */
+    jr_time now;            /* of the call at hand */
     struct jr_seg *scanned; /* whose marks are being worked on: it is not freed before the end of that */
-    unsigned fd_work; /* what jr_ctl_service_fds() did since the last poll, which reports it */
+    unsigned fd_work;       /* what jr_ctl_service_fds() did since the last poll, which reports it */
     bool ending;
 };
 

@@ -9,7 +9,10 @@
 
 #define HANDLES_AT_ONCE 16u /* making one costs microseconds, during which no packet moves */
 
-static void refuse(struct jr_ctl *ctl, struct jr_client *c, uint32_t op, int err) { jr_client_reply(ctl, c, op, err, NULL, 0, NULL, 0); }
+static void refuse(struct jr_ctl *ctl, struct jr_client *c, uint32_t op, int err)
+{
+    jr_client_reply(ctl, c, op, err, NULL, 0, NULL, 0);
+}
 
 static void on_hello(struct jr_ctl *ctl, struct jr_client *c, const struct jr_abi_ctl_hello_req *req)
 {
@@ -104,7 +107,8 @@ static struct jr_seg *named_seg(struct jr_ctl *ctl, struct jr_client *c, uint32_
     return seg && (seg->owner == c || jr_seg_key_ok(seg, key)) ? seg : NULL;
 }
 
-static void on_eq_register(struct jr_ctl *ctl, struct jr_client *c, const struct jr_abi_ctl_eq_register_req *req, int *fd)
+static void on_eq_register(struct jr_ctl *ctl, struct jr_client *c, const struct jr_abi_ctl_eq_register_req *req,
+                           int *fd)
 {
     const struct jr_abi_ctl_eq_register_rep rep = {0};
     struct jr_seg *seg = named_seg(ctl, c, req->seg_id, req->key);
@@ -150,11 +154,23 @@ void jr_request_run(struct jr_ctl *ctl, struct jr_client *c, uint32_t op, const 
         return;
     }
     switch (op) {
-    case JR_CTL_HELLO: on_hello(ctl, c, req); break;
-    case JR_CTL_SEG_NEW: on_seg_new(ctl, c); break;
-    case JR_CTL_HANDLES: on_handles(ctl, c, req); break;
-    case JR_CTL_EQ_REGISTER: on_eq_register(ctl, c, req, &fds[0]); break;
-    case JR_CTL_ADOPT: jr_request_adopt(ctl, c, &fds[0]); break;
-    case JR_CTL_PAIR: on_pair(ctl, c, req); break;
+    case JR_CTL_HELLO:
+        on_hello(ctl, c, req);
+        break;
+    case JR_CTL_SEG_NEW:
+        on_seg_new(ctl, c);
+        break;
+    case JR_CTL_HANDLES:
+        on_handles(ctl, c, req);
+        break;
+    case JR_CTL_EQ_REGISTER:
+        on_eq_register(ctl, c, req, &fds[0]);
+        break;
+    case JR_CTL_ADOPT:
+        jr_request_adopt(ctl, c, &fds[0]);
+        break;
+    case JR_CTL_PAIR:
+        on_pair(ctl, c, req);
+        break;
     }
 }

@@ -61,7 +61,8 @@ static void host_stack(struct rig_host *h, uint8_t last, jr_time now)
     h->addr = jr_addr_v4(jr_be32(0x0a000000u + last));
     jr_rng_init(&h->rng, last);
     jr_heap_pool_init(&h->pool, 1500, 0);
-    h->dev = (struct jr_dev){.ops = &ops, .name = "cable", .mac = {{2, 0, 0, 0, 0, last}}, .mtu = 1500, .tx_pool = &h->pool.pool};
+    h->dev = (struct jr_dev){
+        .ops = &ops, .name = "cable", .mac = {{2, 0, 0, 0, 0, last}}, .mtu = 1500, .tx_pool = &h->pool.pool};
     h->ifp = jr_netif_new(&h->dev, &h->counters, &h->rng);
     h->ip = jr_ip_new(&h->counters, &h->rng, NULL);
     jr_ip_netif_add(h->ip, h->ifp);
@@ -252,7 +253,8 @@ bool rig_attach(struct rig_app *app, struct rig_host *h)
 
     *app = (struct rig_app){.host = h, .fd = rig_connect_raw(h)};
     if (app->fd < 0 ||
-        rig_request(h, app->fd, JR_CTL_HELLO, &hello, sizeof hello, -1, &hello_rep, sizeof hello_rep, fds, &n) < 0 || n != 2)
+        rig_request(h, app->fd, JR_CTL_HELLO, &hello, sizeof hello, -1, &hello_rep, sizeof hello_rep, fds, &n) < 0 ||
+        n != 2)
         return false;
     app->policy_fd = fds[0];
     app->bell = fds[1];

@@ -109,6 +109,9 @@ int rig_recvfrom(struct rig_sock *s, void *data, uint32_t len, struct jr_abi_add
 bool rig_pair_up(struct rig_app *ca, struct rig_app *la, uint16_t port, struct rig_sock *c, struct rig_sock *l,
                  struct rig_sock *s);
 
-static inline uint64_t rig_count(const struct rig_host *h, enum jr_counter c) { return jr_counter_get(&h->counters, c); }
+static inline uint64_t rig_count(const struct rig_host *h, enum jr_counter c)
+{
+    return jr_counter_get(&h->counters, c);
+}
 
 #endif

@@ -101,7 +101,8 @@ JR_TEST(data_sent_before_accept_arrives)
     char buf[8];
 
     start(NULL);
-    JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM) && rig_bind(&l, rig.b.addr, 80, NULL) == 0 && rig_listen(&l, 4, NULL) == 0);
+    JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM) && rig_bind(&l, rig.b.addr, 80, NULL) == 0 &&
+               rig_listen(&l, 4, NULL) == 0);
     JR_REQUIRE(rig_socket(&c, &a, SOCK_STREAM));
     JR_CHECK_EQ(rig_connect(&c, rig.b.addr, 80, NULL), -EINPROGRESS);
     rig_run(&rig, 10 * JR_MS);
@@ -172,7 +173,8 @@ JR_TEST(refused_and_tried_again)
     rig_run(&rig, 10 * JR_MS);
     JR_CHECK_EQ(rig_error(&c), ECONNREFUSED);
     JR_CHECK(!(rig_state(&c) & JR_ST_CONNECTING));
-    JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM) && rig_bind(&l, rig.b.addr, 81, NULL) == 0 && rig_listen(&l, 4, NULL) == 0);
+    JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM) && rig_bind(&l, rig.b.addr, 81, NULL) == 0 &&
+               rig_listen(&l, 4, NULL) == 0);
     JR_CHECK_EQ(rig_connect(&c, rig.b.addr, 81, NULL), -EINPROGRESS);
     rig_run(&rig, 10 * JR_MS);
     JR_CHECK(rig_state(&c) & JR_ST_CONNECTED);
@@ -305,7 +307,8 @@ JR_TEST(shared_ports_are_agreed_with_the_kernel)
 JR_TEST(shutdown_ends_a_listener)
 {
     start(NULL);
-    JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM) && rig_bind(&l, rig.b.addr, 80, NULL) == 0 && rig_listen(&l, 4, NULL) == 0);
+    JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM) && rig_bind(&l, rig.b.addr, 80, NULL) == 0 &&
+               rig_listen(&l, 4, NULL) == 0);
     JR_CHECK_EQ(rig_shutdown(&l, SHUT_RDWR), 0);
     JR_CHECK(!(rig_state(&l) & JR_ST_LISTENING));
     JR_REQUIRE(rig_socket(&s, &b, SOCK_STREAM));
@@ -316,7 +319,8 @@ JR_TEST(shutdown_ends_a_listener)
 JR_TEST(accept_needs_the_key)
 {
     start(NULL);
-    JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM) && rig_bind(&l, rig.b.addr, 80, NULL) == 0 && rig_listen(&l, 4, NULL) == 0);
+    JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM) && rig_bind(&l, rig.b.addr, 80, NULL) == 0 &&
+               rig_listen(&l, 4, NULL) == 0);
     JR_REQUIRE(rig_socket(&s, &b, SOCK_STREAM));
     b.hdr->key[1] ^= 1; /* what the program names, not what the service knows */
     JR_CHECK_EQ(rig_accept(&l, &s), -EBADF);

@@ -11,10 +11,10 @@
 #include "base/time.h"
 
 enum { /* jr_dev.caps */
-    JR_DEV_TX_IP_CSUM = 1u << 0,
-    JR_DEV_TX_L4_CSUM = 1u << 1,
-    JR_DEV_TX_TSO = 1u << 2,
-    JR_DEV_RX_CSUM = 1u << 3,
+       JR_DEV_TX_IP_CSUM = 1u << 0,
+       JR_DEV_TX_L4_CSUM = 1u << 1,
+       JR_DEV_TX_TSO = 1u << 2,
+       JR_DEV_RX_CSUM = 1u << 3,
 };
 
 struct jr_dev;

@@ -26,8 +26,8 @@ struct jr_ethdev {
     uint16_t rx_queues, rx_next; /* rx_next: the queue whose turn is first */
     bool started;
     bool is_vdev;
-    bool polls;         /* nothing to wait on */
-    uint32_t poll_us;   /* the longest pause between two looks while asleep */
+    bool polls;       /* nothing to wait on */
+    uint32_t poll_us; /* the longest pause between two looks while asleep */
     jr_time last_poll, last_rx;
     struct jr_mpool *mpool;
     struct jr_counters *counters;

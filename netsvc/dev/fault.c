@@ -46,10 +46,7 @@ bool jr_fault_is_active(const struct jr_fault_config *cfg)
     return dir_is_active(&cfg->rx) || dir_is_active(&cfg->tx);
 }
 
-static bool roll(struct jr_fault *f, double p)
-{
-    return p > 0 && (double)(jr_rng_u64(&f->rng) >> 11) * 0x1p-53 < p;
-}
+static bool roll(struct jr_fault *f, double p) { return p > 0 && (double)(jr_rng_u64(&f->rng) >> 11) * 0x1p-53 < p; }
 
 static bool is_before(const struct held *a, const struct held *b)
 {

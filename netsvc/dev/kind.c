@@ -5,9 +5,9 @@
 #include "dev/port.h"
 
 enum {
-    FRAME_OVERHEAD = 22,      /* Ethernet header, two VLAN tags */
-    TPACKET_OVERHEAD = 128,   /* what AF_PACKET puts before a frame in its ring, rounded up */
-    RX_HEADROOM = 128,        /* RTE_PKTMBUF_HEADROOM: drivers receive behind it */
+    FRAME_OVERHEAD = 22,    /* Ethernet header, two VLAN tags */
+    TPACKET_OVERHEAD = 128, /* what AF_PACKET puts before a frame in its ring, rounded up */
+    RX_HEADROOM = 128,      /* RTE_PKTMBUF_HEADROOM: drivers receive behind it */
     TPACKET_BLOCK = 65536,
 };
 
@@ -88,7 +88,8 @@ void jr_port_fill_defaults(struct jr_port_config *cfg, uint32_t mtu)
         cfg->poll_us = 5000;
     if (cfg->kind != JR_PORT_AF_PACKET)
         return;
-    /* Frames of one ring fill its blocks: a power of two in a block of 64 KiB, or a page's multiple that is its own block. */
+    /* Frames of one ring fill its blocks: a power of two in a block of 64 KiB, or a page's multiple that is its own
+     * block. */
     uint32_t need = (cfg->frame_bytes ? cfg->frame_bytes : cfg->mtu + FRAME_OVERHEAD) + TPACKET_OVERHEAD;
     cfg->frame_bytes = need <= 2048 ? 2048 : (need + 4095) & ~4095u;
 }
@@ -103,8 +104,8 @@ unsigned jr_port_buffer_bytes(const struct jr_port_config *cfg)
     return (bytes + 63) & ~63u;
 }
 
-bool jr_port_vdev(const struct jr_port_config *cfg, unsigned index, int xdp_fd, char *name, size_t name_len,
-                  char *args, size_t args_len)
+bool jr_port_vdev(const struct jr_port_config *cfg, unsigned index, int xdp_fd, char *name, size_t name_len, char *args,
+                  size_t args_len)
 {
     const struct kind *k = &kinds[cfg->kind];
     if (!k->driver) {

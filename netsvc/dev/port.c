@@ -34,8 +34,10 @@ static int look_at_netdev(struct jr_port_config *cfg, struct jr_port *port)
     if (!cfg->queues)
         cfg->queues = cfg->kind == JR_PORT_AF_XDP ? nd.pairs : 1;
     if (cfg->kind == JR_PORT_AF_XDP && cfg->queues < nd.rx_queues)
-        jr_log(JR_LOG_WARN, "port %s: %s has %u receive queues and %u are served: packets of the others are the kernel's (ethtool -L)",
-               cfg->name, cfg->interface, nd.rx_queues, cfg->queues);
+        jr_log(
+            JR_LOG_WARN,
+            "port %s: %s has %u receive queues and %u are served: packets of the others are the kernel's (ethtool -L)",
+            cfg->name, cfg->interface, nd.rx_queues, cfg->queues);
     if (!cfg->share)
         jr_netdev_up(cfg->interface);
     return 0;

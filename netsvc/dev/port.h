@@ -35,10 +35,10 @@ struct jr_port_config {
     uint32_t buffers;            /* packet buffers; 0: the kind's default */
     uint32_t frame_bytes;        /* af_packet: longest frame; 0: what the MTU needs */
     uint32_t busy_budget;        /* af_xdp: packets per preferred busy poll; 0: off */
-    uint32_t poll_us;            /* longest pause between looks while asleep when the driver has no fd to wait on; 0: 5000 */
-    char socket[108];            /* memif */
-    uint32_t id;                 /* memif: the connection's number on its socket */
-    bool server;                 /* memif */
+    uint32_t poll_us; /* longest pause between looks while asleep when the driver has no fd to wait on; 0: 5000 */
+    char socket[108]; /* memif */
+    uint32_t id;      /* memif: the connection's number on its socket */
+    bool server;      /* memif */
     struct jr_fault_config fault;
 };
 
@@ -60,9 +60,10 @@ bool jr_port_is_netdev(enum jr_port_kind kind);
 void jr_port_fill_defaults(struct jr_port_config *cfg, uint32_t mtu);
 /* Bytes of one packet buffer, headroom included; cfg is complete. */
 unsigned jr_port_buffer_bytes(const struct jr_port_config *cfg);
-/* EAL's name of the virtual device and its arguments; cfg is complete. xdp_fd: the steering program's object. False: too long. */
-bool jr_port_vdev(const struct jr_port_config *cfg, unsigned index, int xdp_fd, char *name, size_t name_len,
-                  char *args, size_t args_len);
+/* EAL's name of the virtual device and its arguments; cfg is complete. xdp_fd: the steering program's object. False:
+ * too long. */
+bool jr_port_vdev(const struct jr_port_config *cfg, unsigned index, int xdp_fd, char *name, size_t name_len, char *args,
+                  size_t args_len);
 /* Longest interface MTU that the driver carries; UINT32_MAX: no limit of its own. */
 uint32_t jr_port_mtu_max(enum jr_port_kind kind);
 

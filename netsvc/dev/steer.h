@@ -28,7 +28,8 @@ int jr_steer_filter_socket(struct jr_steer *st, int fd);
 /* Detaches and frees. */
 void jr_steer_close(struct jr_steer *st);
 
-/* No system call: the bits lie in memory that the programs read. 0, or -EINVAL for a protocol other than TCP and UDP. */
+/* No system call: the bits lie in memory that the programs read. 0, or -EINVAL for a protocol other than TCP and UDP.
+ */
 int jr_steer_add_port(struct jr_steer *st, uint8_t proto, uint16_t port);
 void jr_steer_del_port(struct jr_steer *st, uint8_t proto, uint16_t port);
 /* Addresses of the host on this interface, and its broadcast addresses. Negative errno. */

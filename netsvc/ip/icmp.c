@@ -65,7 +65,10 @@ void jr_icmp_error(struct jr_ip *ip, uint8_t type, uint8_t code, const uint8_t *
     memcpy(msg + JR_ICMP_HLEN, quote, quote_len);
     jr_icmp_build(msg, JR_ICMP_HLEN + quote_len, &icmp);
     const struct jr_ip_tx tx = {
-        .src = hdr.dst, .dst = hdr.src, .proto = JR_IPPROTO_ICMP, .tos = TOS_INTERNETWORK_CONTROL,
+        .src = hdr.dst,
+        .dst = hdr.src,
+        .proto = JR_IPPROTO_ICMP,
+        .tos = TOS_INTERNETWORK_CONTROL,
     };
     jr_count(ip->counters, JR_C_ICMP_ERR_TX);
     (void)jr_ip_output_gather(ip, &tx, &rt, msg, JR_ICMP_HLEN + quote_len, NULL, 0, NULL, 0, now);
@@ -126,8 +129,13 @@ static void on_error(struct jr_ip *ip, struct jr_addr from, const struct jr_icmp
         return;
     }
     ctl = (struct jr_ip_ctl){
-        .from = from, .src = hdr.src, .dst = hdr.dst, .type = icmp->type, .code = icmp->code,
-        .quote = quote + hdr.hlen, .quote_len = quote_len - hdr.hlen,
+        .from = from,
+        .src = hdr.src,
+        .dst = hdr.dst,
+        .type = icmp->type,
+        .code = icmp->code,
+        .quote = quote + hdr.hlen,
+        .quote_len = quote_len - hdr.hlen,
     };
     if (icmp->type == JR_ICMP_UNREACH && icmp->code == JR_ICMP_UNREACH_FRAG)
         ctl.mtu = (uint16_t)icmp->rest;
@@ -171,10 +179,10 @@ int jr_icmp_errno(uint8_t type, uint8_t code, bool *fatal)
         uint8_t err;
         bool fatal;
     } unreach[] = {
-        {ENETUNREACH, false}, {EHOSTUNREACH, false}, {ENOPROTOOPT, true}, {ECONNREFUSED, true},
-        {EMSGSIZE, false},    {EOPNOTSUPP, false},   {ENETUNREACH, true}, {EHOSTDOWN, true},
-        {ENONET, true},       {ENETUNREACH, true},   {EHOSTUNREACH, true}, {ENETUNREACH, false},
-        {EHOSTUNREACH, false}, {EHOSTUNREACH, true}, {EHOSTUNREACH, true}, {EHOSTUNREACH, true},
+        {ENETUNREACH, false},  {EHOSTUNREACH, false}, {ENOPROTOOPT, true},  {ECONNREFUSED, true},
+        {EMSGSIZE, false},     {EOPNOTSUPP, false},   {ENETUNREACH, true},  {EHOSTDOWN, true},
+        {ENONET, true},        {ENETUNREACH, true},   {EHOSTUNREACH, true}, {ENETUNREACH, false},
+        {EHOSTUNREACH, false}, {EHOSTUNREACH, true},  {EHOSTUNREACH, true}, {EHOSTUNREACH, true},
     };
 
     *fatal = false;

@@ -61,10 +61,7 @@ struct jr_counters *jr_ip_counters(struct jr_ip *ip) { return ip->counters; }
 struct jr_rng *jr_ip_rng(const struct jr_ip *ip) { return ip->rng; }
 uint32_t jr_ip_generation(const struct jr_ip *ip) { return ip->generation; }
 
-void jr_ip_set_proto(struct jr_ip *ip, uint8_t proto, const struct jr_ip_proto *ops)
-{
-    ip->protos[proto] = *ops;
-}
+void jr_ip_set_proto(struct jr_ip *ip, uint8_t proto, const struct jr_ip_proto *ops) { ip->protos[proto] = *ops; }
 
 int jr_ip_netif_add(struct jr_ip *ip, struct jr_netif *ifp)
 {

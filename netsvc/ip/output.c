@@ -89,9 +89,9 @@ struct jr_pkt *jr_ip_pkt_new(struct jr_ip *ip, const struct jr_ip_route *rt)
 }
 
 /*
- * An id for packets that may be fragmented (RFC 6864 4.1: others need none). Counters are kept per pair of hosts, so that
- * none of them tells how much is sent to others (RFC 7739 5.3). When we fragment ourselves, guessing the id would let
- * strangers add fragments: then the counter is chosen by a hash that keeps its key; else a cheaper one will do.
+ * An id for packets that may be fragmented (RFC 6864 4.1: others need none). Counters are kept per pair of hosts, so
+ * that none of them tells how much is sent to others (RFC 7739 5.3). When we fragment ourselves, guessing the id would
+ * let strangers add fragments: then the counter is chosen by a hash that keeps its key; else a cheaper one will do.
  */
 static uint16_t next_id(struct jr_ip *ip, const struct jr_ip_tx *tx, bool fragmented)
 {

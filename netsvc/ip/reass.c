@@ -18,16 +18,16 @@ struct jr_reass_dgram {
     struct jr_addr src, dst;
     uint16_t id;
     uint8_t proto;
-    bool dead;         /* dropped; stays to swallow what is still to come */
-    uint8_t ecn_seen;  /* a bit for each of the four ECN codes (RFC 3168 5.3) */
-    uint8_t hdr_len;   /* 0: the first fragment is missing */
-    uint8_t n_quote;   /* bytes in hdr */
+    bool dead;        /* dropped; stays to swallow what is still to come */
+    uint8_t ecn_seen; /* a bit for each of the four ECN codes (RFC 3168 5.3) */
+    uint8_t hdr_len;  /* 0: the first fragment is missing */
+    uint8_t n_quote;  /* bytes in hdr */
     uint32_t n_frags;
-    uint32_t have;     /* payload bytes */
-    uint32_t total;    /* payload bytes in all; 0: the last fragment is missing */
-    uint32_t bytes;    /* malloc'ed for it */
+    uint32_t have;  /* payload bytes */
+    uint32_t total; /* payload bytes in all; 0: the last fragment is missing */
+    uint32_t bytes; /* malloc'ed for it */
     jr_time deadline;
-    struct frag *frags; /* by offset, disjoint */
+    struct frag *frags;                /* by offset, disjoint */
     uint8_t hdr[JR_IPV4_HLEN_MAX + 8]; /* of the first fragment */
 };
 

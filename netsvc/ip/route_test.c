@@ -100,8 +100,8 @@ JR_TEST(agrees_with_a_linear_search)
             for (unsigned i = 0; i < N; i++) {
                 const bool fits = all[i].ifp && jr_addr_eq(jr_route_mask(ip4(dst), all[i].plen),
                                                            jr_route_mask(all[i].dst, all[i].plen));
-                if (fits && (!best || all[i].plen > best->plen ||
-                             (all[i].plen == best->plen && all[i].metric < best->metric)))
+                if (fits &&
+                    (!best || all[i].plen > best->plen || (all[i].plen == best->plen && all[i].metric < best->metric)))
                     best = &all[i];
             }
             if (!JR_CHECK_EQ(gw_for(&t, dst), best ? jr_be32(jr_addr_to_v4(best->gw)) : 0))

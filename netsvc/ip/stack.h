@@ -21,7 +21,7 @@ struct jr_local_addrs {
     struct jr_local_addr {
         struct jr_addr addr;
         struct jr_netif *ifp; /* NULL: free */
-    } *slots;
+    } * slots;
 };
 
 /* A token bucket. Each packet costs one token and up to one more by dice, so that an observer who counts our answers

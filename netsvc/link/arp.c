@@ -47,7 +47,10 @@ static struct jr_addr asking_addr(const struct jr_netif *ifp, struct jr_addr tar
 void jr_arp_request(struct jr_netif *ifp, struct jr_addr addr, const struct jr_ether_addr *to, jr_time now)
 {
     const struct jr_arp arp = {
-        .op = JR_ARP_REQUEST, .sha = ifp->mac, .spa = asking_addr(ifp, addr), .tpa = addr,
+        .op = JR_ARP_REQUEST,
+        .sha = ifp->mac,
+        .spa = asking_addr(ifp, addr),
+        .tpa = addr,
     };
 
     arp_send(ifp, &arp, to ? *to : jr_ether_broadcast(), now);
@@ -73,7 +76,11 @@ static void on_conflict(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
 static void on_request(struct jr_netif *ifp, const struct jr_arp *req, jr_time now)
 {
     const struct jr_arp reply = {
-        .op = JR_ARP_REPLY, .sha = ifp->mac, .tha = req->sha, .spa = req->tpa, .tpa = req->spa,
+        .op = JR_ARP_REPLY,
+        .sha = ifp->mac,
+        .tha = req->sha,
+        .spa = req->tpa,
+        .tpa = req->spa,
     };
 
     jr_count(ifp->counters, JR_C_ARP_RX_REQUEST);

@@ -21,14 +21,14 @@ enum jr_neigh_state {
 };
 
 enum {
-    JR_NEIGH_MAX = 1024,       /* entries */
+    JR_NEIGH_MAX = 1024, /* entries */
     JR_NEIGH_BUCKETS = 1024,
     JR_NEIGH_WAIT_MAX = 16,    /* packets that wait for one neighbour */
     JR_NEIGH_WAIT_TOTAL = 256, /* and for all */
     JR_NEIGH_TRIES = 3,        /* requests, one a second */
 };
 #define JR_NEIGH_RETRY (1 * JR_SEC)
-#define JR_NEIGH_REACHABLE_TIME (30 * JR_SEC)   /* times 0.5 to 1.5 (RFC 4861 6.3.2) */
+#define JR_NEIGH_REACHABLE_TIME (30 * JR_SEC) /* times 0.5 to 1.5 (RFC 4861 6.3.2) */
 #define JR_NEIGH_DELAY_FIRST_PROBE (5 * JR_SEC)
 
 struct jr_neigh {
@@ -45,8 +45,8 @@ struct jr_neigh {
 struct jr_neigh_table {
     struct jr_neigh *last; /* what was looked up last */
     uint64_t seed;
-    jr_time next_tick;     /* no timer is due before */
-    uint32_t n_wait;       /* packets waiting in all */
+    jr_time next_tick; /* no timer is due before */
+    uint32_t n_wait;   /* packets waiting in all */
     struct jr_neigh *free;
     struct jr_neigh *buckets[JR_NEIGH_BUCKETS];
     struct jr_neigh entries[JR_NEIGH_MAX];

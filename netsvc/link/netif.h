@@ -14,7 +14,6 @@
 struct jr_netif;
 struct jr_neigh_table;
 
-
 enum { JR_NETIF_TXQ = 512 };
 
 /* The layer above. */
@@ -75,7 +74,8 @@ void jr_netif_set_up(struct jr_netif *ifp, bool up);
 void jr_netif_set_mtu(struct jr_netif *ifp, uint32_t mtu);
 void jr_netif_set_mac(struct jr_netif *ifp, struct jr_ether_addr mac);
 
-/* Addresses are ordered: the first of a subnet is its preferred source. -ENOMEM; an address that is there is updated. */
+/* Addresses are ordered: the first of a subnet is its preferred source. -ENOMEM; an address that is there is updated.
+ */
 int jr_netif_addr_add(struct jr_netif *ifp, const struct jr_netif_addr *addr);
 /* -EADDRNOTAVAIL */
 int jr_netif_addr_del(struct jr_netif *ifp, struct jr_addr addr);

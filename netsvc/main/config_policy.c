@@ -96,12 +96,9 @@ static void parse_program(struct jr_schema_ctx *ctx, const struct jr_toml *v, co
 
 #define R(field) offsetof(struct jr_rule, field)
 static const struct jr_schema_key rule_keys[] = {
-    {"action", JR_KEY_FN, R(route), 0, 0, parse_route},
-    {"program", JR_KEY_FN, R(program), 0, 0, parse_program},
-    {"user", JR_KEY_FN, R(uid), 0, 0, parse_user},
-    {"direction", JR_KEY_FN, R(directions), 0, 0, parse_direction},
-    {"proto", JR_KEY_FN, R(proto), 0, 0, parse_proto},
-    {"port", JR_KEY_FN, 0, 0, 0, parse_ports},
+    {"action", JR_KEY_FN, R(route), 0, 0, parse_route}, {"program", JR_KEY_FN, R(program), 0, 0, parse_program},
+    {"user", JR_KEY_FN, R(uid), 0, 0, parse_user},      {"direction", JR_KEY_FN, R(directions), 0, 0, parse_direction},
+    {"proto", JR_KEY_FN, R(proto), 0, 0, parse_proto},  {"port", JR_KEY_FN, 0, 0, 0, parse_ports},
     {"prefix", JR_KEY_FN, 0, 0, 0, parse_prefix},
 };
 #undef R

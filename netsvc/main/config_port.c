@@ -41,7 +41,9 @@ static void parse_addresses(struct jr_schema_ctx *ctx, const struct jr_toml *v, 
         {"jitter_us", JR_KEY_U32, OF(jitter_us), 0, 10000000, NULL},                                                   \
         {"reorder_us", JR_KEY_U32, OF(reorder_us), 0, 10000000, NULL},                                                 \
         {"rate_bps", JR_KEY_U64, OF(rate_bps), 1000, 1000000000000, NULL},                                             \
-        {"limit_pkts", JR_KEY_U32, OF(limit_pkts), 1, 1000000, NULL}
+    {                                                                                                                  \
+        "limit_pkts", JR_KEY_U32, OF(limit_pkts), 1, 1000000, NULL                                                     \
+    }
 
 #define OF_DIR(field) offsetof(struct jr_fault_dir, field)
 #define OF_RX(field) offsetof(struct jr_fault_config, rx.field)

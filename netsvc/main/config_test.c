@@ -43,18 +43,19 @@ JR_TEST(smallest_file)
 
 JR_TEST(every_section)
 {
-    struct jr_config *c = parse("[service]\nrun_dir = \"/run/j\"\nlog_level = \"debug\"\nidle_us = 7\nlcores = [1]\n"
-                                "spin_us = 3\nsocket_mode = 0o660\ntelemetry = false\n"
-                                "[[port]]\nname = \"wan\"\nkind = \"af_xdp\"\ninterface = \"eth0\"\nrx_queue = 1024\n"
-                                "[port.fault]\nseed = 9\ndrop = 0.5\nrx = {delay_us = 10}\n[port.fault.tx]\ndrop = 1\n"
-                                "[[port]]\nname = \"m\"\nkind = \"memif\"\nsocket = \"/run/m\"\nrole = \"server\"\nid = 3\n"
-                                "addresses = [\"10.9.0.1/24\", \"10.9.0.2/24\"]\nmac = \"02:00:00:00:00:01\"\n"
-                                "[[route]]\nprefix = \"0.0.0.0/0\"\nvia = \"10.9.0.254\"\nport = \"m\"\nmetric = 5\n"
-                                "[tcp]\nmsl = 100\nsack.enable = false\nrfc1323 = 0\ncc.algorithm = \"newreno\"\n"
-                                "[ip]\nttl = 32\nportrange.first = 61000\n[limits]\nclients = 10\n"
-                                "[policy]\ndefault = \"kernel\"\nloopback = \"local\"\n"
-                                "[[policy.rule]]\naction = \"service\"\nprogram = \"nginx\"\nuser = \"root\"\nproto = \"tcp\"\n"
-                                "direction = \"in\"\nport = \"80-443\"\nprefix = \"10.0.0.0/8\"\n");
+    struct jr_config *c = parse(
+        "[service]\nrun_dir = \"/run/j\"\nlog_level = \"debug\"\nidle_us = 7\nlcores = [1]\n"
+        "spin_us = 3\nsocket_mode = 0o660\ntelemetry = false\n"
+        "[[port]]\nname = \"wan\"\nkind = \"af_xdp\"\ninterface = \"eth0\"\nrx_queue = 1024\n"
+        "[port.fault]\nseed = 9\ndrop = 0.5\nrx = {delay_us = 10}\n[port.fault.tx]\ndrop = 1\n"
+        "[[port]]\nname = \"m\"\nkind = \"memif\"\nsocket = \"/run/m\"\nrole = \"server\"\nid = 3\n"
+        "addresses = [\"10.9.0.1/24\", \"10.9.0.2/24\"]\nmac = \"02:00:00:00:00:01\"\n"
+        "[[route]]\nprefix = \"0.0.0.0/0\"\nvia = \"10.9.0.254\"\nport = \"m\"\nmetric = 5\n"
+        "[tcp]\nmsl = 100\nsack.enable = false\nrfc1323 = 0\ncc.algorithm = \"newreno\"\n"
+        "[ip]\nttl = 32\nportrange.first = 61000\n[limits]\nclients = 10\n"
+        "[policy]\ndefault = \"kernel\"\nloopback = \"local\"\n"
+        "[[policy.rule]]\naction = \"service\"\nprogram = \"nginx\"\nuser = \"root\"\nproto = \"tcp\"\n"
+        "direction = \"in\"\nport = \"80-443\"\nprefix = \"10.0.0.0/8\"\n");
     fputs(said, stderr);
     JR_REQUIRE(c);
     JR_CHECK_STR(c->run_dir, "/run/j");
@@ -97,7 +98,8 @@ JR_TEST(every_section)
 
 JR_TEST(an_interface_is_shared_unless_it_has_addresses)
 {
-    struct jr_config *c = parse("[[port]]\nname=\"a\"\nkind=\"af_packet\"\ninterface=\"v0\"\naddresses=[\"10.0.0.1/8\"]");
+    struct jr_config *c = parse(
+        "[[port]]\nname=\"a\"\nkind=\"af_packet\"\ninterface=\"v0\"\naddresses=[\"10.0.0.1/8\"]");
     JR_REQUIRE(c);
     JR_CHECK(!c->ports[0].dev.share);
     jr_config_free(c);
@@ -121,8 +123,8 @@ JR_TEST(mistakes_name_file_line_and_key)
         {RING "[tcp]\nrecvspace = 5000\n", "x.toml:5: tcp.recvspace: 5000 is no power of two\n"},
         {RING "service = 3\n", "x.toml:4: port[0].service: unknown key\n"},
         {RING "share = true\n", "x.toml:4: port[0].share: means nothing for a port of kind ring\n"},
-        {"[[port]]\nname = \"p\"\nkind = \"af_xpd\"\n",
-         "x.toml:3: port[0].kind: 'af_xpd' is none of af_xdp, af_packet, tap, memif, ring, pci; did you mean 'af_xdp'?\n"},
+        {"[[port]]\nname = \"p\"\nkind = \"af_xpd\"\n", "x.toml:3: port[0].kind: 'af_xpd' is none of af_xdp, "
+                                                        "af_packet, tap, memif, ring, pci; did you mean 'af_xdp'?\n"},
         {"[[port]]\nname = \"p\"\nkind = \"tap\"\n", "x.toml:1: port[0]: has no interface\n"},
         {"[[port]]\nkind = \"ring\"\n", "x.toml:1: port[0]: has no name\n"},
         {RING RING, "x.toml:4: port[1]: the name 'p' is another port's too\n"},

@@ -211,7 +211,8 @@ static void sleep_until_work(struct jr_worker *w)
     if (next <= now)
         return;
     if (jr_ctl_prepare_sleep(w->ctl)) {
-        struct timespec ts = {.tv_sec = (time_t)((next - now) / JR_SEC), .tv_nsec = (long)((next - now) % JR_SEC * 1000)};
+        struct timespec ts = {.tv_sec = (time_t)((next - now) / JR_SEC),
+                              .tv_nsec = (long)((next - now) % JR_SEC * 1000)};
         jr_count(&w->counters, JR_C_MAIN_SLEEPS);
         n = epoll_pwait2(w->sleep_fd, ev, EVENTS, next == JR_TIME_NEVER ? NULL : &ts, NULL);
     }

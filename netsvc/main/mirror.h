@@ -18,7 +18,7 @@ struct jr_worker;
 struct jr_mirror_link {
     uint32_t ifindex;
     bool up, admin_up, has_mac; /* up: with a carrier */
-    uint32_t mtu; /* 0: not told */
+    uint32_t mtu;               /* 0: not told */
     struct jr_ether_addr mac;
 };
 struct jr_mirror_addr {

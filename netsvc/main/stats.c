@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Built in the worker's thread at the moment of asking; a slow reader gets its document in pieces and holds nobody up. */
+/* Built in the worker's thread at the moment of asking; a slow reader gets its document in pieces and holds nobody up.
+ */
 #include "main/stats.h"
 
 #include <errno.h>
@@ -61,9 +62,8 @@ static void put_port(FILE *f, const struct jr_worker_port *p)
             ",\"up\":%s,\"shared\":%s,\"mtu\":%u,\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"rx_pkts\":%llu,"
             "\"rx_bytes\":%llu,\"tx_pkts\":%llu,\"tx_bytes\":%llu,\"tx_dropped\":%llu,\"buffers_in_use\":%u}",
             p->ifp->up ? "true" : "false", p->cfg->dev.share ? "true" : "false", p->ifp->mtu, m[0], m[1], m[2], m[3],
-            m[4], m[5], (unsigned long long)d->rx_pkts, (unsigned long long)d->rx_bytes,
-            (unsigned long long)d->tx_pkts, (unsigned long long)d->tx_bytes, (unsigned long long)d->tx_dropped,
-            d->tx_pool->in_use);
+            m[4], m[5], (unsigned long long)d->rx_pkts, (unsigned long long)d->rx_bytes, (unsigned long long)d->tx_pkts,
+            (unsigned long long)d->tx_bytes, (unsigned long long)d->tx_dropped, d->tx_pool->in_use);
 }
 
 static void put_sockets(FILE *f, struct jr_ctl *ctl)

@@ -13,7 +13,8 @@ void jr_stats_free(struct jr_stats *st);
 int jr_stats_epoll_fd(const struct jr_stats *st);
 void jr_stats_service(struct jr_stats *st);
 
-/* telemetry.c: the commands /joyride/... of DPDK's telemetry. They read w from another thread until the process ends. */
+/* telemetry.c: the commands /joyride/... of DPDK's telemetry. They read w from another thread until the process ends.
+ */
 void jr_telemetry_register(struct jr_worker *w);
 
 #endif

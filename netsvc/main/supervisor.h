@@ -5,8 +5,8 @@
 
 #include "main/config.h"
 
-/* Forks the worker, waits for its end, cleans up. ready_fd: gets a byte and is closed when the service answers; -1: none.
- * The process's exit status. */
+/* Forks the worker, waits for its end, cleans up. ready_fd: gets a byte and is closed when the service answers; -1:
+ * none. The process's exit status. */
 int jr_supervisor_run(const struct jr_config *cfg, int ready_fd);
 
 /* notify.c: sd_notify(3). Nothing happens outside of systemd. */

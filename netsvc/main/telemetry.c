@@ -67,7 +67,9 @@ static int on_sockets(const char *cmd, const char *params, struct rte_tel_data *
 void jr_telemetry_register(struct jr_worker *w)
 {
     worker = w;
-    rte_telemetry_register_cmd("/joyride/counters", on_counters, "Counters that are not 0. Parameter: the beginning of their names");
+    rte_telemetry_register_cmd("/joyride/counters", on_counters,
+                               "Counters that are not 0. Parameter: the beginning of their names");
     rte_telemetry_register_cmd("/joyride/ports", on_ports, "Ports with their packets and bytes");
-    rte_telemetry_register_cmd("/joyride/sockets", on_sockets, "Numbers of sockets and programs; stats.sock lists them");
+    rte_telemetry_register_cmd("/joyride/sockets", on_sockets,
+                               "Numbers of sockets and programs; stats.sock lists them");
 }

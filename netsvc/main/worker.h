@@ -45,7 +45,8 @@ struct jr_worker {
 /* Microseconds of CLOCK_MONOTONIC. */
 jr_time jr_worker_now(void);
 
-/* Runs until a signal or a fatal error; huge: EAL gets huge pages. ready_fd gets a byte when the service answers. Exit status. */
+/* Runs until a signal or a fatal error; huge: EAL gets huge pages. ready_fd gets a byte when the service answers. Exit
+ * status. */
 int jr_worker_run(const struct jr_config *cfg, bool huge, int ready_fd);
 
 /* loop.c: the epoll sets (0 or a negative errno), the loop until stop, the end. */

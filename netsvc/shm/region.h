@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A sparse sealed memfd and the service's mapping of it. Sealed against growing and shrinking, so that no program can make
- * the service fault; a private page in front carries the robust list's node.
+ * A sparse sealed memfd and the service's mapping of it. Sealed against growing and shrinking, so that no program can
+ * make the service fault; a private page in front carries the robust list's node.
  */
 #ifndef JR_SHM_REGION_H
 #define JR_SHM_REGION_H

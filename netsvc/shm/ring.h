@@ -37,7 +37,8 @@ static inline uint32_t jr_ring_take_tx(const struct jr_abi_ring *ring, struct jr
     uint32_t what = 0;
 
     if (cap != snd->cap) {
-        if (!jr_is_pow2(cap) || cap < snd->cap || cap > limit || !jr_ring_keeps_places(snd->head, snd->tail, snd->cap, cap))
+        if (!jr_is_pow2(cap) || cap < snd->cap || cap > limit ||
+            !jr_ring_keeps_places(snd->head, snd->tail, snd->cap, cap))
             return JR_RING_BAD;
         what |= JR_RING_RESIZED;
     }
@@ -65,14 +66,11 @@ static inline uint32_t jr_ring_take_rx(const struct jr_abi_ring *ring, struct jr
 }
 
 /* The service's side as the reset of a slot leaves it. */
-static inline void jr_ring_reset(struct jr_abi_ring *ring, uint32_t cap)
-{
-    *ring = (struct jr_abi_ring){.cap = cap};
-}
+static inline void jr_ring_reset(struct jr_abi_ring *ring, uint32_t cap) { *ring = (struct jr_abi_ring){.cap = cap}; }
 
 /*
- * Enlarges a receive ring in place. Bytes the app can see, [head, tail), must keep their places; those behind tail up to
- * edge, which only the service knows, are copied to where the new capacity puts them. false: not now.
+ * Enlarges a receive ring in place. Bytes the app can see, [head, tail), must keep their places; those behind tail up
+ * to edge, which only the service knows, are copied to where the new capacity puts them. false: not now.
  */
 bool jr_ring_grow_rx(struct jr_sockbuf *rcv, uint64_t edge, uint32_t new_cap);
 

@@ -2,8 +2,8 @@
 /*
  * Words that the kernel changes when this thread dies, however it dies (set_robust_list(2), futex(2)): programs that
  * sleep on a segment learn in this way that the service is gone. A word holds our thread id and FUTEX_WAITERS; at
- * the thread's end the kernel replaces the id with FUTEX_OWNER_DIED and wakes one waiter. The kernel follows at most 2048
- * words per thread; programs with segments beyond that notice by the control socket.
+ * the thread's end the kernel replaces the id with FUTEX_OWNER_DIED and wakes one waiter. The kernel follows at most
+ * 2048 words per thread; programs with segments beyond that notice by the control socket.
  */
 #ifndef JR_SHM_ROBUST_H
 #define JR_SHM_ROBUST_H
@@ -16,7 +16,8 @@
  */
 #define JR_ROBUST_DISTANCE 4092
 
-/* word's node is JR_ROBUST_DISTANCE before it, in writable private memory. The first call takes the thread's list over. */
+/* word's node is JR_ROBUST_DISTANCE before it, in writable private memory. The first call takes the thread's list over.
+ */
 void jr_robust_add(uint32_t *word);
 /* Takes the word out of the list and leaves its value; nothing when it is not in. */
 void jr_robust_del(uint32_t *word);

@@ -21,8 +21,8 @@ struct jr_seg_eq {
 };
 
 struct jr_seg {
-    struct jr_list link; /* in the owner's list of segments */
-    struct jr_list warm_link; /* in the list of those with warm slots */
+    struct jr_list link;          /* in the owner's list of segments */
+    struct jr_list warm_link;     /* in the list of those with warm slots */
     uint64_t warm[4], cooling[4]; /* free slots whose rings were used since the last sweep, before the last sweep */
     struct jr_region region;
     uint32_t id;
@@ -38,7 +38,7 @@ struct jr_seg {
     struct jr_abi_cell *cells;
     struct jr_abi_eq *eqs;
     struct jr_abi_slot *slots;
-    void *so[JR_SEG_SLOTS]; /* the socket in a slot, NULL: free */
+    void *so[JR_SEG_SLOTS];     /* the socket in a slot, NULL: free */
     uint8_t free[JR_SEG_SLOTS]; /* stack of free slots, JR_SEG_SLOTS - nused high */
     struct jr_seg_eq eq[JR_SEG_EQS];
     uint32_t cell_answered[JR_SEG_CELLS]; /* the cell's wait that was last answered */

@@ -22,7 +22,7 @@ struct jr_wake {
     struct iocb event[JR_WAKE_BATCH];
     aio_context_t aio; /* 0: not available, poll() and write() instead */
     uint32_t aio_unreaped;
-    int null_fd; /* what the empty reads read from */
+    int null_fd;                       /* what the empty reads read from */
     uint64_t futex_wakes, event_wakes; /* ever */
 };
 

@@ -8,8 +8,8 @@
 
 struct jr_cmd_ctx {
     struct jr_socks *ss;
-    struct jr_seg *seg;  /* where the cell is */
-    struct jr_sock *so;  /* the socket of the cell's slot */
+    struct jr_seg *seg; /* where the cell is */
+    struct jr_sock *so; /* the socket of the cell's slot */
     jr_time now;
 };
 

@@ -145,7 +145,10 @@ static struct jr_sock *find_listener(struct jr_socks *ss, const struct jr_abi_cm
 }
 
 /* Until it is seen whether tcp or a local pair has one: the slot must be fresh. */
-static bool is_fresh(const struct jr_sock *so) { return so->kind == JR_SOCK_NONE && so->st == JR_ST_IN_USE && !so->broken; }
+static bool is_fresh(const struct jr_sock *so)
+{
+    return so->kind == JR_SOCK_NONE && so->st == JR_ST_IN_USE && !so->broken;
+}
 
 static void accept_tcp(struct jr_sock *so, struct jr_tcpcb *tp)
 {
@@ -184,7 +187,8 @@ int jr_cmd_accept(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_accept_req *re
         accept_tcp(so, tp);
     else
         jr_pair_accept(listener, so, ctx->now);
-    __atomic_store_n(&listener->sl->accept_ready, jr_tcp_accept_count(listener->tp) + listener->nqueue, __ATOMIC_RELEASE);
+    __atomic_store_n(&listener->sl->accept_ready, jr_tcp_accept_count(listener->tp) + listener->nqueue,
+                     __ATOMIC_RELEASE);
     rep->local = so->sl->local;
     rep->remote = so->sl->remote;
     return 0;

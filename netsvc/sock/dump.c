@@ -78,8 +78,9 @@ static void put_socket(struct out *o, const struct jr_sock *so)
     put(o, ",\"rx_queue\":%llu,\"tx_queue\":%llu,\"rx_cap\":%u,\"tx_cap\":%u,\"accept_queue\":%u",
         (unsigned long long)rx, (unsigned long long)tx, so->rcv.cap, so->snd.cap,
         (so->st & JR_ST_LISTENING) && so->tp ? jr_tcp_accept_count(so->tp) + so->nqueue : 0);
-    put(o, ",\"route\":\"%s\",\"open\":%s,\"moved\":%s,\"pid\":%d,\"uid\":%u", so->st & JR_ST_PAIR ? "local" : "service",
-        so->handle_open ? "true" : "false", so->old_seg ? "true" : "false", so->peer->pid, so->peer->uid);
+    put(o, ",\"route\":\"%s\",\"open\":%s,\"moved\":%s,\"pid\":%d,\"uid\":%u",
+        so->st & JR_ST_PAIR ? "local" : "service", so->handle_open ? "true" : "false", so->old_seg ? "true" : "false",
+        so->peer->pid, so->peer->uid);
     put_string(o, "comm", so->peer->comm);
     put_string(o, "exe", so->peer->exe);
     put(o, ",\"seg\":%u,\"slot\":%u}", so->seg->id, so->slot);
@@ -90,8 +91,7 @@ size_t jr_socks_dump(struct jr_socks *ss, char *buf, size_t n)
     struct out o = {.buf = buf, .size = n};
     bool first = true;
 
-    JR_LIST_EACH(l, &ss->all)
-    {
+    JR_LIST_EACH(l, &ss->all) {
         const struct jr_sock *so = JR_LIST_ENTRY(l, struct jr_sock, all);
         if (so->kind == JR_SOCK_NONE) /* a handle that waits for its socket() */
             continue;

@@ -17,7 +17,8 @@ static bool lock(uint32_t *owner, uint32_t *gen, bool force)
             return false;
         __atomic_store_n(owner, JR_LOCK_SERVICE, __ATOMIC_RELEASE);
     }
-    __atomic_fetch_add(gen, 1, __ATOMIC_SEQ_CST); /* whoever was interrupted inside starts again, and sees the signpost */
+    __atomic_fetch_add(gen, 1,
+                       __ATOMIC_SEQ_CST); /* whoever was interrupted inside starts again, and sees the signpost */
     return true;
 }
 

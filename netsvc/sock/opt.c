@@ -14,10 +14,12 @@
 static const struct {
     int level, name;
 } flag_opts[JR_SOCK_FLAG_OPTS] = {
-    {SOL_SOCKET, SO_PRIORITY},      {SOL_SOCKET, SO_OOBINLINE},       {IPPROTO_IP, IP_PKTINFO},
-    {IPPROTO_IP, IP_RECVTTL},       {IPPROTO_IP, IP_RECVTOS},         {IPPROTO_IP, IP_MTU_DISCOVER},
-    {IPPROTO_IP, IP_RECVERR},       {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT}, {IPPROTO_IPV6, IPV6_RECVPKTINFO},
-    {IPPROTO_IPV6, IPV6_RECVHOPLIMIT}, {IPPROTO_IPV6, IPV6_RECVTCLASS}, {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+    {SOL_SOCKET, SO_PRIORITY},        {SOL_SOCKET, SO_OOBINLINE},
+    {IPPROTO_IP, IP_PKTINFO},         {IPPROTO_IP, IP_RECVTTL},
+    {IPPROTO_IP, IP_RECVTOS},         {IPPROTO_IP, IP_MTU_DISCOVER},
+    {IPPROTO_IP, IP_RECVERR},         {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT},
+    {IPPROTO_IPV6, IPV6_RECVPKTINFO}, {IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
+    {IPPROTO_IPV6, IPV6_RECVTCLASS},  {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
 };
 
 static int32_t *flag_of(struct jr_sock *so, int level, int name)
@@ -182,16 +184,35 @@ static bool get_socket(const struct jr_sock *so, int name, int32_t *v)
     const struct jr_socks_config *cfg = &so->ss->cfg;
 
     switch (name) {
-    case SO_REUSEADDR: *v = so->opt.reuseaddr; return true;
-    case SO_REUSEPORT: *v = so->opt.reuseport; return true;
-    case SO_BROADCAST: *v = so->opt.broadcast; return true;
-    case SO_TYPE: *v = so->kind; return true;
-    case SO_DOMAIN: *v = so->is_v6 ? AF_INET6 : AF_INET; return true;
-    case SO_PROTOCOL: *v = so->kind == JR_SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP; return true;
-    case SO_ACCEPTCONN: *v = (so->st & JR_ST_LISTENING) != 0; return true;
-    case SO_SNDBUF: *v = so->opt.sndbuf ? so->opt.sndbuf : (int32_t)(2 * so->tx_grant); return true;
-    case SO_RCVBUF: *v = so->opt.rcvbuf ? so->opt.rcvbuf : (int32_t)(2 * jr_max_u32(so->rcv.cap, cfg->ring_init)); return true;
-    default: return false;
+    case SO_REUSEADDR:
+        *v = so->opt.reuseaddr;
+        return true;
+    case SO_REUSEPORT:
+        *v = so->opt.reuseport;
+        return true;
+    case SO_BROADCAST:
+        *v = so->opt.broadcast;
+        return true;
+    case SO_TYPE:
+        *v = so->kind;
+        return true;
+    case SO_DOMAIN:
+        *v = so->is_v6 ? AF_INET6 : AF_INET;
+        return true;
+    case SO_PROTOCOL:
+        *v = so->kind == JR_SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
+        return true;
+    case SO_ACCEPTCONN:
+        *v = (so->st & JR_ST_LISTENING) != 0;
+        return true;
+    case SO_SNDBUF:
+        *v = so->opt.sndbuf ? so->opt.sndbuf : (int32_t)(2 * so->tx_grant);
+        return true;
+    case SO_RCVBUF:
+        *v = so->opt.rcvbuf ? so->opt.rcvbuf : (int32_t)(2 * jr_max_u32(so->rcv.cap, cfg->ring_init));
+        return true;
+    default:
+        return false;
     }
 }
 

@@ -14,13 +14,13 @@
 #define CONNECT_TIMEOUT (75 * JR_SEC) /* as tcp's keepinit */
 
 struct jr_pair {
-    struct jr_list all;  /* in jr_socks.pairs */
-    struct jr_list link; /* in the listener's queue, or in jr_socks.waiting while it is full */
+    struct jr_list all;      /* in jr_socks.pairs */
+    struct jr_list link;     /* in the listener's queue, or in jr_socks.waiting while it is full */
     struct jr_region region; /* its first page; exists once connected */
     struct jr_abi_pair *shm;
     uint32_t id;
-    struct jr_sock *end[2];   /* 0: the connector, 1: the acceptor; NULL: gone, or not accepted yet */
-    struct jr_sock *listener; /* until accepted */
+    struct jr_sock *end[2];           /* 0: the connector, 1: the acceptor; NULL: gone, or not accepted yet */
+    struct jr_sock *listener;         /* until accepted */
     struct jr_endpoint local, remote; /* as the connector sees them */
     jr_time deadline;
 };
@@ -29,8 +29,7 @@ struct jr_sock *jr_pair_listener(struct jr_socks *ss, const struct jr_endpoint *
 {
     struct jr_sock *best = NULL;
 
-    JR_LIST_EACH(l, &ss->listeners)
-    {
+    JR_LIST_EACH(l, &ss->listeners) {
         struct jr_sock *so = JR_LIST_ENTRY(l, struct jr_sock, listening);
         if (so->local.port != ep->port)
             continue;
@@ -74,7 +73,8 @@ static void pair_free(struct jr_socks *ss, struct jr_pair *p, bool dead)
 /* The region, and both ends' rings in it. */
 static int pair_make(struct jr_socks *ss, struct jr_pair *p)
 {
-    const int r = jr_region_new(&p->region, "joyride-pair", JR_PAIR_SIZE, JR_PAIR_RING_OFF, offsetof(struct jr_abi_pair, owner), 0);
+    const int r = jr_region_new(&p->region, "joyride-pair", JR_PAIR_SIZE, JR_PAIR_RING_OFF,
+                                offsetof(struct jr_abi_pair, owner), 0);
 
     if (r < 0)
         return r;
@@ -104,7 +104,8 @@ static bool has_room(const struct jr_sock *listener)
 
 static void show_queue(struct jr_sock *listener)
 {
-    __atomic_store_n(&listener->sl->accept_ready, jr_tcp_accept_count(listener->tp) + listener->nqueue, __ATOMIC_RELEASE);
+    __atomic_store_n(&listener->sl->accept_ready, jr_tcp_accept_count(listener->tp) + listener->nqueue,
+                     __ATOMIC_RELEASE);
 }
 
 static int enqueue(struct jr_pair *p)
@@ -180,8 +181,7 @@ static void promote_waiting(struct jr_sock *listener)
 {
     struct jr_socks *ss = listener->ss;
 
-    JR_LIST_EACH_SAFE(l, &ss->waiting)
-    {
+    JR_LIST_EACH_SAFE(l, &ss->waiting) {
         struct jr_pair *p = JR_LIST_ENTRY(l, struct jr_pair, link);
         if (!has_room(listener))
             return;
@@ -295,8 +295,7 @@ void jr_pair_listener_gone(struct jr_sock *listener)
 {
     struct jr_socks *ss = listener->ss;
 
-    JR_LIST_EACH_SAFE(l, &ss->waiting)
-    {
+    JR_LIST_EACH_SAFE(l, &ss->waiting) {
         struct jr_pair *p = JR_LIST_ENTRY(l, struct jr_pair, link);
         if (p->listener == listener)
             connect_failed(ss, p, ECONNREFUSED);
@@ -329,8 +328,7 @@ uint32_t jr_pair_id(const struct jr_pair *pair) { return pair->id; }
 
 void jr_pairs_expire(struct jr_socks *ss, jr_time now)
 {
-    JR_LIST_EACH_SAFE(l, &ss->waiting)
-    {
+    JR_LIST_EACH_SAFE(l, &ss->waiting) {
         struct jr_pair *p = JR_LIST_ENTRY(l, struct jr_pair, link);
         if (now >= p->deadline)
             connect_failed(ss, p, ETIMEDOUT);

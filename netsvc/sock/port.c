@@ -116,7 +116,8 @@ int jr_port_reserve(struct jr_sock *so, const struct jr_endpoint *ep)
         jr_count(so->ss->cfg.counters, JR_C_SOCK_PORT_TAKEN);
         return -EADDRINUSE;
     }
-    jr_count(so->ss->cfg.counters, JR_C_SOCK_PORT_UNRESERVED); /* not the kernel's address, or we may not: nobody collides */
+    jr_count(so->ss->cfg.counters,
+             JR_C_SOCK_PORT_UNRESERVED); /* not the kernel's address, or we may not: nobody collides */
     return 0;
 }
 

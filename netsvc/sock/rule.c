@@ -69,8 +69,8 @@ static bool socket_matches(const struct jr_rule *r, uint32_t direction, uint8_t 
     return r->plen == 0 || prefix_matches(r->prefix, r->plen, ep->addr);
 }
 
-uint32_t jr_rules_route(const struct jr_rules *rules, const struct jr_rule_subject *who, uint32_t direction, uint8_t proto,
-                        const struct jr_endpoint *ep)
+uint32_t jr_rules_route(const struct jr_rules *rules, const struct jr_rule_subject *who, uint32_t direction,
+                        uint8_t proto, const struct jr_endpoint *ep)
 {
     for (size_t i = 0; i < rules->n; i++)
         if (socket_matches(&rules->rule[i], direction, proto, ep) && subject_matches(&rules->rule[i], who))

@@ -17,9 +17,9 @@
 struct jr_pair;
 
 enum { /* jr_sock.ev: what to tell at the end of the turn */
-    JR_SOCK_EV_DATA = 1u << 0,
-    JR_SOCK_EV_SPACE = 1u << 1,
-    JR_SOCK_EV_STATE = 1u << 2 | JR_SOCK_EV_DATA | JR_SOCK_EV_SPACE, /* tell everybody, asked or not */
+       JR_SOCK_EV_DATA = 1u << 0,
+       JR_SOCK_EV_SPACE = 1u << 1,
+       JR_SOCK_EV_STATE = 1u << 2 | JR_SOCK_EV_DATA | JR_SOCK_EV_SPACE, /* tell everybody, asked or not */
 };
 
 enum { JR_SOCK_NONE = 0, JR_SOCK_STREAM = SOCK_STREAM, JR_SOCK_DGRAM = SOCK_DGRAM }; /* jr_sock.kind */
@@ -31,9 +31,9 @@ struct jr_sock {
     struct jr_abi_slot *sl;
     uint32_t slot;
     uint8_t kind;
-    bool is_v6;       /* the app called socket(AF_INET6) */
+    bool is_v6; /* the app called socket(AF_INET6) */
     bool handle_open;
-    bool broken;      /* lied in its rings: nothing is read from them any more */
+    bool broken; /* lied in its rings: nothing is read from them any more */
     struct jr_peer *peer;
     void *handle;
     struct jr_seg *old_seg; /* where it was before it moved; the slot there is kept as a signpost */

@@ -11,7 +11,7 @@
 #include "sock/port.h"
 #include "sock/sock.h"
 
-#define COMMANDS_PER_TURN 8u /* of one segment: some cost many microseconds, during which nobody else is served */
+#define COMMANDS_PER_TURN 8u  /* of one segment: some cost many microseconds, during which nobody else is served */
 #define DGRAMS_PER_TURN 1024u /* of all sockets */
 #define CHORE_EVERY (1 * JR_SEC)
 #define CHORE_MORE (5 * JR_MS)
@@ -33,8 +33,10 @@ int jr_socks_init(struct jr_socks *ss, const struct jr_socks_config *cfg, jr_tim
 {
     int r;
 
-    *ss = (struct jr_socks){.cfg = *cfg, .unprivileged_port = read_unprivileged_port(),
-                             .next_chore = now + CHORE_EVERY, .dgram_budget = DGRAMS_PER_TURN};
+    *ss = (struct jr_socks){.cfg = *cfg,
+                            .unprivileged_port = read_unprivileged_port(),
+                            .next_chore = now + CHORE_EVERY,
+                            .dgram_budget = DGRAMS_PER_TURN};
     jr_list_init(&ss->all);
     jr_list_init(&ss->touched);
     jr_list_init(&ss->busy);
@@ -56,8 +58,7 @@ int jr_socks_init(struct jr_socks *ss, const struct jr_socks_config *cfg, jr_tim
 void jr_socks_fini(struct jr_socks *ss, jr_time now)
 {
     jr_pairs_end(ss);
-    JR_LIST_EACH(l, &ss->all)
-    {
+    JR_LIST_EACH(l, &ss->all) {
         struct jr_sock *so = JR_LIST_ENTRY(l, struct jr_sock, all);
         so->handle_open = false;
         if (so->tp)
@@ -140,7 +141,8 @@ static void cool_down(struct jr_seg *seg)
         for (uint64_t w = seg->cooling[i]; w; w &= w - 1) {
             const uint32_t slot = i * 64 + (uint32_t)__builtin_ctzll(w);
             if (!seg->so[slot])
-                jr_region_punch(&seg->region, (size_t)(jr_seg_tx_base(seg, slot) - seg->region.base), 2ul * JR_RING_MAX);
+                jr_region_punch(&seg->region, (size_t)(jr_seg_tx_base(seg, slot) - seg->region.base),
+                                2ul * JR_RING_MAX);
         }
         seg->cooling[i] = seg->warm[i];
         seg->warm[i] = 0;
@@ -180,8 +182,8 @@ unsigned jr_socks_poll(struct jr_socks *ss, jr_time now)
 
 jr_time jr_socks_next_event(const struct jr_socks *ss)
 {
-    const bool chores = jr_ports_is_lingering(ss) || !jr_list_empty(&ss->waiting) ||
-                        !jr_list_empty(&ss->warm) || !jr_list_empty(&ss->used);
+    const bool chores = jr_ports_is_lingering(ss) || !jr_list_empty(&ss->waiting) || !jr_list_empty(&ss->warm) ||
+                        !jr_list_empty(&ss->used);
 
     return chores ? ss->next_chore : JR_TIME_NEVER;
 }

@@ -31,7 +31,8 @@ struct jr_ports;
 struct jr_socks_host {
     void *ctx;
     struct jr_seg *(*seg_find)(void *ctx, uint32_t id);
-    /* Reads the reports of closed handles that are there now: before a bind, whose port a dead program may have held. */
+    /* Reads the reports of closed handles that are there now: before a bind, whose port a dead program may have held.
+     */
     void (*take_closes)(void *ctx, jr_time now);
     /* The last slot of a segment without an owner became free. */
     void (*seg_unused)(void *ctx, struct jr_seg *seg);
@@ -68,7 +69,7 @@ struct jr_socks {
     struct jr_list used;      /* jr_sock.used: oldest look first */
     uint32_t nsocks, npairs, next_pair_id, next_gen;
     uint64_t embryo_bytes;
-    uint32_t dgram_budget; /* datagrams that may still be sent in this turn */
+    uint32_t dgram_budget;      /* datagrams that may still be sent in this turn */
     uint32_t unprivileged_port; /* the first that needs no privilege */
     jr_time next_chore;
 };
@@ -95,7 +96,8 @@ void jr_socks_flush(struct jr_socks *ss);
 struct jr_seg *jr_sock_seg(const struct jr_sock *so);
 uint32_t jr_sock_slot(const struct jr_sock *so);
 uint32_t jr_sock_gen(const struct jr_sock *so);
-/* Takes the socket to a slot of another segment; -EAGAIN: a program is just using its rings, try again; force: don't care. */
+/* Takes the socket to a slot of another segment; -EAGAIN: a program is just using its rings, try again; force: don't
+ * care. */
 int jr_sock_move(struct jr_sock *so, struct jr_seg *to, bool force, jr_time now);
 /* The region of a socket's local pair: its memfd and which end the socket is; -ENOTCONN: it is none. */
 int jr_sock_pair(const struct jr_sock *so, uint32_t *pair_id, uint32_t *end);

@@ -40,7 +40,8 @@ struct jr_abi_addr jr_sock_abi_addr(const struct jr_sock *so, const struct jr_en
     struct jr_abi_addr a = {.port = ep->port, .family = so->is_v6 ? AF_INET6 : AF_INET};
 
     memcpy(a.addr, ep->addr.b, sizeof a.addr);
-    /* 0.0.0.0 of a v6 socket is ::, unless it was bound to the v4-mapped address by name, which nobody can tell apart */
+    /* 0.0.0.0 of a v6 socket is ::, unless it was bound to the v4-mapped address by name, which nobody can tell apart
+     */
     if (so->is_v6 && jr_addr_is_any(ep->addr))
         memset(a.addr, 0, sizeof a.addr);
     return a;

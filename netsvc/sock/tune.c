@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rings' capacities: they start small and follow what tcp could use, within the configuration and SO_*BUF. The pages
- * of a ring that stays empty go back to the system: an idle connection costs its slot and its control block.
+ * The rings' capacities: they start small and follow what tcp could use, within the configuration and SO_*BUF. The
+ * pages of a ring that stays empty go back to the system: an idle connection costs its slot and its control block.
  */
 #include "sock/sock.h"
 
@@ -60,7 +60,8 @@ static bool punch_tx(struct jr_sock *so)
 {
     uint32_t none = 0;
 
-    if (!__atomic_compare_exchange_n(&so->sl->tx_lock, &none, JR_LOCK_SERVICE, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    if (!__atomic_compare_exchange_n(&so->sl->tx_lock, &none, JR_LOCK_SERVICE, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
         return false;
     __atomic_fetch_add(&so->sl->tx_lock_gen, 1, __ATOMIC_SEQ_CST); /* a call that was interrupted inside starts again */
     const bool empty = __atomic_load_n(&so->sl->tx.tail, __ATOMIC_ACQUIRE) == so->snd.head;

@@ -35,7 +35,7 @@ uint32_t jr_tcp_port_offset(const struct jr_tcp *tcp, struct jr_addr laddr, stru
 uint64_t jr_tcp_cookie_hash(const struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport, struct jr_addr faddr,
                             uint16_t fport, uint32_t irs, uint32_t epoch)
 {
-    const struct hash_input in = {.laddr = laddr, .faddr = faddr, .lport = lport, .fport = fport,
-                                  .tag = TAG_COOKIE, .a = irs, .b = epoch};
+    const struct hash_input in = {
+        .laddr = laddr, .faddr = faddr, .lport = lport, .fport = fport, .tag = TAG_COOKIE, .a = irs, .b = epoch};
     return jr_siphash(tcp->cfg.secret, &in, sizeof in);
 }

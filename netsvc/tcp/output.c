@@ -329,7 +329,10 @@ static void note_acked(struct jr_tcpcb *tp, uint32_t win)
 
 static void build_header(const struct jr_tcpcb *tp, const struct ctx *c, const struct plan *p, uint32_t win, uint8_t *h)
 {
-    struct jr_tcp_view v = {.sport = tp->lport, .dport = tp->fport, .seq = p->seq.v, .flags = p->flags,
+    struct jr_tcp_view v = {.sport = tp->lport,
+                            .dport = tp->fport,
+                            .seq = p->seq.v,
+                            .flags = p->flags,
                             .hlen = (uint8_t)(JR_TCP_HLEN + c->optlen)};
     if (p->flags & TH_ACK)
         v.ack = tp->rcv_nxt.v;
@@ -358,14 +361,18 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
         p->len = room > c->maxpay ? room / c->maxpay * c->maxpay : room;
         p->flags &= (uint8_t)~TH_FIN;
     }
-    struct jr_tcp_wrap w = {.src = tp->laddr, .dst = tp->faddr, .rt = &tp->rt, .hlen = JR_TCP_HLEN + c->optlen,
-                            .payload = p->len, .tos = tp->tos, .ttl = tp->ttl};
+    struct jr_tcp_wrap w = {.src = tp->laddr,
+                            .dst = tp->faddr,
+                            .rt = &tp->rt,
+                            .hlen = JR_TCP_HLEN + c->optlen,
+                            .payload = p->len,
+                            .tos = tp->tos,
+                            .ttl = tp->ttl};
     if (p->len > c->maxpay)
         w.tso_segsz = (uint16_t)c->maxpay;
     if (p->len != 0) {
         uint64_t off = tp->snd->head + (uint32_t)jr_seq_diff(p->seq, tp->snd_sb_seq);
-        w.sum = copy_payload(tp->snd, off, jr_pkt_put(pkt, p->len), p->len,
-                             tp->rt.tx_offloads & JR_PKT_TX_L4_CSUM);
+        w.sum = copy_payload(tp->snd, off, jr_pkt_put(pkt, p->len), p->len, tp->rt.tx_offloads & JR_PKT_TX_L4_CSUM);
     }
     uint32_t win = jr_tcp_rcv_window(tp);
     win = p->flags & TH_SYN ? jr_min_u32(win, JR_TCP_MAXWIN) : win >> tp->rcv_scale << tp->rcv_scale;
@@ -509,8 +516,12 @@ void jr_tcp_output_probe(struct jr_tcpcb *tp, jr_time now)
 
 void jr_tcp_output_keepalive(struct jr_tcpcb *tp, jr_time now)
 {
-    struct jr_tcp_bare b = {.local = {tp->laddr, tp->lport}, .remote = {tp->faddr, tp->fport},
-                            .seq = jr_seq_sub(tp->snd_una, 1), .ack = tp->rcv_nxt, .flags = TH_ACK, .tos = tp->tos};
+    struct jr_tcp_bare b = {.local = {tp->laddr, tp->lport},
+                            .remote = {tp->faddr, tp->fport},
+                            .seq = jr_seq_sub(tp->snd_una, 1),
+                            .ack = tp->rcv_nxt,
+                            .flags = TH_ACK,
+                            .tos = tp->tos};
     fill_opts(tp, TH_ACK, &b.opts, now);
     b.win = (uint16_t)(jr_tcp_rcv_window(tp) >> tp->rcv_scale);
     jr_tcp_send_bare(tp->tcp, &b, now);
@@ -518,8 +529,12 @@ void jr_tcp_output_keepalive(struct jr_tcpcb *tp, jr_time now)
 
 void jr_tcp_output_rst(struct jr_tcpcb *tp, jr_time now)
 {
-    struct jr_tcp_bare b = {.local = {tp->laddr, tp->lport}, .remote = {tp->faddr, tp->fport}, .seq = tp->snd_max,
-                            .ack = tp->rcv_nxt, .flags = TH_RST | TH_ACK, .tos = tp->tos};
+    struct jr_tcp_bare b = {.local = {tp->laddr, tp->lport},
+                            .remote = {tp->faddr, tp->fport},
+                            .seq = tp->snd_max,
+                            .ack = tp->rcv_nxt,
+                            .flags = TH_RST | TH_ACK,
+                            .tos = tp->tos};
     jr_seq edge = jr_seq_add(tp->snd_una, tp->snd_wnd); /* beyond it the peer wouldn't believe it */
     if (jr_seq_gt(b.seq, edge))
         b.seq = jr_seq_max(edge, tp->snd_una);

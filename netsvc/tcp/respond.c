@@ -25,8 +25,8 @@ static void fill_checksum(struct jr_pkt *pkt, const struct jr_tcp_wrap *w)
 
 int jr_tcp_send_pkt(struct jr_tcp *tcp, struct jr_pkt *pkt, const struct jr_tcp_wrap *w, jr_time now)
 {
-    const struct jr_ip_tx tx = {.src = w->src, .dst = w->dst, .proto = PROTO_TCP, .tos = w->tos, .ttl = w->ttl,
-                                .df = true};
+    const struct jr_ip_tx tx = {
+        .src = w->src, .dst = w->dst, .proto = PROTO_TCP, .tos = w->tos, .ttl = w->ttl, .df = true};
     pkt->l4_off = (uint16_t)pkt->off;
     pkt->l4_len = (uint16_t)w->hlen;
     if (w->tso_segsz != 0) {
@@ -52,8 +52,13 @@ void jr_tcp_send_bare(struct jr_tcp *tcp, struct jr_tcp_bare *b, jr_time now)
     }
     uint32_t hlen = JR_TCP_HLEN + jr_tcp_opts_len(&b->opts);
     uint8_t *p = jr_pkt_push(pkt, hlen);
-    const struct jr_tcp_view v = {.sport = b->local.port, .dport = b->remote.port, .seq = b->seq.v, .ack = b->ack.v,
-                                  .win = b->win, .flags = b->flags, .hlen = (uint8_t)hlen};
+    const struct jr_tcp_view v = {.sport = b->local.port,
+                                  .dport = b->remote.port,
+                                  .seq = b->seq.v,
+                                  .ack = b->ack.v,
+                                  .win = b->win,
+                                  .flags = b->flags,
+                                  .hlen = (uint8_t)hlen};
     jr_tcp_build(p, &v);
     jr_tcp_build_opts(p + JR_TCP_HLEN, &b->opts);
     const struct jr_tcp_wrap w = {.src = b->local.addr, .dst = b->remote.addr, .rt = &rt, .hlen = hlen, .tos = b->tos};

@@ -139,8 +139,7 @@ uint32_t jr_sack_update(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
 static bool is_lost(const struct jr_tcpcb *tp, uint32_t i, uint32_t above)
 {
     const struct jr_tcp_sackboard *b = tp->board;
-    return b->n - i >= DUPTHRESH || above > (DUPTHRESH - 1) * tp->t_maxseg ||
-           jr_seq_leq(b->r[i].start, b->lost_below);
+    return b->n - i >= DUPTHRESH || above > (DUPTHRESH - 1) * tp->t_maxseg || jr_seq_leq(b->r[i].start, b->lost_below);
 }
 
 void jr_sack_set_lost_below(struct jr_tcpcb *tp, jr_seq seq)

@@ -23,9 +23,9 @@
 #define COOKIE_EPOCH (16 * JR_SEC)
 
 enum { /* entry.flags */
-    SC_SCALE = 1u << 0,
-    SC_TS = 1u << 1,
-    SC_SACK = 1u << 2,
+       SC_SCALE = 1u << 0,
+       SC_TS = 1u << 1,
+       SC_SACK = 1u << 2,
 };
 
 struct entry {
@@ -116,8 +116,13 @@ void jr_syncache_forget(struct jr_tcpcb *listener)
 static void answer(struct jr_tcp *tcp, const struct entry *e, jr_time now)
 {
     struct jr_ip_route rt = {0};
-    struct jr_tcp_bare b = {.local = {e->laddr, e->lport}, .remote = {e->faddr, e->fport}, .seq = e->iss,
-                            .ack = jr_seq_add(e->irs, 1), .flags = TH_SYN | TH_ACK, .tos = e->tos, .win = e->win};
+    struct jr_tcp_bare b = {.local = {e->laddr, e->lport},
+                            .remote = {e->faddr, e->fport},
+                            .seq = e->iss,
+                            .ack = jr_seq_add(e->irs, 1),
+                            .flags = TH_SYN | TH_ACK,
+                            .tos = e->tos,
+                            .win = e->win};
     uint32_t mtu = jr_ip_route(tcp->ip, e->faddr, &rt) ? rt.mtu : 1280;
     b.opts.flags = TOF_MSS;
     b.opts.mss = jr_tcp_mss_offer(tcp, e->faddr, mtu);
@@ -181,8 +186,8 @@ static jr_seq make_cookie(const struct jr_tcp *tcp, const struct entry *e, jr_ti
 }
 
 /* Fills e from a cookie that comes back in an ACK; false: it is none of ours, or too old. */
-static bool read_cookie(struct jr_tcpcb *l, const struct jr_tcp_seg *seg, const struct jr_tcp_opts *o,
-                        struct entry *e, jr_time now)
+static bool read_cookie(struct jr_tcpcb *l, const struct jr_tcp_seg *seg, const struct jr_tcp_opts *o, struct entry *e,
+                        jr_time now)
 {
     const struct jr_tcp *tcp = l->tcp;
     uint32_t cookie = seg->ack.v - 1, epoch = (uint32_t)(now / COOKIE_EPOCH);
@@ -429,8 +434,8 @@ void jr_syncache_on_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg)
     drop(tcp, e);
 }
 
-void jr_syncache_unreach(struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport, struct jr_addr faddr,
-                         uint16_t fport, jr_seq seq)
+void jr_syncache_unreach(struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport, struct jr_addr faddr, uint16_t fport,
+                         jr_seq seq)
 {
     struct entry *e = find(tcp, laddr, lport, faddr, fport);
     if (e == NULL || !jr_seq_eq(seq, e->iss) || e->rexmits < 3) /* as FreeBSD: the error may be passing */

@@ -19,8 +19,8 @@ void jr_syncache_add(struct jr_tcpcb *listener, const struct jr_tcp_seg *seg, co
 struct jr_tcpcb *jr_syncache_expand(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, jr_time now);
 void jr_syncache_on_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg);
 /* A hard ICMP error for a SYN|ACK with this sequence number. */
-void jr_syncache_unreach(struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport, struct jr_addr faddr,
-                         uint16_t fport, jr_seq seq);
+void jr_syncache_unreach(struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport, struct jr_addr faddr, uint16_t fport,
+                         jr_seq seq);
 void jr_syncache_timeout(struct jr_tcp *tcp, struct jr_timer *t, jr_time now);
 /* The listener goes: so do its entries. */
 void jr_syncache_forget(struct jr_tcpcb *listener);

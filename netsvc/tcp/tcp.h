@@ -15,16 +15,16 @@
 struct jr_tcp;
 struct jr_tcpcb;
 
-enum { /* what an upcall reports; several bits may be set */
-    JR_TCP_EV_CONNECTED = 1u << 0, /* handshake done, active side */
-    JR_TCP_EV_RX = 1u << 1,        /* rcv.tail moved */
-    JR_TCP_EV_RX_FIN = 1u << 2,    /* peer finished; everything before it is in rcv */
-    JR_TCP_EV_TX = 1u << 3,        /* snd.head moved */
-    JR_TCP_EV_ERROR = 1u << 4,     /* jr_tcp_error() holds an errno (RST, timeout, ICMP): the connection is dead */
-    JR_TCP_EV_ACCEPT = 1u << 5,    /* listener: the accept queue got an entry */
-    JR_TCP_EV_CLOSED = 1u << 6,    /* last call for this tcpcb: neither side will touch the buffers again */
-    JR_TCP_EV_URG = 1u << 7,       /* urgent pointer moved */
-    JR_TCP_EV_WANT = 1u << 8,      /* jr_tcp_rcv_want() or jr_tcp_snd_want() exceeds the buffer's cap */
+enum {                                /* what an upcall reports; several bits may be set */
+       JR_TCP_EV_CONNECTED = 1u << 0, /* handshake done, active side */
+       JR_TCP_EV_RX = 1u << 1,        /* rcv.tail moved */
+       JR_TCP_EV_RX_FIN = 1u << 2,    /* peer finished; everything before it is in rcv */
+       JR_TCP_EV_TX = 1u << 3,        /* snd.head moved */
+       JR_TCP_EV_ERROR = 1u << 4,     /* jr_tcp_error() holds an errno (RST, timeout, ICMP): the connection is dead */
+       JR_TCP_EV_ACCEPT = 1u << 5,    /* listener: the accept queue got an entry */
+       JR_TCP_EV_CLOSED = 1u << 6,    /* last call for this tcpcb: neither side will touch the buffers again */
+       JR_TCP_EV_URG = 1u << 7,       /* urgent pointer moved */
+       JR_TCP_EV_WANT = 1u << 8,      /* jr_tcp_rcv_want() or jr_tcp_snd_want() exceeds the buffer's cap */
 };
 
 /* event() is called only from jr_tcp_flush() and jr_tcp_tick(), once per connection and flush, never from inside
@@ -40,32 +40,32 @@ struct jr_tcp_upcalls {
 
 /* Keys carry FreeBSD's sysctl names without "net.inet.tcp."; times in milliseconds as FreeBSD shows them. */
 struct jr_tcp_config {
-    uint32_t sendspace, recvspace;          /* bytes, 32768 and 65536 */
-    uint32_t sendbuf_max, recvbuf_max;      /* bytes, autotuning limits */
-    uint32_t mssdflt, minmss;               /* 536, 216 */
-    uint32_t msl;                           /* 30000 */
-    uint32_t keepinit, keepidle, keepintvl, keepcnt; /* 75000, 7200000, 75000, 8 */
-    uint32_t delacktime;                    /* 40 */
-    uint32_t delayed_ack;                   /* 1 */
+    uint32_t sendspace, recvspace;                    /* bytes, 32768 and 65536 */
+    uint32_t sendbuf_max, recvbuf_max;                /* bytes, autotuning limits */
+    uint32_t mssdflt, minmss;                         /* 536, 216 */
+    uint32_t msl;                                     /* 30000 */
+    uint32_t keepinit, keepidle, keepintvl, keepcnt;  /* 75000, 7200000, 75000, 8 */
+    uint32_t delacktime;                              /* 40 */
+    uint32_t delayed_ack;                             /* 1 */
     uint32_t rexmit_initial, rexmit_min, rexmit_slop; /* 1000, 30, 200 */
-    uint32_t finwait2_timeout;              /* 60000, for a closed socket */
-    uint32_t persmin, persmax;              /* 5000, 60000 */
-    uint32_t initcwnd_segments;             /* 10 */
-    uint32_t rfc1323, sack_enable;          /* 1, 1 */
+    uint32_t finwait2_timeout;                        /* 60000, for a closed socket */
+    uint32_t persmin, persmax;                        /* 5000, 60000 */
+    uint32_t initcwnd_segments;                       /* 10 */
+    uint32_t rfc1323, sack_enable;                    /* 1, 1 */
     uint32_t drop_synfin;
-    uint32_t somaxconn;                     /* 4096, Linux programs expect SOMAXCONN's */
-    uint32_t syncache_cachelimit;           /* 15360 half-open connections; syncache.cachelimit */
-    uint32_t syncache_rexmtlimit;           /* 3 */
-    uint32_t syncookies;                    /* 1: answer SYNs without an entry when the cache is full */
-    uint32_t maxtcptw;                      /* 32768 connections in TIME_WAIT; the oldest goes first */
+    uint32_t somaxconn;                       /* 4096, Linux programs expect SOMAXCONN's */
+    uint32_t syncache_cachelimit;             /* 15360 half-open connections; syncache.cachelimit */
+    uint32_t syncache_rexmtlimit;             /* 3 */
+    uint32_t syncookies;                      /* 1: answer SYNs without an entry when the cache is full */
+    uint32_t maxtcptw;                        /* 32768 connections in TIME_WAIT; the oldest goes first */
     uint32_t ack_war_cnt, ack_war_timewindow; /* 5 challenge ACKs per connection in 1000 ms */
-    uint32_t rstlimit;                      /* 200 RSTs per second for segments of no connection; 0: no limit */
-    uint32_t maxsockets;                    /* 0: no limit */
-    uint32_t blackhole;                     /* 1: no RST for a SYN to a closed port, 2: for nothing */
-    char cc_algorithm[16];                  /* "cubic"; "newreno" */
-    uint16_t port_first, port_last;         /* ephemeral range this stack may use */
-    uint8_t secret[16];                     /* ISN, timestamp offsets, ephemeral ports: SipHash key */
-    uint64_t seed;                          /* all other dice */
+    uint32_t rstlimit;                        /* 200 RSTs per second for segments of no connection; 0: no limit */
+    uint32_t maxsockets;                      /* 0: no limit */
+    uint32_t blackhole;                       /* 1: no RST for a SYN to a closed port, 2: for nothing */
+    char cc_algorithm[16];                    /* "cubic"; "newreno" */
+    uint16_t port_first, port_last;           /* ephemeral range this stack may use */
+    uint8_t secret[16];                       /* ISN, timestamp offsets, ephemeral ports: SipHash key */
+    uint64_t seed;                            /* all other dice */
 };
 void jr_tcp_config_defaults(struct jr_tcp_config *cfg);
 

@@ -19,43 +19,49 @@
 #include "tcp/tcp.h"
 #include "wire/tcp_wire.h"
 
-enum { /* t_flags */
-    TF_ACKNOW = 1u << 0,      /* an ACK is due at the next output */
-    TF_DELACK = 1u << 1,      /* an ACK is due when the delayed-ACK timer says so, or with the next segment */
-    TF_OUTPUT = 1u << 2,      /* the flush calls output */
-    TF_DIRTY = 1u << 3,       /* on the list of the next flush */
-    TF_NODELAY = 1u << 4,
-    TF_CORK = 1u << 5,        /* TCP_CORK */
-    TF_MORE = 1u << 6,        /* MSG_MORE */
-    TF_REQ_SCALE = 1u << 7,   /* we offer or offered window scaling */
-    TF_RCVD_SCALE = 1u << 8,
-    TF_REQ_TSTMP = 1u << 9,
-    TF_RCVD_TSTMP = 1u << 10, /* timestamps are in use */
-    TF_SACK_PERMIT = 1u << 11,
-    TF_SENTFIN = 1u << 12,
-    TF_NEEDFIN = 1u << 13,    /* shutdown() came before the connection was established */
-    TF_GOTFIN = 1u << 14,     /* rcv_fin is where the peer's stream ends */
-    TF_RXWIN0SENT = 1u << 15, /* the last window we sent was zero */
-    TF_FASTRECOVERY = 1u << 16,
-    TF_RTORECOVERY = 1u << 17, /* resending from snd_una after a time-out, until snd_recover is acknowledged */
-    TF_RTTVALID = 1u << 18,   /* t_rtseq is being timed */
-    TF_KEEPALIVE = 1u << 19,
-    TF_ORPHAN = 1u << 20,     /* the app closed it */
-    TF_DETACHED = 1u << 21,   /* JR_TCP_EV_CLOSED is pending or was given: no buffers, no upcalls but that */
-    TF_ATTACHED = 1u << 22,   /* has a socket that gets upcalls */
-    TF_INHASH = 1u << 23,
-    TF_BOUND = 1u << 24,      /* on a port's list: bind(), listen() */
-    TF_PORTREF = 1u << 25,    /* counted as a connection on its port */
-    TF_REUSEADDR = 1u << 26,
-    TF_REUSEPORT = 1u << 27,
-    TF_V6ONLY = 1u << 28,
-    TF_DEAD = 1u << 29,       /* on the list of what the next flush frees */
-    TF_DSACK = 1u << 30,      /* dsack_* goes into the next ACK */
-    TF_RESCUED = 1u << 31,    /* the rescue retransmission of this recovery was sent (RFC 6675 NextSeg rule 4) */
+enum {                      /* t_flags */
+       TF_ACKNOW = 1u << 0, /* an ACK is due at the next output */
+       TF_DELACK = 1u << 1, /* an ACK is due when the delayed-ACK timer says so, or with the next segment */
+       TF_OUTPUT = 1u << 2, /* the flush calls output */
+       TF_DIRTY = 1u << 3,  /* on the list of the next flush */
+       TF_NODELAY = 1u << 4,
+       TF_CORK = 1u << 5,      /* TCP_CORK */
+       TF_MORE = 1u << 6,      /* MSG_MORE */
+       TF_REQ_SCALE = 1u << 7, /* we offer or offered window scaling */
+       TF_RCVD_SCALE = 1u << 8,
+       TF_REQ_TSTMP = 1u << 9,
+       TF_RCVD_TSTMP = 1u << 10, /* timestamps are in use */
+       TF_SACK_PERMIT = 1u << 11,
+       TF_SENTFIN = 1u << 12,
+       TF_NEEDFIN = 1u << 13,    /* shutdown() came before the connection was established */
+       TF_GOTFIN = 1u << 14,     /* rcv_fin is where the peer's stream ends */
+       TF_RXWIN0SENT = 1u << 15, /* the last window we sent was zero */
+       TF_FASTRECOVERY = 1u << 16,
+       TF_RTORECOVERY = 1u << 17, /* resending from snd_una after a time-out, until snd_recover is acknowledged */
+       TF_RTTVALID = 1u << 18,    /* t_rtseq is being timed */
+       TF_KEEPALIVE = 1u << 19,
+       TF_ORPHAN = 1u << 20,   /* the app closed it */
+       TF_DETACHED = 1u << 21, /* JR_TCP_EV_CLOSED is pending or was given: no buffers, no upcalls but that */
+       TF_ATTACHED = 1u << 22, /* has a socket that gets upcalls */
+       TF_INHASH = 1u << 23,
+       TF_BOUND = 1u << 24,   /* on a port's list: bind(), listen() */
+       TF_PORTREF = 1u << 25, /* counted as a connection on its port */
+       TF_REUSEADDR = 1u << 26,
+       TF_REUSEPORT = 1u << 27,
+       TF_V6ONLY = 1u << 28,
+       TF_DEAD = 1u << 29,    /* on the list of what the next flush frees */
+       TF_DSACK = 1u << 30,   /* dsack_* goes into the next ACK */
+       TF_RESCUED = 1u << 31, /* the rescue retransmission of this recovery was sent (RFC 6675 NextSeg rule 4) */
 };
 
 enum { /* TT_NUDGE: output again, after TCP_CORK's longest wait or a shortage of packets */
-    TT_REXMT, TT_PERSIST, TT_KEEP, TT_2MSL, TT_DELACK, TT_NUDGE, TT__COUNT
+       TT_REXMT,
+       TT_PERSIST,
+       TT_KEEP,
+       TT_2MSL,
+       TT_DELACK,
+       TT_NUDGE,
+       TT__COUNT
 };
 
 enum { JR_TIMER_TCPCB, JR_TIMER_SYNCACHE }; /* jr_timer.kind */
@@ -98,31 +104,31 @@ struct jr_tcpcb {
     struct jr_tcpcb *dirty_next;
 
     /* send side: written by output.c and ack.c */
-    uint32_t t_maxseg; /* most payload of a segment with no option but timestamps, if those are in use */
+    uint32_t t_maxseg;   /* most payload of a segment with no option but timestamps, if those are in use */
     uint32_t ev_pending; /* state.c */
     uint32_t snd_ssthresh, max_sndwnd;
-    uint32_t snd_maxflight;    /* most bytes outstanding since snd_flight_seq was sent */
+    uint32_t snd_maxflight; /* most bytes outstanding since snd_flight_seq was sent */
     jr_seq snd_flight_seq;
     uint32_t t_srtt, t_rttvar, t_rttmin; /* microseconds; t_srtt 0: not measured yet */
     uint32_t t_rxtcur;                   /* microseconds */
     uint32_t t_rxtshift;
     jr_seq t_rtseq;
     jr_time t_rtttime;
-    jr_time t_acktime;     /* when snd_una last moved, or data was sent with none outstanding */
-    jr_time t_sndtime;     /* when data was last sent */
-    jr_seq snd_sml;        /* end of the last not full segment (Minshall's Nagle) */
-    jr_seq snd_recover;    /* snd_max when recovery began */
-    jr_seq snd_up;         /* end of urgent data; == snd_una: none */
-    uint32_t snd_limited;  /* bytes limited transmit may add to the window */
+    jr_time t_acktime;                           /* when snd_una last moved, or data was sent with none outstanding */
+    jr_time t_sndtime;                           /* when data was last sent */
+    jr_seq snd_sml;                              /* end of the last not full segment (Minshall's Nagle) */
+    jr_seq snd_recover;                          /* snd_max when recovery began */
+    jr_seq snd_up;                               /* end of urgent data; == snd_una: none */
+    uint32_t snd_limited;                        /* bytes limited transmit may add to the window */
     uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937 */
-    struct jr_tcp_sackboard *board; /* sack.c; NULL: nothing is SACKed */
+    struct jr_tcp_sackboard *board;              /* sack.c; NULL: nothing is SACKed */
     const struct jr_cc_algo *cc;
     struct jr_cc_state ccs;
-    bool tlp_armed;   /* TT_REXMT stands for a loss probe, not for the time-out (tlp.c) */
-    bool tlp_out;     /* a probe was sent and what became of it isn't known */
-    bool tlp_rexmit;  /* it sent old data */
-    jr_seq tlp_end;   /* snd_max when it was sent */
-    uint32_t tlp_dsacks; /* dsack_dups then */
+    bool tlp_armed;                  /* TT_REXMT stands for a loss probe, not for the time-out (tlp.c) */
+    bool tlp_out;                    /* a probe was sent and what became of it isn't known */
+    bool tlp_rexmit;                 /* it sent old data */
+    jr_seq tlp_end;                  /* snd_max when it was sent */
+    uint32_t tlp_dsacks;             /* dsack_dups then */
     uint32_t bad_cwnd, bad_ssthresh; /* as before the first time-out, to undo a spurious one */
     jr_seq bad_recover;
     jr_time bad_until;
@@ -135,13 +141,13 @@ struct jr_tcpcb {
     jr_seq dsack_start, dsack_end;
     uint64_t urg_off; /* stream offset behind the last urgent byte */
     bool urg_seen;
-    uint8_t quickacks;        /* ACKs not to be delayed */
-    uint8_t t_softerror;      /* an errno an ICMP error or the network layer told */
+    uint8_t quickacks;   /* ACKs not to be delayed */
+    uint8_t t_softerror; /* an errno an ICMP error or the network layer told */
     uint8_t tos, ttl;
-    bool limited_dup;         /* the ACK being handled may use limited transmit */
+    bool limited_dup; /* the ACK being handled may use limited transmit */
     uint32_t ack_war_cnt;
     jr_time ack_war_end;
-    uint32_t rtt_bytes;       /* received since rtt_start, for autotuning */
+    uint32_t rtt_bytes; /* received since rtt_start, for autotuning */
     jr_time rtt_start;
     uint32_t rcv_want, snd_want;
 
@@ -153,14 +159,14 @@ struct jr_tcpcb {
     int t_error;
     jr_seq iss, irs;
     uint32_t ts_offset;
-    uint16_t t_peermss;   /* the MSS option of the peer */
-    uint16_t t_usermss;   /* TCP_MAXSEG; 0: none */
-    uint32_t t_pmtu;      /* an ICMP error's limit on the route's MTU; 0: none */
+    uint16_t t_peermss;                                /* the MSS option of the peer */
+    uint16_t t_usermss;                                /* TCP_MAXSEG; 0: none */
+    uint32_t t_pmtu;                                   /* an ICMP error's limit on the route's MTU; 0: none */
     uint32_t keepidle, keepintvl, keepcnt, keepprobes; /* ms, ms, count, sent */
-    uint32_t user_timeout; /* ms; 0: none */
-    uint32_t linger2;      /* ms in FIN_WAIT_2 */
-    uint32_t rcv_clamp;    /* TCP_WINDOW_CLAMP: most bytes to offer; 0: none */
-    uint8_t syncnt;        /* TCP_SYNCNT: most SYNs to send again; 0: until keepinit */
+    uint32_t user_timeout;                             /* ms; 0: none */
+    uint32_t linger2;                                  /* ms in FIN_WAIT_2 */
+    uint32_t rcv_clamp;                                /* TCP_WINDOW_CLAMP: most bytes to offer; 0: none */
+    uint8_t syncnt;                                    /* TCP_SYNCNT: most SYNs to send again; 0: until keepinit */
     struct jr_ip_route rt;
     uint32_t rt_gen;
     bool rt_ok;
@@ -179,7 +185,7 @@ _Static_assert(offsetof(struct jr_tcpcb, rcv_nxt) == 64, "look-up fills the firs
 _Static_assert(offsetof(struct jr_tcpcb, t_rcvtime) == 128, "the second");
 _Static_assert(offsetof(struct jr_tcpcb, t_maxseg) == 192, "and the third");
 
-struct jr_tcp_listener { /* written by usrreq.c and syncache.c */
+struct jr_tcp_listener {  /* written by usrreq.c and syncache.c */
     struct jr_list queue; /* established embryos */
     uint32_t len, backlog;
     uint32_t half; /* entries of the SYN cache */
@@ -215,8 +221,8 @@ struct jr_tcp {
 /* A received segment. */
 struct jr_tcp_seg {
     jr_seq seq, ack;
-    uint32_t wnd;  /* scaled */
-    uint32_t len;  /* payload bytes */
+    uint32_t wnd; /* scaled */
+    uint32_t len; /* payload bytes */
     uint16_t urp;
     uint8_t flags; /* TH_* */
     bool opts_ok;  /* opts is filled */

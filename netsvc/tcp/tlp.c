@@ -15,8 +15,8 @@
 static uint64_t probe_timeout(const struct jr_tcpcb *tp)
 {
     const uint32_t busy = TF_FASTRECOVERY | TF_RTORECOVERY;
-    if ((tp->t_flags & (busy | TF_SACK_PERMIT)) != TF_SACK_PERMIT || tp->t_state < TCPS_ESTABLISHED ||
-        tp->tlp_out || tp->t_srtt == 0 || tp->t_rxtshift != 0)
+    if ((tp->t_flags & (busy | TF_SACK_PERMIT)) != TF_SACK_PERMIT || tp->t_state < TCPS_ESTABLISHED || tp->tlp_out ||
+        tp->t_srtt == 0 || tp->t_rxtshift != 0)
         return 0;
     uint64_t pto = jr_max_u32(2 * tp->t_srtt, PTO_MIN_US);
     return jr_cc_flight(tp) <= tp->t_maxseg ? pto + ACK_DELAY_US : pto;

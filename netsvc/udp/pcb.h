@@ -23,8 +23,8 @@ struct jr_udpcb {
     bool user_port;            /* bind() chose the port: it stays at disconnect */
     uint32_t flags;            /* JR_UDP_BIND_* */
     struct jr_list all_link;
-    struct jr_list port_link;  /* in by_port when bound, the latest first */
-    struct jr_list flow_link;  /* in by_flow when connected */
+    struct jr_list port_link; /* in by_port when bound, the latest first */
+    struct jr_list flow_link; /* in by_flow when connected */
     /* where the last datagram went */
     struct jr_addr rt_dst;
     struct jr_ip_route rt;
@@ -37,7 +37,7 @@ struct jr_udp {
     struct jr_counters *counters;
     uint16_t port_first, port_last;
     uint8_t secret[16];
-    uint64_t dice;   /* ephemeral ports tried so far */
+    uint64_t dice; /* ephemeral ports tried so far */
     uint64_t seed;
     struct jr_list all;
     struct jr_list by_port[JR_UDP_BUCKETS];

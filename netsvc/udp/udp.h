@@ -20,7 +20,8 @@ struct jr_udp_upcalls {
 /* The same bits as JR_TCP_BIND_*. */
 enum { JR_UDP_BIND_REUSEADDR = 1u << 0, JR_UDP_BIND_REUSEPORT = 1u << 1 };
 
-/* Ephemeral ports come from [port_first, port_last]; the secret makes them unpredictable (RFC 6056). NULL: no memory. */
+/* Ephemeral ports come from [port_first, port_last]; the secret makes them unpredictable (RFC 6056). NULL: no memory.
+ */
 struct jr_udp *jr_udp_new(struct jr_ip *ip, uint16_t port_first, uint16_t port_last, const uint8_t secret[16]);
 void jr_udp_free(struct jr_udp *udp);
 /* A socket without an address; so is handed to upcalls, which must not close sockets. NULL: no memory. */

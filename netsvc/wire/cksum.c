@@ -17,10 +17,7 @@ static inline vec load_vec(const uint8_t *p)
     return v;
 }
 
-static inline __attribute__((always_inline)) vec vec_halves(vec v)
-{
-    return (v & 0xffffffff) + (v >> 32);
-}
+static inline __attribute__((always_inline)) vec vec_halves(vec v) { return (v & 0xffffffff) + (v >> 32); }
 
 static inline __attribute__((always_inline)) uint64_t cksum_body(uint8_t *dst, const uint8_t *src, uint32_t len)
 {
@@ -66,10 +63,7 @@ static uint32_t fold64(uint64_t sum)
     return (uint32_t)sum + (uint32_t)(sum >> 32);
 }
 
-uint32_t jr_cksum_partial(const void *p, uint32_t len, uint32_t sum)
-{
-    return fold64(cksum_body(NULL, p, len) + sum);
-}
+uint32_t jr_cksum_partial(const void *p, uint32_t len, uint32_t sum) { return fold64(cksum_body(NULL, p, len) + sum); }
 
 uint32_t jr_cksum_copy(void *dst, const void *src, uint32_t len, uint32_t sum)
 {

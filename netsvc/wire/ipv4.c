@@ -66,10 +66,7 @@ enum jr_counter jr_ipv4_check_opts(const uint8_t *p, uint8_t hlen)
     return JR_WIRE_OK;
 }
 
-bool jr_ipv4_cksum_ok(const uint8_t *p, uint8_t hlen)
-{
-    return jr_cksum_fold(jr_cksum_partial(p, hlen, 0)) == 0;
-}
+bool jr_ipv4_cksum_ok(const uint8_t *p, uint8_t hlen) { return jr_cksum_fold(jr_cksum_partial(p, hlen, 0)) == 0; }
 
 void jr_ipv4_build(uint8_t *p, const struct jr_ipv4 *ip, bool cksum)
 {

@@ -20,8 +20,8 @@ struct jr_ipv4 {
     struct jr_addr src, dst;
     uint16_t total_len; /* header and payload */
     uint16_t id;
-    uint16_t frag_off;  /* bytes */
-    uint8_t hlen;       /* 20 to 60 */
+    uint16_t frag_off; /* bytes */
+    uint8_t hlen;      /* 20 to 60 */
     uint8_t tos, ttl, proto;
     bool df, mf;
 };

@@ -36,11 +36,11 @@ struct jr_tcp_hdr { /* network order */
 _Static_assert(sizeof(struct jr_tcp_hdr) == JR_TCP_HLEN, "wire layout");
 
 enum { /* jr_tcp_opts.flags: which options are there */
-    TOF_MSS = 1u << 0,
-    TOF_SCALE = 1u << 1,
-    TOF_TS = 1u << 2,
-    TOF_SACKPERM = 1u << 3,
-    TOF_SACK = 1u << 4,
+       TOF_MSS = 1u << 0,
+       TOF_SCALE = 1u << 1,
+       TOF_TS = 1u << 2,
+       TOF_SACKPERM = 1u << 3,
+       TOF_SACK = 1u << 4,
 };
 
 #define JR_TCP_MAX_SACK 4u

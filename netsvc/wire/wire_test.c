@@ -65,8 +65,8 @@ JR_TEST(arp)
     struct jr_arp out;
     uint8_t b[JR_ARP_LEN];
     jr_arp_build(b, &in);
-    JR_CHECK_MEM(b, ((uint8_t[]){0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 0xa, 10, 0, 0, 1, 2, 0, 0, 0, 0, 0xb, 10, 0, 0, 2}),
-                 28);
+    JR_CHECK_MEM(
+        b, ((uint8_t[]){0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 0xa, 10, 0, 0, 1, 2, 0, 0, 0, 0, 0xb, 10, 0, 0, 2}), 28);
     JR_CHECK_EQ(jr_arp_parse(b, sizeof b, &out), JR_WIRE_OK);
     JR_CHECK(out.op == in.op && jr_ether_eq(out.sha, in.sha) && jr_ether_eq(out.tha, in.tha));
     JR_CHECK(jr_addr_eq(out.spa, in.spa) && jr_addr_eq(out.tpa, in.tpa));
@@ -84,8 +84,15 @@ JR_TEST(arp)
 
 JR_TEST(ipv4)
 {
-    const struct jr_ipv4 in = {.src = ip4(0x0a000001), .dst = ip4(0xc0a80102), .total_len = 40, .id = 0x1234,
-                               .frag_off = 1480, .tos = 0x10, .ttl = 64, .proto = 17, .mf = true};
+    const struct jr_ipv4 in = {.src = ip4(0x0a000001),
+                               .dst = ip4(0xc0a80102),
+                               .total_len = 40,
+                               .id = 0x1234,
+                               .frag_off = 1480,
+                               .tos = 0x10,
+                               .ttl = 64,
+                               .proto = 17,
+                               .mf = true};
     struct jr_ipv4 out;
     uint8_t b[40] = {0};
     jr_ipv4_build(b, &in, true);
@@ -119,13 +126,13 @@ JR_TEST(ipv4_options)
         uint8_t opt[8];
         enum jr_counter want;
     } cases[] = {
-        {{0, 0xff, 0xff, 0xff}, JR_WIRE_OK},                       /* end of list: what follows is not looked at */
-        {{1, 1, 1, 1, 1, 1, 1, 1}, JR_WIRE_OK},                    /* no-operation */
-        {{0x94, 4, 0, 0, 1, 0}, JR_WIRE_OK},                       /* router alert */
-        {{0x44, 8, 5, 0, 1, 2, 3, 4}, JR_WIRE_OK},                 /* timestamp up to the last byte */
-        {{0x44, 9, 5, 0, 1, 2, 3, 4}, JR_C_IP_BAD_OPTS},           /* and one beyond */
-        {{1, 1, 1, 1, 1, 1, 1, 0x44}, JR_C_IP_BAD_OPTS},           /* no room for a length */
-        {{0x44, 1}, JR_C_IP_BAD_OPTS},                             /* lengths that can't be */
+        {{0, 0xff, 0xff, 0xff}, JR_WIRE_OK},             /* end of list: what follows is not looked at */
+        {{1, 1, 1, 1, 1, 1, 1, 1}, JR_WIRE_OK},          /* no-operation */
+        {{0x94, 4, 0, 0, 1, 0}, JR_WIRE_OK},             /* router alert */
+        {{0x44, 8, 5, 0, 1, 2, 3, 4}, JR_WIRE_OK},       /* timestamp up to the last byte */
+        {{0x44, 9, 5, 0, 1, 2, 3, 4}, JR_C_IP_BAD_OPTS}, /* and one beyond */
+        {{1, 1, 1, 1, 1, 1, 1, 0x44}, JR_C_IP_BAD_OPTS}, /* no room for a length */
+        {{0x44, 1}, JR_C_IP_BAD_OPTS},                   /* lengths that can't be */
         {{0x44, 0}, JR_C_IP_BAD_OPTS},
         {{131, 7, 4, 10, 0, 0, 1, 0}, JR_C_IP_SOURCE_ROUTE},
         {{1, 137, 7, 4, 10, 0, 0, 1}, JR_C_IP_SOURCE_ROUTE},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a socket handle costs, by the kernel object it is made of (docs/adr/0001-the-socket-handle.md): a socketpair whose other
- * end the service watches, a FIFO or a plain file in a folder watched by inotify. The service and the program are two
- * processes; each figure is the mean over many objects, in nanoseconds of the process that pays.
+ * What a socket handle costs, by the kernel object it is made of (docs/adr/0001-the-socket-handle.md): a socketpair
+ * whose other end the service watches, a FIFO or a plain file in a folder watched by inotify. The service and the
+ * program are two processes; each figure is the mean over many objects, in nanoseconds of the process that pays.
  *
  *     cc -O2 -o handle_cost handle_cost.c && ./handle_cost [OBJECTS] [FOLDER on tmpfs]
  */
@@ -106,7 +106,8 @@ static void pass(int sock, int from, int n)
 {
     char byte = 0, cbuf[CMSG_SPACE(BATCH * sizeof(int))] = {0};
     struct iovec iov = {&byte, 1};
-    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = cbuf, .msg_controllen = CMSG_SPACE((size_t)n * sizeof(int))};
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = cbuf, .msg_controllen = CMSG_SPACE((size_t)n * sizeof(int))};
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
     c->cmsg_level = SOL_SOCKET;

@@ -12,8 +12,8 @@ struct fake_dev {
     struct jr_heap_pool pool; /* packets sent come from here, and those of fake_dev_frame() */
     struct jr_pktq sent;      /* oldest first */
     struct jr_pktq rx;
-    unsigned takes;           /* the most packets one burst takes */
-    unsigned bursts;          /* calls of tx_burst */
+    unsigned takes;  /* the most packets one burst takes */
+    unsigned bursts; /* calls of tx_burst */
 };
 
 void fake_dev_init(struct fake_dev *fd, uint32_t mtu, uint32_t caps);

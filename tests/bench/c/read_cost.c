@@ -107,7 +107,8 @@ int main(int argc, char **argv)
     qsort(stock, pairs, sizeof(*stock), compare);
     qsort(ours, pairs, sizeof(*ours), compare);
     qsort(added, pairs, sizeof(*added), compare);
-    printf("read() at the end of a file, ns: stock %.1f, patched %.1f; added in pairs: median %+.2f, quartiles %+.2f %+.2f\n",
+    printf("read() at the end of a file, ns: stock %.1f, patched %.1f; added in pairs: median %+.2f, quartiles %+.2f "
+           "%+.2f\n",
            stock[pairs / 2], ours[pairs / 2], added[pairs / 2], added[pairs / 4], added[pairs * 3 / 4]);
     return 0;
 }

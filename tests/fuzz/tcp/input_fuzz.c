@@ -57,9 +57,14 @@ static uint32_t build(struct world *w, struct input *in, uint8_t *p)
 {
     struct rig *r = &w->r;
     uint32_t olen = u8(in) % 11 * 4, len = u8(in) % 4 ? u8(in) : u16(in) % 3000;
-    struct jr_tcp_view v = {.sport = r->peer_port, .dport = r->local_port, .flags = u8(in),
-                            .seq = near(in, w->rcv_nxt) + RIG_PEER_ISS, .ack = near(in, w->snd_max) + r->iss,
-                            .win = u16(in), .urp = u8(in), .hlen = (uint8_t)(20 + olen)};
+    struct jr_tcp_view v = {.sport = r->peer_port,
+                            .dport = r->local_port,
+                            .flags = u8(in),
+                            .seq = near(in, w->rcv_nxt) + RIG_PEER_ISS,
+                            .ack = near(in, w->snd_max) + r->iss,
+                            .win = u16(in),
+                            .urp = u8(in),
+                            .hlen = (uint8_t)(20 + olen)};
     jr_tcp_build(p, &v);
     for (uint32_t i = 0; i < olen; i++)
         p[20 + i] = u8(in);
@@ -95,8 +100,13 @@ static void step_icmp(struct world *w, struct input *in)
     jr_store_be16(quote, w->r.local_port);
     jr_store_be16(quote + 2, w->r.peer_port);
     jr_store_be32(quote + 4, near(in, w->snd_max) + w->r.iss);
-    const struct jr_ip_ctl ctl = {.src = w->r.local, .dst = w->r.peer, .type = u8(in), .code = u8(in),
-                                  .mtu = u16(in), .quote = quote, .quote_len = sizeof quote};
+    const struct jr_ip_ctl ctl = {.src = w->r.local,
+                                  .dst = w->r.peer,
+                                  .type = u8(in),
+                                  .code = u8(in),
+                                  .mtu = u16(in),
+                                  .quote = quote,
+                                  .quote_len = sizeof quote};
     w->r.ip.tcp.ctlinput(w->r.ip.tcp.ctx, &ctl, w->r.now);
     if (w->r.ip.mtu < 600)
         w->r.ip.mtu = 600;

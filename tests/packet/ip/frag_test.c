@@ -40,8 +40,8 @@ static void init(const struct jr_ip_config *cfg)
 
 static void piece_from(struct jr_addr src, uint16_t id, uint32_t off, uint32_t len, bool mf, uint8_t tos)
 {
-    const struct jr_ipv4 ip = {.src = src, .dst = US, .proto = PROTO, .id = id, .frag_off = (uint16_t)off, .mf = mf,
-                               .tos = tos};
+    const struct jr_ipv4 ip = {
+        .src = src, .dst = US, .proto = PROTO, .id = id, .frag_off = (uint16_t)off, .mf = mf, .tos = tos};
     frame_ipv4(&f, &ip, want + off, len);
     host_rx(&h, f.b, f.len);
 }
@@ -116,16 +116,16 @@ JR_TEST(any_overlap_drops_all_and_what_follows)
         uint32_t off[2], len[2];
         bool mf[2];
     } cases[] = {
-        {{0, 8}, {16, 16}, {true, true}},    /* tail over head */
-        {{8, 0}, {16, 16}, {true, true}},    /* head over tail */
-        {{0, 0}, {24, 16}, {true, true}},    /* same start, shorter */
-        {{0, 0}, {16, 24}, {true, true}},    /* same start, longer */
-        {{0, 8}, {24, 8}, {true, true}},     /* inside */
-        {{8, 0}, {8, 24}, {true, true}},     /* around */
-        {{16, 8}, {8, 8}, {false, false}},   /* two ends */
-        {{16, 24}, {8, 8}, {false, true}},   /* behind the end */
-        {{24, 8}, {8, 8}, {true, false}},    /* an end before what is there */
-        {{0, 8}, {16, 4}, {true, false}},    /* the last one inside */
+        {{0, 8}, {16, 16}, {true, true}},  /* tail over head */
+        {{8, 0}, {16, 16}, {true, true}},  /* head over tail */
+        {{0, 0}, {24, 16}, {true, true}},  /* same start, shorter */
+        {{0, 0}, {16, 24}, {true, true}},  /* same start, longer */
+        {{0, 8}, {24, 8}, {true, true}},   /* inside */
+        {{8, 0}, {8, 24}, {true, true}},   /* around */
+        {{16, 8}, {8, 8}, {false, false}}, /* two ends */
+        {{16, 24}, {8, 8}, {false, true}}, /* behind the end */
+        {{24, 8}, {8, 8}, {true, false}},  /* an end before what is there */
+        {{0, 8}, {16, 4}, {true, false}},  /* the last one inside */
     };
     init(NULL);
     for (size_t i = 0; i < JR_ARRAY_LEN(cases); i++) {
@@ -150,10 +150,10 @@ JR_TEST(any_overlap_drops_all_and_what_follows)
 JR_TEST(impossible_fragments)
 {
     init(NULL);
-    piece(0, 9, true);         /* not in eights, though not the last */
-    piece(65528, 8, false);    /* beyond 65535 */
+    piece(0, 9, true);      /* not in eights, though not the last */
+    piece(65528, 8, false); /* beyond 65535 */
     piece(65512, 8, true);
-    piece(8, 0, false);        /* empty */
+    piece(8, 0, false); /* empty */
     JR_CHECK_EQ(host_counted(&h, JR_C_IP_FRAG_BAD), 4);
     JR_CHECK_EQ(got.calls, 0);
     host_fini(&h);

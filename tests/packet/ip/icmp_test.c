@@ -69,7 +69,11 @@ JR_TEST(answers_echo_in_fragments_with_fragments)
     jr_icmp_build(msg, sizeof msg, &(struct jr_icmp){JR_ICMP_ECHO, 0, 5});
     for (uint32_t off = 0; off < sizeof msg; off += 1480) {
         const uint32_t n = jr_min_u32(1480, sizeof msg - off);
-        const struct jr_ipv4 ip = {.src = PEER, .dst = US, .proto = JR_IPPROTO_ICMP, .id = 3, .frag_off = (uint16_t)off,
+        const struct jr_ipv4 ip = {.src = PEER,
+                                   .dst = US,
+                                   .proto = JR_IPPROTO_ICMP,
+                                   .id = 3,
+                                   .frag_off = (uint16_t)off,
                                    .mf = off + n < sizeof msg};
         frame_ipv4(&f, &ip, msg + off, n);
         host_rx(&h, f.b, f.len);

@@ -35,17 +35,30 @@ static bool sample(unsigned kind, struct frame *out)
     const struct jr_arp arp = {JR_ARP_REQUEST, MAC_PEER, MAC_US, PEER, US};
 
     switch (kind) {
-    case 0: frame_arp(out, jr_ether_broadcast(), &arp); return true;
-    case 1: frame_udp(out, PEER, 5, US, 53, "payload", 7); return true;
-    case 2: frame_udp(out, PEER, 5, US, 54, "payload", 7); return true;
-    case 3: frame_icmp(out, FAR, US, &(struct jr_icmp){JR_ICMP_ECHO, 0, 1}, "payload", 7); return true;
+    case 0:
+        frame_arp(out, jr_ether_broadcast(), &arp);
+        return true;
+    case 1:
+        frame_udp(out, PEER, 5, US, 53, "payload", 7);
+        return true;
+    case 2:
+        frame_udp(out, PEER, 5, US, 54, "payload", 7);
+        return true;
+    case 3:
+        frame_icmp(out, FAR, US, &(struct jr_icmp){JR_ICMP_ECHO, 0, 1}, "payload", 7);
+        return true;
     case 4:
         quote_udp(quote, US, 53, FAR, 99);
         frame_icmp(out, FAR, US, &(struct jr_icmp){JR_ICMP_UNREACH, 4, 1300}, quote, 28);
         return true;
-    case 5: frame_ipv4(out, &frag, "16 bytes of data", 16); return true;
-    case 6: frame_udp(out, PEER, 5, SUBNET_BCAST, 53, "to all", 6); return true;
-    default: return false;
+    case 5:
+        frame_ipv4(out, &frag, "16 bytes of data", 16);
+        return true;
+    case 6:
+        frame_udp(out, PEER, 5, SUBNET_BCAST, 53, "to all", 6);
+        return true;
+    default:
+        return false;
     }
 }
 

@@ -96,8 +96,13 @@ JR_TEST(loss_both_ways)
 JR_TEST(everything_at_once)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        const struct pipe_cfg cfg = {.seed = seed, .delay_us = 3000, .loss_ppm = 20000, .dup_ppm = 20000,
-                                     .reorder_ppm = 50000, .reorder_us = 7000, .corrupt_ppm = 10000};
+        const struct pipe_cfg cfg = {.seed = seed,
+                                     .delay_us = 3000,
+                                     .loss_ppm = 20000,
+                                     .dup_ppm = 20000,
+                                     .reorder_ppm = 50000,
+                                     .reorder_us = 7000,
+                                     .corrupt_ppm = 10000};
         run(&cfg, 65536, 500000, 700000);
     }
 }
@@ -113,8 +118,8 @@ JR_TEST(heavy_loss)
 JR_TEST(without_options)
 {
     for (uint64_t seed = 1; seed <= 10; seed++) {
-        const struct pipe_cfg cfg = {.seed = seed, .delay_us = 2000, .loss_ppm = 20000, .reorder_ppm = 20000,
-                                     .reorder_us = 3000};
+        const struct pipe_cfg cfg = {
+            .seed = seed, .delay_us = 2000, .loss_ppm = 20000, .reorder_ppm = 20000, .reorder_us = 3000};
         struct pipe p;
         pipe_init(&p, &cfg);
         p.a.cfg.rfc1323 = p.a.cfg.sack_enable = 0;

@@ -122,8 +122,8 @@ bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out)
 {
     if (ip->no_route)
         return false;
-    *out = (struct jr_ip_route){.next_hop = dst, .src = ip->addr[jr_addr_is_v4(dst) ? 0 : 1], .mtu = ip->mtu,
-                                .tx_offloads = ip->tx_offloads};
+    *out = (struct jr_ip_route){
+        .next_hop = dst, .src = ip->addr[jr_addr_is_v4(dst) ? 0 : 1], .mtu = ip->mtu, .tx_offloads = ip->tx_offloads};
     return true;
 }
 

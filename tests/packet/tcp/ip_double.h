@@ -18,7 +18,7 @@ struct jr_ip {
     struct jr_addr addr[2]; /* ours: IPv4, IPv6 */
     uint32_t mtu, tx_offloads, generation;
     bool no_route, shared;
-    int fail; /* what the next output returns, after freeing the packet; 0: send */
+    int fail;          /* what the next output returns, after freeing the packet; 0: send */
     uint32_t tso_pkts; /* packets that asked for TSO */
     /* One segment as it would be on the wire: TCP header and payload. */
     void (*out)(void *ctx, const struct jr_ip_tx *tx, const uint8_t *seg, uint32_t len, jr_time now);

@@ -10,7 +10,7 @@
 #include "rig.h"
 
 #define MSS 1448u
-#define SEQ(n) (1 + (n) * MSS)
+#define SEQ(n) (1 + (n)*MSS)
 
 /* A connection whose window has grown to 40 segments and that has nothing outstanding; snd is at SEQ(40). */
 static struct sock *warm(struct rig *r, uint32_t what)
@@ -217,7 +217,7 @@ JR_TEST(recovery_sends_at_a_reduced_rate)
         sack_in(&r, SEQ(40), 1, {SEQ(41), SEQ(42 + i)});
     uint32_t sent = r.sent_tail - r.sent_head;
     JR_CHECK(sent > flight * 6 / 10 && sent < flight * 8 / 10); /* CUBIC's 0.7, spread over the round trip */
-    rig_expect(&r, TH_ACK, SEQ(40 + flight), 1, MSS); /* limited transmit: two reports, two new segments */
+    rig_expect(&r, TH_ACK, SEQ(40 + flight), 1, MSS);           /* limited transmit: two reports, two new segments */
     rig_expect(&r, TH_ACK, SEQ(41 + flight), 1, MSS);
     rig_expect(&r, TH_ACK, SEQ(40), 1, MSS);
     rig_expect(&r, TH_ACK, SEQ(42 + flight), 1, MSS);
@@ -254,7 +254,7 @@ JR_TEST(newreno_recovery)
     rig_init(&r);
     rig_start(&r);
     struct sock *s = warm(&r, 0);
-#define RSEQ(n) (1 + (n) * 1460u)
+#define RSEQ(n) (1 + (n)*1460u)
     sock_write(&r, s, 20 * 1460);
     rig_drain(&r);
     for (int i = 0; i < 2; i++)
@@ -435,8 +435,8 @@ JR_TEST(probe_uncovers_a_lost_flight)
     rig_expect_none(&r);
     sack_in(&r, SEQ(40), 1, {SEQ(44), SEQ(45)}); /* so all before it is lost */
     rig_expect(&r, TH_ACK, SEQ(40), 1, MSS);
-    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(41), .opts = {.flags = TOF_SACK, .nsack = 1,
-           .sack = {{SEQ(44), SEQ(45)}}});
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(41),
+           .opts = {.flags = TOF_SACK, .nsack = 1, .sack = {{SEQ(44), SEQ(45)}}});
     rig_expect(&r, TH_ACK, SEQ(41), 1, MSS);
     sack_in(&r, SEQ(42), 1, {SEQ(44), SEQ(45)});
     rig_expect(&r, TH_ACK, SEQ(42), 1, MSS);
@@ -513,7 +513,7 @@ JR_TEST(reneging_receiver)
     sock_write(&r, s, 5 * MSS);
     rig_drain(&r);
     sack_in(&r, SEQ(40), 1, {SEQ(41), SEQ(42)});
-    sack_in(&r, SEQ(41), 0);                     /* acknowledges up to what it reported, and not that: taken back */
+    sack_in(&r, SEQ(41), 0); /* acknowledges up to what it reported, and not that: taken back */
     rig_drain(&r);
     rig_advance(&r, 500 * JR_MS);
     JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SACK_RENEGED), 1);

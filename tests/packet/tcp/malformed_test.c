@@ -48,8 +48,13 @@ static void teardown(struct fixture *f)
 /* A segment that the fixture's stack takes for its peer's, with room for 40 bytes of options. */
 static uint32_t segment(struct rig *r, uint8_t *p, uint8_t flags, const uint8_t *opts, uint32_t olen, uint32_t len)
 {
-    struct jr_tcp_view v = {.sport = r->peer_port, .dport = r->local_port, .seq = RIG_PEER_ISS + 1,
-                            .ack = r->iss + 1, .win = 1000, .flags = flags, .hlen = (uint8_t)(20 + olen)};
+    struct jr_tcp_view v = {.sport = r->peer_port,
+                            .dport = r->local_port,
+                            .seq = RIG_PEER_ISS + 1,
+                            .ack = r->iss + 1,
+                            .win = 1000,
+                            .flags = flags,
+                            .hlen = (uint8_t)(20 + olen)};
     jr_tcp_build(p, &v);
     if (olen != 0)
         memcpy(p + 20, opts, olen);

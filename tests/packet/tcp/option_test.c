@@ -240,8 +240,14 @@ static void icmp_in(struct rig *r, uint8_t type, uint8_t code, uint16_t mtu, uin
     jr_store_be16(quote, r->local_port);
     jr_store_be16(quote + 2, r->peer_port);
     jr_store_be32(quote + 4, r->iss + seq);
-    const struct jr_ip_ctl ctl = {.from = r->peer, .src = r->local, .dst = r->peer, .type = type, .code = code,
-                                  .mtu = mtu, .quote = quote, .quote_len = sizeof quote};
+    const struct jr_ip_ctl ctl = {.from = r->peer,
+                                  .src = r->local,
+                                  .dst = r->peer,
+                                  .type = type,
+                                  .code = code,
+                                  .mtu = mtu,
+                                  .quote = quote,
+                                  .quote_len = sizeof quote};
     r->ip.tcp.ctlinput(r->ip.tcp.ctx, &ctl, r->now);
     rig_flush(r);
 }

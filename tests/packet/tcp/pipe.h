@@ -11,10 +11,10 @@
 struct pipe_cfg {
     uint64_t seed;
     uint32_t delay_us;
-    uint64_t bytes_per_s;   /* 0: no limit */
-    uint32_t queue_bytes;   /* with bytes_per_s: what the bottleneck holds; 0: any amount */
+    uint64_t bytes_per_s; /* 0: no limit */
+    uint32_t queue_bytes; /* with bytes_per_s: what the bottleneck holds; 0: any amount */
     uint32_t loss_ppm, dup_ppm, reorder_ppm, corrupt_ppm;
-    uint32_t reorder_us;    /* extra delay of a reordered segment */
+    uint32_t reorder_us; /* extra delay of a reordered segment */
 };
 
 struct side {

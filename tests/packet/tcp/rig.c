@@ -158,9 +158,15 @@ static uint32_t build(struct rig *r, const struct seg *s, uint8_t *p)
         o.sack[i][1] += r->iss;
     }
     uint32_t hlen = JR_TCP_HLEN + jr_tcp_opts_len(&o);
-    struct jr_tcp_view v = {.sport = s->sport ? s->sport : r->peer_port, .dport = r->local_port,
-                            .seq = s->seq + RIG_PEER_ISS, .ack = s->flags & TH_ACK ? s->ack + r->iss : 0,
-                            .win = s->shut ? 0 : s->win ? s->win : 65535, .urp = s->urp, .flags = s->flags,
+    struct jr_tcp_view v = {.sport = s->sport ? s->sport : r->peer_port,
+                            .dport = r->local_port,
+                            .seq = s->seq + RIG_PEER_ISS,
+                            .ack = s->flags & TH_ACK ? s->ack + r->iss : 0,
+                            .win = s->shut  ? 0
+                                   : s->win ? s->win
+                                            : 65535,
+                            .urp = s->urp,
+                            .flags = s->flags,
                             .hlen = (uint8_t)hlen};
     jr_tcp_build(p, &v);
     jr_tcp_build_opts(p + JR_TCP_HLEN, &o);

@@ -23,7 +23,7 @@ struct sock { /* what sock/ would hold */
     uint32_t events; /* all reported since the test last cleared it */
     uint32_t calls;
     int error;
-    bool closed; /* JR_TCP_EV_CLOSED came; tp is gone */
+    bool closed;   /* JR_TCP_EV_CLOSED came; tp is gone */
     bool autoread; /* event handler throws what arrives away */
 };
 

@@ -80,8 +80,8 @@ bool jr_ip_is_shared(const struct jr_ip *ip) { return (void)ip, false; }
 void jr_ip_set_proto(struct jr_ip *ip, uint8_t proto, const struct jr_ip_proto *ops) { (void)proto, ip->tcp = *ops; }
 bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out)
 {
-    *out = (struct jr_ip_route){.next_hop = dst, .src = jr_addr_v4(0x0100000a), .mtu = 1500,
-                                .tx_offloads = ip->offloads};
+    *out = (struct jr_ip_route){
+        .next_hop = dst, .src = jr_addr_v4(0x0100000a), .mtu = 1500, .tx_offloads = ip->offloads};
     return true;
 }
 bool jr_ip_is_local(const struct jr_ip *ip, struct jr_addr addr) { return (void)ip, (void)addr, true; }
@@ -125,15 +125,15 @@ static void inject(struct bench *b, struct conn *c, uint8_t flags, uint32_t ack,
     struct jr_pkt *pkt = jr_pkt_new(&b->ip.pool);
     uint8_t *p = jr_pkt_put(pkt, 32 + len);
     const struct jr_tcp_opts o = {.flags = TOF_TS, .tsval = (uint32_t)(b->now / JR_MS), .tsecr = 0};
-    struct jr_tcp_view v = {.sport = 80, .dport = c->lport, .seq = c->seq, .ack = ack, .win = 65535, .flags = flags,
-                            .hlen = 32};
+    struct jr_tcp_view v = {
+        .sport = 80, .dport = c->lport, .seq = c->seq, .ack = ack, .win = 65535, .flags = flags, .hlen = 32};
     jr_tcp_build(p, &v);
     jr_tcp_build_opts(p + 20, &o);
     if (b->rx_offload)
         pkt->flags |= JR_PKT_RX_L4_CSUM_OK;
     else
-        jr_store_raw16(p + 16, jr_cksum_fold(jr_cksum_partial(p, 32 + len,
-                                                             jr_cksum_pseudo(rx.src, rx.dst, 6, 32 + len))));
+        jr_store_raw16(p + 16,
+                       jr_cksum_fold(jr_cksum_partial(p, 32 + len, jr_cksum_pseudo(rx.src, rx.dst, 6, 32 + len))));
     c->seq += len + (flags & TH_SYN ? 1 : 0);
     b->ip.tcp.input(b->ip.tcp.ctx, pkt, &rx, b->now);
 }
@@ -166,8 +166,13 @@ static void open_conns(struct bench *b, unsigned n, uint32_t cap)
         struct jr_tcp_opts o = {.flags = TOF_MSS | TOF_SCALE | TOF_SACKPERM | TOF_TS, .mss = 1460, .wscale = 7};
         uint32_t hlen = 20 + jr_tcp_opts_len(&o);
         uint8_t *p = jr_pkt_put(pkt, hlen);
-        struct jr_tcp_view v = {.sport = 80, .dport = c->lport, .seq = c->seq++, .ack = c->iss, .win = 65535,
-                                .flags = TH_SYN | TH_ACK, .hlen = (uint8_t)hlen};
+        struct jr_tcp_view v = {.sport = 80,
+                                .dport = c->lport,
+                                .seq = c->seq++,
+                                .ack = c->iss,
+                                .win = 65535,
+                                .flags = TH_SYN | TH_ACK,
+                                .hlen = (uint8_t)hlen};
         jr_tcp_build(p, &v);
         jr_tcp_build_opts(p + 20, &o);
         pkt->flags |= JR_PKT_RX_L4_CSUM_OK;
