@@ -28,12 +28,12 @@ OUT = BUILD / "bench"
 def stages(options: argparse.Namespace) -> Iterator[list[measure.Stage]]:
     """The two topologies, the first with the service."""
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(machine.work_folder(OUT / "logs"))
         stack.enter_context(hugepages.restored())
         made = []
         for name in report.STACKS:
             if options.stack not in ("both", name):
                 continue
+            folder = stack.enter_context(machine.work_folder(OUT / "logs" / name))
             pair = stack.enter_context(netns.veth_pair(mtu=options.mtu, offload=options.offload))
             host, peer = Machine(pair.host, KERNEL, folder), Machine(pair.peer, KERNEL, folder)
             svc = None

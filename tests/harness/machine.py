@@ -67,8 +67,10 @@ class Machine:
         return Machine(self.ns, stack, self.folder, self.cpus, self._count)
 
     def file(self, name: str) -> Path:
-        """A new path in its folder."""
-        return self.folder / f"{self.ns.role}-{next(self._count):02d}-{name}"
+        """A path in its folder that does not exist yet."""
+        while (path := self.folder / f"{self.ns.role}-{next(self._count):02d}-{name}").exists():
+            pass
+        return path
 
     def start(
         self,
