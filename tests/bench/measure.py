@@ -165,7 +165,7 @@ def local_bulk(size: int) -> Callable[[Stage], list[Value]]:
 
     def run(stage: Stage) -> list[Value]:
         seconds = str(stage.seconds)
-        with listening(stage.host, "bulk", "127.0.0.1", "7500", "recv", "131072", "blocking", seconds) as receiver:
+        with listening(stage.host, "bulk", "0.0.0.0", "7500", "recv", "131072", "blocking", seconds) as receiver:
             argv = [BINARIES / "bulk", "connect", "127.0.0.1", "7500", "send", str(size), "blocking", seconds]
             result_of(stage.host.start(argv), stage.seconds + 30)
             got = result_of(receiver, 30)
@@ -179,7 +179,7 @@ def local_pingpong(mode: str) -> Callable[[Stage], list[Value]]:
 
     def run(stage: Stage) -> list[Value]:
         count = str(int(2000 * stage.seconds) + 500)
-        with listening(stage.host, "pingpong", "127.0.0.1", "7600", "64", "1", mode):
+        with listening(stage.host, "pingpong", "0.0.0.0", "7600", "64", "1", mode):
             argv = [BINARIES / "pingpong", "connect", "127.0.0.1", "7600", "64", count, mode]
             got = result_of(stage.host.start(argv), 120)
         return [Value(name, got[f"{name}_us"], "µs", more_is_better=False) for name in ("p50", "p99")]
