@@ -96,7 +96,7 @@ put_record (struct jr_sock *s, struct jr_iter *it, const struct jr_abi_dgram *h,
 	  r = need > t.cap && used == 0 ? -EMSGSIZE : -EAGAIN;
 	  break;
 	}
-      if (!__jr_tx_reserve (s, d, &t, need))
+      if (!__jr_tx_reserve (s, &t, need))
 	{
 	  again = true;
 	  continue;
@@ -106,7 +106,7 @@ put_record (struct jr_sock *s, struct jr_iter *it, const struct jr_abi_dgram *h,
       __jr_ring_write (d->base, t.cap, t.start + HDR + h->len, zero,
 		       need - HDR - h->len);
       r = h->len;
-      if (!__jr_tx_commit (s, d, &t, need))
+      if (!__jr_tx_commit (s, d, &t))
 	{
 	  __jr_tx_begin (s, &t);
 	  again = true;

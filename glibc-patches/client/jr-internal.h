@@ -77,9 +77,9 @@ struct jr_lslot
   uint32_t spin_fails;		/* in a row */
   /* A transmit transaction that a signal handler may have to append to:
      written by the owner of tx_lock only.  */
-  void *tx_frame;
+  char *tx_frame;
   uint64_t tx_end;		/* offset behind what is being copied */
-  uint32_t tx_copying;
+  uint32_t tx_phase;
 };
 
 struct jr_seg
@@ -366,14 +366,13 @@ struct jr_tx
   bool nested;			/* in a handler that interrupted this lock's holder */
   bool append;			/* and the holder was copying: it will publish ours */
   uint64_t start, head;
-  uint32_t cap;
+  uint32_t cap, phase;
 };
 extern void __jr_tx_begin (struct jr_sock *s, struct jr_tx *t) JR_HIDDEN;
 extern void __jr_tx_look (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t) JR_HIDDEN;
-extern bool __jr_tx_reserve (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t,
-			     size_t n) JR_HIDDEN;
-extern bool __jr_tx_commit (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t,
-			    size_t n) JR_HIDDEN;
+extern bool __jr_tx_reserve (struct jr_sock *s, struct jr_tx *t, size_t n) JR_HIDDEN;
+extern bool __jr_tx_commit (struct jr_sock *s, struct jr_dir *d,
+			    struct jr_tx *t) JR_HIDDEN;
 extern void __jr_tx_end (struct jr_sock *s, struct jr_tx *t) JR_HIDDEN;
 /* State, errors and direction of a sender, with the lock held.  */
 extern int __jr_tx_check (struct jr_sock *s, struct jr_dir *d) JR_HIDDEN;

@@ -208,7 +208,8 @@ __jr_slot_init (struct jr_sock *s, int family, int type, int protocol, int oflag
   st_relaxed (&slot->tx.flags, 0);
   if (slot->tx.cap == 0)
     slot->tx.cap = ld_relaxed (&slot->tx_grant);
-  s->ls->tx_copying = 0;
+  s->ls->tx_phase = 0;
+  s->ls->tx_frame = NULL;
   s->ls->nopts = 0;
   s->ls->spin_fails = 0;
 }

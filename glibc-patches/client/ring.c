@@ -15,7 +15,9 @@
    for the caches.  */
 #define PAIR_RING (1024 * 1024)
 
-enum { IDLE, COPYING, PUBLISHING };	/* jr_lslot.tx_copying */
+/* Low bits of jr_lslot.tx_phase; above them a count of transactions, by which
+   one notices that a handler had one of its own.  */
+enum { IDLE, COPYING, PUBLISHING, PHASE = 3, COUNT = 4 };
 
 void
 __jr_ring_write (uint8_t *base, uint32_t cap, uint64_t at, const void *src, size_t n)
@@ -205,23 +207,24 @@ __jr_tx_cap (struct jr_abi_slot *slot, struct jr_abi_ring *r, bool grow)
   return grant;
 }
 
+/* tx_frame is NULL unless the lock's holder is between here and
+   __jr_tx_end.  */
 void
 __jr_tx_begin (struct jr_sock *s, struct jr_tx *t)
 {
   t->gen = __jr_dir_lock (s->seg, &s->slot->tx_lock, &s->slot->tx_lock_gen,
 			  &t->nested);
   t->append = false;
-  char *here = __builtin_frame_address (0);
-  if (unlikely_ (t->nested) && (char *) s->ls->tx_frame <= here + 256)
+  char *here = __builtin_frame_address (0), *frame = ld_relaxed (&s->ls->tx_frame);
+  if (unlikely_ (t->nested) && frame != NULL && frame <= here + 256)
     {
       /* No frame below us is alive: a handler left by longjmp.  */
       t->nested = false;
       t->gen = add_fetch (&s->slot->tx_lock_gen, 1);
+      st_relaxed (&s->ls->tx_phase, (ld_relaxed (&s->ls->tx_phase) & ~PHASE) + COUNT);
     }
-  if (t->nested)
-    return;
-  s->ls->tx_frame = here;
-  st_relaxed (&s->ls->tx_copying, IDLE);
+  if (!t->nested)
+    st_relaxed (&s->ls->tx_frame, here);
 }
 
 static void
@@ -237,12 +240,12 @@ publish (struct jr_abi_ring *r, uint64_t end)
 void
 __jr_tx_look (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t)
 {
+  t->phase = ld_relaxed (&s->ls->tx_phase);
   if (unlikely_ (t->nested))
     {
-      uint32_t phase = ld_relaxed (&s->ls->tx_copying);
-      if (phase == PUBLISHING)
+      if ((t->phase & PHASE) == PUBLISHING)
 	publish (d->r, ld_relaxed (&s->ls->tx_end));
-      t->append = phase == COPYING;
+      t->append = (t->phase & PHASE) == COPYING;
     }
   t->head = ld_acquire (&d->r->head);
   t->start = ld_relaxed (&d->r->tail);
@@ -253,50 +256,69 @@ __jr_tx_look (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t)
     t->start = ld_relaxed (&s->ls->tx_end);
 }
 
-/* False: somebody was quicker, begin anew.  */
-bool
-__jr_tx_reserve (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t, size_t n)
+/* Only signal handlers on the same thread are to be thought of here, but they
+   may come between any two instructions.  */
+static bool
+same_thread_cas (uint32_t *p, uint32_t old, uint32_t new)
 {
-  if (t->append)
-    return true;
-  st_relaxed (&s->ls->tx_end, t->start + n);
-  __atomic_signal_fence (__ATOMIC_SEQ_CST);
-  st_relaxed (&s->ls->tx_copying, COPYING);
-  __atomic_signal_fence (__ATOMIC_SEQ_CST);
-  if (likely_ (ld_relaxed (&d->r->tail) == t->start))
-    return true;
-  st_relaxed (&s->ls->tx_copying, IDLE);
-  return false;
+  return __atomic_compare_exchange_n (p, &old, new, false, __ATOMIC_RELAXED,
+				      __ATOMIC_RELAXED);
 }
 
+/* False: a handler was quicker, look anew.  */
 bool
-__jr_tx_commit (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t, size_t n)
+__jr_tx_reserve (struct jr_sock *s, struct jr_tx *t, size_t n)
 {
-  __atomic_signal_fence (__ATOMIC_SEQ_CST);
   if (unlikely_ (t->append))
     {
-      st_relaxed (&s->ls->tx_end, t->start + n);
-      return true;
+      /* At once, for a handler that interrupts this one.  */
+      uint64_t end = t->start;
+      return cas (&s->ls->tx_end, &end, t->start + n);
     }
+  st_relaxed (&s->ls->tx_end, t->start + n);
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  uint32_t copying = (t->phase & ~PHASE) | COPYING;
+  bool ok = same_thread_cas (&s->ls->tx_phase, t->phase, copying);
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  return ok;
+}
+
+static void
+to_phase (struct jr_sock *s, uint32_t phase)
+{
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  st_relaxed (&s->ls->tx_phase, phase);
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+}
+
+/* False: the lock was taken away, begin anew.  */
+bool
+__jr_tx_commit (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t)
+{
+  if (unlikely_ (t->append))
+    return true;
+  uint32_t count = t->phase & ~PHASE;
   /* A thread that took us for dead is copying to the same place.  */
   if (unlikely_ (!t->nested && ld_relaxed (&s->slot->tx_lock_gen) != t->gen))
     {
-      st_relaxed (&s->ls->tx_copying, IDLE);
+      to_phase (s, count + COUNT);
       return false;
     }
-  st_relaxed (&s->ls->tx_copying, PUBLISHING);
-  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  to_phase (s, count | PUBLISHING);
   publish (d->r, ld_relaxed (&s->ls->tx_end));
-  __atomic_signal_fence (__ATOMIC_SEQ_CST);
-  st_relaxed (&s->ls->tx_copying, IDLE);
+  /* Further on than any handler went that came since.  */
+  to_phase (s, (ld_relaxed (&s->ls->tx_phase) & ~PHASE) + COUNT);
   return true;
 }
 
 void
 __jr_tx_end (struct jr_sock *s, struct jr_tx *t)
 {
-  if (likely_ (!t->nested))
-    __jr_dir_unlock (&s->slot->tx_lock);
+  if (unlikely_ (t->nested))
+    return;
+  st_relaxed (&s->ls->tx_frame, NULL);
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  __jr_dir_unlock (&s->slot->tx_lock);
 }
 
 /* ---- telling the other side ---- */

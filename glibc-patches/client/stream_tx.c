@@ -76,11 +76,11 @@ send_some (struct jr_sock *s, struct jr_iter *it, struct jr_dir *d, int flags)
       r = n == 0 && work.left > 0 ? -EAGAIN : (ssize_t) n;
       if (n == 0)
 	break;
-      if (!__jr_tx_reserve (s, d, &t, n))
+      if (!__jr_tx_reserve (s, &t, n))
 	continue;
       __jr_iter_to_ring (&work, d->base, t.cap, t.start, n);
       mark_more (d, flags & MSG_MORE);
-      if (likely_ (__jr_tx_commit (s, d, &t, n)))
+      if (likely_ (__jr_tx_commit (s, d, &t)))
 	break;
       /* The lock was taken away.  */
       __jr_tx_begin (s, &t);

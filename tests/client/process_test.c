@@ -381,6 +381,7 @@ static void *sink(void *arg)
             at++;
             k->upper++;
         }
+    JR_CHECK_EQ(r < 0 ? -errno : r, 0);
     return NULL;
 }
 
