@@ -21,17 +21,17 @@ BUILD_APT = [
     "xz-utils",
 ]  # fmt: skip
 TEST_APT = [
-    "binutils", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "iputils-ping", "nftables", "nginx-light",
-    "openssl", "procps", "python3", "redis-server", "redis-tools", "tcpdump",
+    "binutils", "bpftool", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "iputils-ping", "nftables",
+    "nginx-light", "openssl", "procps", "python3", "redis-server", "redis-tools", "tcpdump",
 ]  # fmt: skip
 LINT_APT = ["clang-format", "clang-tidy"]
 
 BUILD_DNF = [
-    "bison", "bpftool", "ccache", "clang", "dpdk-devel", "elfutils-libelf-devel", "gawk", "gcc", "libbpf-devel",
+    "bison", "ccache", "clang", "dpdk-devel", "elfutils-libelf-devel", "gawk", "gcc", "libbpf-devel",
     "libbsd-devel", "libxdp-devel", "llvm", "make", "numactl-devel", "pkgconf-pkg-config", "xz",
 ]  # fmt: skip
 TEST_DNF = [
-    "binutils", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "iputils", "nftables", "nginx", "openssl",
+    "binutils", "bpftool", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "iputils", "nftables", "nginx", "openssl",
     "procps-ng", "python3", "redis", "tcpdump",
 ]  # fmt: skip
 LINT_DNF = ["clang-tools-extra"]

@@ -14,7 +14,7 @@
 
 #define JR_N 4u /* how many */
 #define JR_MAGIC 0x0000abcdu
-#define JR_TABLE_OFF 512u     /* sizeof(jr_abi_head) */
+#define JR_TABLE_OFF 512u /* sizeof(jr_abi_head) */
 #define JR_BIG 17179869696ull /* JR_TABLE_OFF + JR_N * (1 << 32) */
 #define JR_NONE -1
 #define JR_CELL_PAYLOAD 32u
@@ -36,7 +36,7 @@ struct jr_abi_ring {
     uint32_t pad0[14];
     /* 64: other end; written by the consumer */
     uint64_t head; /* atomic */
-    uint32_t seq;  /* futex; sleep here */
+    uint32_t seq; /* futex; sleep here */
     uint32_t pad1[13];
 };
 _Static_assert(sizeof(struct jr_abi_ring) == 128, "size of jr_abi_ring");
@@ -68,7 +68,11 @@ _Static_assert(__builtin_offsetof(struct jr_abi_head, tx) == 64, "jr_abi_head.tx
 _Static_assert(__builtin_offsetof(struct jr_abi_head, both) == 192, "jr_abi_head.both");
 
 /* ---- commands: an app posts a cell with op, slot and request; the service fills in result and reply ---- */
-enum jr_abi_cmd { JR_CMD_PING = 1, JR_CMD_STOP = 2, JR_CMD__COUNT };
+enum jr_abi_cmd {
+    JR_CMD_PING = 1,
+    JR_CMD_STOP = 2,
+    JR_CMD__COUNT
+};
 
 /* JR_CMD_PING: Ask. */
 struct jr_abi_cmd_ping_req {
@@ -100,7 +104,10 @@ _Static_assert(sizeof(struct jr_abi_cmd_stop_req) == 4, "size of jr_abi_cmd_stop
 _Static_assert(sizeof(struct jr_abi_cmd_stop_rep) == 4, "size of jr_abi_cmd_stop_rep");
 
 /* ---- messages on the control socket: a request, then its reply, each behind a struct jr_abi_ctl_hdr ---- */
-enum jr_abi_ctl { JR_CTL_HELLO = 1, JR_CTL__COUNT };
+enum jr_abi_ctl {
+    JR_CTL_HELLO = 1,
+    JR_CTL__COUNT
+};
 
 /* JR_CTL_HELLO: Begin. */
 struct jr_abi_ctl_hello_req { /* with fds: one */

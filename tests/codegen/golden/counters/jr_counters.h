@@ -4,8 +4,8 @@
 #define JR_COUNTERS_H
 
 enum jr_counter {
-    JR_C_ETH_SHORT,       /* Frames shorter than their header */
-    JR_C_ETH_TYPE,        /* Frames of a type nobody "knows" \ wants */
+    JR_C_ETH_SHORT, /* Frames shorter than their header */
+    JR_C_ETH_TYPE, /* Frames of a type nobody "knows" \ wants */
     JR_C_TCP_SEQ_OUTSIDE, /* Segments outside the window * / dropped */
     JR_C__COUNT
 };

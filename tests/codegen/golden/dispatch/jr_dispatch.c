@@ -6,8 +6,14 @@
 #include <stddef.h>
 #include <string.h>
 
-static int run_ping(struct jr_cmd_ctx *ctx, const void *req, void *rep) { return jr_cmd_ping(ctx, req, rep); }
-static int run_stop(struct jr_cmd_ctx *ctx, const void *req, void *rep) { return jr_cmd_stop(ctx, req, rep); }
+static int run_ping(struct jr_cmd_ctx *ctx, const void *req, void *rep)
+{
+    return jr_cmd_ping(ctx, req, rep);
+}
+static int run_stop(struct jr_cmd_ctx *ctx, const void *req, void *rep)
+{
+    return jr_cmd_stop(ctx, req, rep);
+}
 
 static const struct jr_cmd_info commands[JR_CMD__COUNT] = {
     [JR_CMD_PING] = {"ping", 8, 16, run_ping},

@@ -33,8 +33,8 @@ const struct jr_ctl_info *jr_ctl_lookup(uint32_t op);
 
 /*
  * Check and run one command: op and len as the app gave them, req the service's copy of the cell's payload, aligned to
- * 8 bytes; rep has room for JR_CELL_PAYLOAD bytes and is aligned as well. *rep_len gets the reply's size, 0 on -ENOSYS
- * (no such command) and -EINVAL (len is not the size of this command's request).
+ * 8 bytes; rep has room for JR_CELL_PAYLOAD bytes and is aligned as well. *rep_len gets the reply's size, 0 on -ENOSYS (no such command)
+ * and -EINVAL (len is not the size of this command's request).
  */
 int jr_dispatch(struct jr_cmd_ctx *ctx, uint32_t op, const void *req, uint32_t len, void *rep, uint32_t *rep_len);
 

@@ -12,10 +12,10 @@ static const uint16_t moves[TCPS__COUNT] = {
 };
 
 const uint8_t jr_tcp_outflags[TCPS__COUNT] = {
-    [TCPS_CLOSED] = 0x14,      /* TH_RST | TH_ACK */
-    [TCPS_SYN_SENT] = 0x02,    /* TH_SYN */
+    [TCPS_CLOSED] = 0x14, /* TH_RST | TH_ACK */
+    [TCPS_SYN_SENT] = 0x02, /* TH_SYN */
     [TCPS_ESTABLISHED] = 0x10, /* TH_ACK */
-    [TCPS_LISTEN] = 0x00,      /* 0 */
+    [TCPS_LISTEN] = 0x00, /* 0 */
 };
 
 static const char *const names[TCPS__COUNT] = {
@@ -25,8 +25,17 @@ static const char *const names[TCPS__COUNT] = {
     [TCPS_LISTEN] = "LISTEN",
 };
 
-static bool is_state(int state) { return state >= 0 && state < TCPS__COUNT; }
+static bool is_state(int state)
+{
+    return state >= 0 && state < TCPS__COUNT;
+}
 
-bool jr_tcp_fsm_allowed(int from, int to) { return is_state(from) && is_state(to) && (moves[from] >> to & 1) != 0; }
+bool jr_tcp_fsm_allowed(int from, int to)
+{
+    return is_state(from) && is_state(to) && (moves[from] >> to & 1) != 0;
+}
 
-const char *jr_tcp_state_name(int state) { return is_state(state) ? names[state] : "?"; }
+const char *jr_tcp_state_name(int state)
+{
+    return is_state(state) ? names[state] : "?";
+}

@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 enum {
-    TCPS_CLOSED,      /* no connection */
-    TCPS_SYN_SENT,    /* sent a SYN */
+    TCPS_CLOSED, /* no connection */
+    TCPS_SYN_SENT, /* sent a SYN */
     TCPS_ESTABLISHED, /* open */
-    TCPS_LISTEN,      /* waits */
+    TCPS_LISTEN, /* waits */
     TCPS__COUNT
 };
 

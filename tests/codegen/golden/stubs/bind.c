@@ -8,12 +8,14 @@
 #include <sysdep.h>
 #include <jr-hook.h>
 
-int __bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
+int
+__bind (int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 {
 #if JR_HOOKED
-    if (__jr_is_ours(fd))
-        return __jr_bind(fd, addr.__sockaddr__, len);
+  if (__jr_is_ours (fd))
+    return __jr_bind (fd, addr.__sockaddr__, len);
 #endif
-    return INLINE_SYSCALL_CALL(bind, fd, addr.__sockaddr__, len);
+  return INLINE_SYSCALL_CALL (bind, fd, addr.__sockaddr__, len);
 }
-libc_hidden_def(__bind) weak_alias(__bind, bind)
+libc_hidden_def (__bind)
+weak_alias (__bind, bind)

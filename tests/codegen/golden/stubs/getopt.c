@@ -4,16 +4,17 @@
 
 #include <jr-hook.h>
 #if JR_HOOKED
-#include <time.h>
-#include <sysdep.h>
+# include <time.h>
+# include <sysdep.h>
 
-static inline int jr_route_getopt(int fd, void *val)
+static inline int
+jr_route_getopt (int fd, void *val)
 {
-    if (__jr_is_ours(fd))
-        return __jr_getopt(fd, val);
-    return INLINE_SYSCALL_CALL(getopt, fd, val);
+  if (__jr_is_ours (fd))
+    return __jr_getopt (fd, val);
+  return INLINE_SYSCALL_CALL (getopt, fd, val);
 }
-#undef INLINE_SYSCALL
-#define INLINE_SYSCALL(name, nr, ...) jr_route_getopt(__VA_ARGS__)
+# undef INLINE_SYSCALL
+# define INLINE_SYSCALL(name, nr, ...) jr_route_getopt (__VA_ARGS__)
 #endif
 #include <socket/getopt.c>

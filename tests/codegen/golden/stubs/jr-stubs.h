@@ -20,13 +20,13 @@ struct iovec;
 struct mmsghdr;
 struct timespec;
 
-#pragma GCC visibility push(hidden)
+#pragma GCC visibility push (hidden)
 
-int __jr_bind(int fd, const struct sockaddr *addr, socklen_t len);
-ssize_t __jr_send(int fd, const void *buf, size_t len);
-int __jr_getopt(int fd, void *val);
-int __jr_poll(int nfds);
-int __jr_fcntl(int fd, void *arg);
+int __jr_bind (int fd, const struct sockaddr *addr, socklen_t len);
+ssize_t __jr_send (int fd, const void *buf, size_t len);
+int __jr_getopt (int fd, void *val);
+int __jr_poll (int nfds);
+int __jr_fcntl (int fd, void *arg);
 
 #pragma GCC visibility pop
 

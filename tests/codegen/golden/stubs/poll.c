@@ -4,16 +4,17 @@
 
 #include <jr-hook.h>
 #if JR_HOOKED
-#include <poll.h>
-#include <sysdep-cancel.h>
+# include <poll.h>
+# include <sysdep-cancel.h>
 
-static inline int jr_route_poll(int nfds)
+static inline int
+jr_route_poll (int nfds)
 {
-    if (__jr_any())
-        return __jr_poll(nfds);
-    return SYSCALL_CANCEL(poll, nfds);
+  if (__jr_any ())
+    return __jr_poll (nfds);
+  return SYSCALL_CANCEL (poll, nfds);
 }
-#undef SYSCALL_CANCEL
-#define SYSCALL_CANCEL(name, ...) jr_route_poll(__VA_ARGS__)
+# undef SYSCALL_CANCEL
+# define SYSCALL_CANCEL(name, ...) jr_route_poll (__VA_ARGS__)
 #endif
 #include <sysdeps/unix/sysv/linux/poll.c>

@@ -4,19 +4,20 @@
 
 #include <jr-hook.h>
 #if JR_HOOKED
-#include <sys/socket.h>
-#include <sysdep-cancel.h>
+# include <sys/socket.h>
+# include <sysdep-cancel.h>
 
-static inline ssize_t jr_route_send(int fd, const void *buf, size_t len)
+static inline ssize_t
+jr_route_send (int fd, const void *buf, size_t len)
 {
-    if (__jr_is_ours(fd))
-        return __jr_send(fd, buf, len);
-    ssize_t result = SYSCALL_CANCEL(sendto, fd, buf, len, NULL, 0);
-    if (result >= 0)
-        note(fd);
-    return result;
+  if (__jr_is_ours (fd))
+    return __jr_send (fd, buf, len);
+  ssize_t result = SYSCALL_CANCEL (sendto, fd, buf, len, NULL, 0);
+  if (result >= 0)
+    note (fd);
+  return result;
 }
-#undef SYSCALL_CANCEL
-#define SYSCALL_CANCEL(name, fd, buf, len, ...) jr_route_send(fd, buf, len)
+# undef SYSCALL_CANCEL
+# define SYSCALL_CANCEL(name, fd, buf, len, ...) jr_route_send (fd, buf, len)
 #endif
 #include <sysdeps/unix/sysv/linux/send.c>
