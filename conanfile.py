@@ -17,7 +17,7 @@ from conan.tools.system.package_manager import Apt, Dnf
 
 BUILD_APT = [
     "bison", "ccache", "clang", "gawk", "gcc", "gcc-12", "libbpf-dev", "libbsd-dev", "libc6-dev", "libdpdk-dev",
-    "libelf-dev", "libnuma-dev", "libxdp-dev", "linux-libc-dev", "llvm", "make", "pkg-config", "python3-minimal",
+    "libelf-dev", "libmnl-dev", "libnuma-dev", "libxdp-dev", "linux-libc-dev", "llvm", "make", "pkg-config", "python3-minimal",
     "xz-utils",
 ]  # fmt: skip
 TEST_APT = [
@@ -28,7 +28,7 @@ LINT_APT = ["clang-format", "clang-tidy"]
 
 BUILD_DNF = [
     "bison", "ccache", "clang", "dpdk-devel", "elfutils-libelf-devel", "gawk", "gcc", "libbpf-devel",
-    "libbsd-devel", "libxdp-devel", "llvm", "make", "numactl-devel", "pkgconf-pkg-config", "xz",
+    "libbsd-devel", "libmnl-devel", "libxdp-devel", "llvm", "make", "numactl-devel", "pkgconf-pkg-config", "xz",
 ]  # fmt: skip
 TEST_DNF = [
     "binutils", "bpftool", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "iputils", "nftables", "nginx", "openssl",
