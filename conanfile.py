@@ -17,8 +17,8 @@ from conan.tools.system.package_manager import Apt, Dnf
 
 BUILD_APT = [
     "bison", "ccache", "clang", "gawk", "gcc", "gcc-12", "libbpf-dev", "libbsd-dev", "libc6-dev", "libdpdk-dev",
-    "libelf-dev", "libmnl-dev", "libnuma-dev", "libxdp-dev", "linux-libc-dev", "llvm", "make", "pkg-config", "python3-minimal",
-    "xz-utils",
+    "libelf-dev", "libmnl-dev", "libnuma-dev", "libxdp-dev", "linux-libc-dev", "llvm", "make", "pkg-config",
+    "python3-minimal", "xz-utils",
 ]  # fmt: skip
 TEST_APT = [
     "binutils", "bpftool", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "iputils-ping", "nftables",
