@@ -165,6 +165,8 @@ receive_reply (struct jr_ctl_msg *m)
   if (r < 0)
     return r;
   m->nfds = 0;
+  if (r == 0)
+    return -ECONNRESET;
   take_fds (m, &msg);
   if (r < (ssize_t) sizeof hdr || hdr.magic != JR_ABI_MAGIC || hdr.op != m->op)
     return -EPROTO;

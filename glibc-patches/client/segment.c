@@ -129,6 +129,8 @@ pair_map_locked (struct jr_sock *s)
   return 0;
 }
 
+/* A connection whose bytes cannot be reached is lost, whatever the reason:
+   mostly the service died.  */
 int
 __jr_pair_map (struct jr_sock *s)
 {
@@ -136,5 +138,5 @@ __jr_pair_map (struct jr_sock *s)
   __jr_lock_take (&__jr.lock, &mask);
   int r = pair_map_locked (s);
   __jr_lock_drop (&__jr.lock, &mask);
-  return r;
+  return r < 0 ? -ECONNRESET : 0;
 }

@@ -2,6 +2,7 @@
 /* Local pairs: two programs of one host, at the level of slots and regions. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -108,6 +109,22 @@ JR_TEST(bytes_pass_without_the_service)
     JR_CHECK(get(sp, 1, "hello"));
     put(sp, 1, "back");
     JR_CHECK(get(cp, 0, "back"));
+    unmake(cp, sp);
+    end();
+}
+
+JR_TEST(both_ends_have_options)
+{
+    struct jr_abi_pair *cp, *sp;
+    int v = 0;
+
+    start(5);
+    JR_REQUIRE(make(&cp, &sp));
+    JR_CHECK_EQ(rig_setopt(&s, IPPROTO_TCP, TCP_NODELAY, 1), 0);
+    JR_CHECK_EQ(rig_getopt(&s, IPPROTO_TCP, TCP_NODELAY, &v), 0);
+    JR_CHECK_EQ(v, 1);
+    JR_CHECK_EQ(rig_setopt(&c, IPPROTO_TCP, TCP_NODELAY, 1), 0);
+    JR_CHECK_EQ(rig_setopt(&s, IPPROTO_TCP, 9999, 1), -ENOPROTOOPT);
     unmake(cp, sp);
     end();
 }

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -117,6 +118,29 @@ JR_TEST(data_sent_before_accept_arrives)
     JR_CHECK_EQ(rig_recv(&s, buf, sizeof buf), 5);
     JR_CHECK(rig_state(&s) & JR_ST_RX_EOF);
     JR_CHECK(rig_state(&c) & JR_ST_TX_CLOSED);
+    end();
+}
+
+/* The listener's small SO_RCVBUF comes too late for what the peer was already promised. */
+JR_TEST(early_data_fits_a_small_ring)
+{
+    static uint8_t sent[30000], got[sizeof sent];
+
+    for (uint32_t i = 0; i < sizeof sent; i++)
+        sent[i] = (uint8_t)(i * 7 + (i >> 8));
+    start(NULL);
+    JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM) && rig_setopt(&l, SOL_SOCKET, SO_RCVBUF, 4096) == 0 &&
+               rig_bind(&l, rig.b.addr, 80, NULL) == 0 && rig_listen(&l, 4, NULL) == 0);
+    JR_REQUIRE(rig_socket(&c, &a, SOCK_STREAM));
+    JR_CHECK_EQ(rig_connect(&c, rig.b.addr, 80, NULL), -EINPROGRESS);
+    rig_run(&rig, 10 * JR_MS);
+    JR_CHECK_EQ(rig_send(&c, sent, sizeof sent), sizeof sent);
+    rig_run(&rig, 50 * JR_MS);
+    JR_REQUIRE(rig_socket(&s, &b, SOCK_STREAM));
+    JR_CHECK_EQ(rig_accept(&l, &s), 0);
+    rig_run(&rig, 50 * JR_MS);
+    JR_CHECK_EQ(rig_recv(&s, got, sizeof got), sizeof got);
+    JR_CHECK(memcmp(sent, got, sizeof sent) == 0);
     end();
 }
 

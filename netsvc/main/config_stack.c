@@ -90,10 +90,10 @@ static const struct jr_schema_key limit_keys[] = {
     {"clients_per_user", JR_KEY_U32, L(max_clients_per_user), 1, 1 << 20, NULL},
     {"clients", JR_KEY_U32, L(max_clients), 1, 1 << 20, NULL},
     {"pairs", JR_KEY_U32, L(max_pairs), 0, 1 << 20, NULL},
-    {"ring_init", JR_KEY_POW2, L(ring_init), 4096, 1 << 26, NULL},
-    {"tx_ring_max", JR_KEY_POW2, L(tx_ring_max), 4096, 1 << 26, NULL},
-    {"rx_ring_max", JR_KEY_POW2, L(rx_ring_max), 4096, 1 << 26, NULL},
-    {"dgram_ring", JR_KEY_POW2, L(dgram_ring), 4096, 1 << 26, NULL},
+    {"ring_init", JR_KEY_POW2, L(ring_init), 65536, 1 << 24, NULL},
+    {"tx_ring_max", JR_KEY_POW2, L(tx_ring_max), 65536, 1 << 24, NULL},
+    {"rx_ring_max", JR_KEY_POW2, L(rx_ring_max), 65536, 1 << 24, NULL},
+    {"dgram_ring", JR_KEY_POW2, L(dgram_ring), 4096, 1 << 24, NULL},
     {"embryo_bytes", JR_KEY_U64, L(embryo_bytes_max), 65536, 1ll << 40, NULL},
 };
 #undef L

@@ -150,12 +150,24 @@ static bool is_fresh(const struct jr_sock *so)
     return so->kind == JR_SOCK_NONE && so->st == JR_ST_IN_USE && !so->broken;
 }
 
+/* The peer was told of the room in the embryo's buffer: a ring that SO_RCVBUF made smaller must hold that all the same.
+ */
+static void hold_promised(struct jr_sock *so, const struct jr_tcpcb *tp)
+{
+    const uint64_t edge = jr_tcp_rcv_edge(tp);
+
+    while (so->rcv.cap < edge && so->rcv.cap < JR_RING_MAX)
+        so->rcv.cap *= 2;
+    __atomic_store_n(&so->sl->rx.cap, so->rcv.cap, __ATOMIC_RELEASE);
+}
+
 static void accept_tcp(struct jr_sock *so, struct jr_tcpcb *tp)
 {
     struct jr_endpoint ep;
 
     so->tp = tp;
     so->ntp++;
+    hold_promised(so, tp);
     jr_stream_attach(so);
     jr_tcp_local(tp, &ep);
     jr_port_use(so, ep.port);

@@ -99,10 +99,20 @@ static int set_linger(struct jr_sock *so, const void *val, uint32_t len)
     return 0;
 }
 
+/* The accepted end of a local pair has no control block of its own: one that stays closed keeps its options. */
+static void have_option_block(struct jr_sock *so, jr_time now)
+{
+    if (so->tp || !(so->st & JR_ST_PAIR) || !(so->tp = jr_tcp_open(so->ss->cfg.tcp, &jr_stream_upcalls, so)))
+        return;
+    so->ntp++;
+    jr_opt_replay(so, now);
+}
+
 static int pass_to_tcp(struct jr_sock *so, int level, int name, const void *val, uint32_t len, jr_time now)
 {
     int r;
 
+    have_option_block(so, now);
     if (so->kind != JR_SOCK_STREAM || !so->tp)
         return -ENOPROTOOPT;
     r = jr_tcp_setopt(so->tp, level, name, val, len, now);
@@ -154,7 +164,7 @@ static int set_ip(struct jr_sock *so, int level, int name, int32_t v, const void
         so->opt.tos = v < 0 ? 0 : (uint8_t)v;
     else
         so->opt.ttl = v < 0 ? 0 : (uint8_t)v;
-    return so->tp ? pass_to_tcp(so, level, name, &v, sizeof v, now) : 0;
+    return so->tp || (so->st & JR_ST_PAIR) ? pass_to_tcp(so, level, name, &v, sizeof v, now) : 0;
 }
 
 int jr_opt_set(struct jr_sock *so, int level, int name, const void *val, uint32_t len, jr_time now)
@@ -256,6 +266,7 @@ int jr_opt_get(struct jr_sock *so, int level, int name, void *val, uint32_t *len
         memcpy(val, &v, *len);
         return 0;
     }
+    have_option_block(so, now);
     return so->tp ? jr_tcp_getopt(so->tp, level, name, val, len, now) : -ENOPROTOOPT;
 }
 
