@@ -486,8 +486,12 @@ static struct seg *new_seg(void)
     s->base = mmap(NULL, JR_SEG_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, s->fd, 0);
     if (s->base == MAP_FAILED)
         die("mmap");
-    *hdr(s) = (struct jr_abi_seg_hdr){.magic = JR_ABI_MAGIC, .version = JR_ABI_VERSION, .checksum = JR_ABI_CHECKSUM,
-                                      .seg_id = f.nsegs, .nslots = JR_SEG_SLOTS, .key = {f.nsegs * 77 + 1, 99}};
+    *hdr(s) = (struct jr_abi_seg_hdr){.magic = JR_ABI_MAGIC,
+                                      .version = JR_ABI_VERSION,
+                                      .checksum = JR_ABI_CHECKSUM,
+                                      .seg_id = f.nsegs,
+                                      .nslots = JR_SEG_SLOTS,
+                                      .key = {f.nsegs * 77 + 1, 99}};
     __atomic_store_n(&hdr(s)->owner, (uint32_t)gettid() | FUTEX_WAITERS, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < JR_SEG_EQS; i++)
         s->eq_fd[i] = -1;
@@ -660,7 +664,8 @@ static bool on_request(int fd)
     if (!f.cfg.silent)
         switch (u.h.op) {
         case JR_CTL_HELLO: {
-            struct jr_abi_ctl_hello_rep p = {.version = JR_ABI_VERSION, .checksum = JR_ABI_CHECKSUM + f.cfg.checksum_off};
+            struct jr_abi_ctl_hello_rep p = {.version = JR_ABI_VERSION,
+                                             .checksum = JR_ABI_CHECKSUM + f.cfg.checksum_off};
             int fds[2] = {f.policy_fd, f.bell};
             reply(fd, u.h.op, 0, &p, sizeof p, fds, 2);
             break;
@@ -671,10 +676,18 @@ static bool on_request(int fd)
             reply(fd, u.h.op, 0, &p, sizeof p, &s->fd, 1);
             break;
         }
-        case JR_CTL_HANDLES: on_handles(fd, req); break;
-        case JR_CTL_EQ_REGISTER: on_eq(fd, req, got); break;
-        case JR_CTL_ADOPT: on_adopt(fd, got); break;
-        case JR_CTL_PAIR: on_pair(fd, req); break;
+        case JR_CTL_HANDLES:
+            on_handles(fd, req);
+            break;
+        case JR_CTL_EQ_REGISTER:
+            on_eq(fd, req, got);
+            break;
+        case JR_CTL_ADOPT:
+            on_adopt(fd, got);
+            break;
+        case JR_CTL_PAIR:
+            on_pair(fd, req);
+            break;
         }
     if (got >= 0)
         close(got);
@@ -793,7 +806,8 @@ void fake_reset(uint16_t port) { do_job(JOB_RESET, port); }
 
 static void sleep_a_while(void)
 {
-    struct pollfd p[3 + CLIENTS] = {{.fd = f.lfd, .events = POLLIN}, {.fd = f.bell, .events = POLLIN}, {.fd = f.in, .events = POLLIN}};
+    struct pollfd p[3 + CLIENTS] = {
+        {.fd = f.lfd, .events = POLLIN}, {.fd = f.bell, .events = POLLIN}, {.fd = f.in, .events = POLLIN}};
     for (unsigned i = 0; i < f.nclients; i++)
         p[3 + i] = (struct pollfd){.fd = f.client[i], .events = POLLIN};
     __atomic_fetch_add(&f.policy->sleep_epoch, 1, __ATOMIC_SEQ_CST); /* odd */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A service in a thread of the test: just enough of the shared memory's other side for the client's own tests.
- * Connections go from a connecting socket to a listener of the same fake by copying ring to ring, or through a pair region.
+ * Connections go from a connecting socket to a listener of the same fake by copying ring to ring, or through a pair
+ * region.
  */
 #ifndef JR_TESTS_CLIENT_FAKE_H
 #define JR_TESTS_CLIENT_FAKE_H
@@ -19,7 +20,7 @@ struct fake_config {
     bool silent;           /* takes connections but never answers */
     uint32_t listen_route; /* JR_ROUTE_*; 0: SERVICE */
     uint32_t spin_us;
-    uint32_t hold_us;      /* after CONNECT, before the connection is there */
+    uint32_t hold_us; /* after CONNECT, before the connection is there */
     bool refuse_handles;
 };
 

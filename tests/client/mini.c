@@ -90,7 +90,8 @@ static void need(bool ok, const char *what)
 static void host_up(struct host *h, int i, const struct mini_config *mc, jr_time now)
 {
     static const struct jr_dev_ops ops = {.rx_burst = wire_rx, .tx_burst = wire_tx, .close = wire_close};
-    struct jr_addr us = jr_addr_v4(htonl(0x0a090001 + (uint32_t)i)), other = jr_addr_v4(htonl(0x0a090001 + (uint32_t)!i));
+    struct jr_addr us = jr_addr_v4(htonl(0x0a090001 + (uint32_t)i)),
+                   other = jr_addr_v4(htonl(0x0a090001 + (uint32_t)!i));
     struct jr_ip_config ip;
     struct jr_tcp_config tcp;
     struct jr_ctl_config ctl;
@@ -173,7 +174,8 @@ static void run(struct host *h, bool busy)
         if (idle < 4 || busy)
             continue;
         bool s0 = jr_ctl_prepare_sleep(h[0].ctl), s1 = jr_ctl_prepare_sleep(h[1].ctl);
-        struct pollfd p[2] = {{.fd = jr_ctl_epoll_fd(h[0].ctl), .events = POLLIN}, {.fd = jr_ctl_epoll_fd(h[1].ctl), .events = POLLIN}};
+        struct pollfd p[2] = {{.fd = jr_ctl_epoll_fd(h[0].ctl), .events = POLLIN},
+                              {.fd = jr_ctl_epoll_fd(h[1].ctl), .events = POLLIN}};
         if (s0 && s1)
             poll(p, 2, 1);
         jr_ctl_woke(h[0].ctl);
