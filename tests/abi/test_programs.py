@@ -67,7 +67,7 @@ def script(tmp_path: Path) -> Script:
         ["perl", "-e", "print $^X, ' ', sqrt(2), qq(\\n)"],
         ["curl", "--version"],
         ["getent", "passwd", "root"],
-        ["getent", "hosts", "localhost"],
+        ["getent", "ahosts", "127.0.0.1"],
         ["locale", "-a"],
         ["iconv", "-l"],
         ["date", "-d", "@86400", "+%c %Z"],
