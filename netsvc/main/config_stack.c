@@ -4,8 +4,11 @@
 
 static void parse_cc(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
 {
-    static const char *const names[] = {"cubic", "newreno"};
-    int i = jr_schema_choice(ctx, v, where, names, 2);
+    const char *names[16];
+    unsigned n = 0;
+    while (n < 16 && (names[n] = jr_tcp_cc_available(n)) != NULL)
+        n++;
+    int i = jr_schema_choice(ctx, v, where, names, n);
     if (i >= 0)
         memcpy(at, names[i], strlen(names[i]) + 1);
 }
@@ -45,7 +48,17 @@ static const struct jr_schema_key tcp_keys[] = {
     {"maxsockets", JR_KEY_U32, T(maxsockets), 0, 1 << 26, NULL},
     {"blackhole", JR_KEY_U32, T(blackhole), 0, 2, NULL},
     {"somaxconn", JR_KEY_U32, T(somaxconn), 1, 65535, NULL},
+    {"abc_l_var", JR_KEY_U32, T(abc_l_var), 0, 65535, NULL},
     {"cc.algorithm", JR_KEY_FN, T(cc_algorithm), 0, 0, parse_cc},
+    {"cc.abe", JR_KEY_FLAG, T(cc_abe), 0, 1, NULL},
+    {"cc.newreno.beta", JR_KEY_U32, T(cc_newreno_beta), 1, 100, NULL},
+    {"cc.newreno.beta_ecn", JR_KEY_U32, T(cc_newreno_beta_ecn), 1, 100, NULL},
+    {"cc.hystartplusplus.enable", JR_KEY_FLAG, T(cc_hystart_enable), 0, 1, NULL},
+    {"cc.hystartplusplus.minrtt_thresh", JR_KEY_U32, T(cc_hystart_minrtt_thresh), 1, 1000000, NULL},
+    {"cc.hystartplusplus.maxrtt_thresh", JR_KEY_U32, T(cc_hystart_maxrtt_thresh), 1, 1000000, NULL},
+    {"cc.hystartplusplus.n_rttsamples", JR_KEY_U32, T(cc_hystart_n_rttsamples), 1, 1000, NULL},
+    {"cc.hystartplusplus.css_growth_div", JR_KEY_U32, T(cc_hystart_css_growth_div), 1, 100, NULL},
+    {"cc.hystartplusplus.css_rounds", JR_KEY_U32, T(cc_hystart_css_rounds), 1, 100, NULL},
 };
 #undef T
 

@@ -78,8 +78,7 @@ static void undo_timeout(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_t
     if (!spurious)
         return;
     jr_tcp_count_c(tp, JR_C_TCP_BAD_REXMIT);
-    tp->snd_cwnd = tp->bad_cwnd;
-    tp->snd_ssthresh = tp->bad_ssthresh;
+    jr_cc_cong_signal(tp, JR_CC_RTO_ERR, now);
     tp->snd_recover = tp->bad_recover;
     tp->t_flags &= ~(uint32_t)TF_RTORECOVERY;
     tp->snd_nxt = tp->snd_max;
@@ -90,7 +89,7 @@ static void enter_recovery(struct jr_tcpcb *tp, uint32_t sacked, jr_time now)
 {
     jr_tcp_count_c(tp, tp->t_flags & TF_SACK_PERMIT ? JR_C_TCP_SACK_RECOVERY : JR_C_TCP_FAST_RECOVERY);
     tp->recover_fs = jr_max_u32(jr_cc_flight(tp), 1);
-    tp->cc->on_loss(tp, now);
+    jr_cc_cong_signal(tp, JR_CC_NDUPACK, now);
     tp->snd_recover = tp->snd_max;
     tp->t_flags |= TF_FASTRECOVERY;
     tp->t_flags &= ~(uint32_t)(TF_RTTVALID | TF_RESCUED);
@@ -133,7 +132,7 @@ static void leave_recovery(struct jr_tcpcb *tp, jr_time now)
 {
     tp->t_flags &= ~(uint32_t)(TF_FASTRECOVERY | TF_RESCUED);
     tp->t_dupacks = 0;
-    tp->cc->on_recovered(tp, now);
+    jr_cc_post_recovery(tp, now);
 }
 
 /* RFC 6582 3.2 step 3, partial acknowledgement: the next hole begins where it ends. snd_una has moved. */
@@ -257,8 +256,7 @@ void jr_tcp_on_new_ack(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, uint32
     undo_timeout(tp, seg, now);
     if (tp->tlp_out)
         jr_tlp_on_ack(tp, seg, now);
-    if (!(tp->t_flags & TF_FASTRECOVERY))
-        tp->cc->on_ack(tp, acked, now);
+    jr_cc_ack_received(tp, acked, now);
     tune_sndbuf(tp);
     release_acked(tp, seg->ack);
     tp->snd_una = seg->ack;

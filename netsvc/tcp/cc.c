@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list of congestion control algorithms and the parts they share (RFC 5681, RFC 6928, RFC 7661). */
-#include "tcp/cc.h"
+/*
+ * The list of congestion control algorithms, what happens around each hook, and the parts they share: RFC 5681,
+ * RFC 6928 (initial window), RFC 3465 (byte counting), RFC 3168 6.1.2 (one reaction per window of data).
+ */
+#include "tcp/cc_hystart.h"
 
 static const struct jr_cc_algo *const algos[] = {&jr_cc_cubic, &jr_cc_newreno};
 
@@ -20,11 +23,71 @@ const struct jr_cc_algo *jr_cc_find(const char *name)
     return a != NULL ? a : algos[0];
 }
 
+const char *jr_tcp_cc_available(unsigned i) { return i < JR_ARRAY_LEN(algos) ? algos[i]->name : NULL; }
+
+void jr_cc_conn_init(struct jr_tcpcb *tp)
+{
+    tp->ccs = (struct jr_cc_state){{0}};
+    tp->cc_round_end = tp->snd_max;
+    tp->hs.phase = HS_OFF;
+    jr_cc_time_forget(tp);
+    tp->cc->conn_init(tp);
+}
+
+void jr_cc_set(struct jr_tcpcb *tp, const struct jr_cc_algo *algo)
+{
+    tp->cc = algo;
+    jr_cc_conn_init(tp);
+}
+
+void jr_cc_ack_received(struct jr_tcpcb *tp, uint32_t acked, jr_time now)
+{
+    if (jr_seq_gt(jr_seq_add(tp->snd_una, acked), tp->cc_round_end)) {
+        tp->cc_round_end = tp->snd_max;
+        if (tp->cc->newround != NULL)
+            tp->cc->newround(tp, now);
+    }
+    const uint32_t rtt = tp->timed.n != 0 ? jr_cc_time_acked(tp, jr_seq_add(tp->snd_una, acked), now) : 0;
+    if (rtt != 0) {
+        jr_hystart_rttsample(tp, rtt, now);
+        if (tp->cc->rttsample != NULL)
+            tp->cc->rttsample(tp, rtt, now);
+    }
+    tp->cc->ack_received(tp, acked, tp->t_flags & TF_FASTRECOVERY ? JR_CC_PARTIALACK : JR_CC_ACK, now);
+}
+
+static void remember(struct jr_tcpcb *tp)
+{
+    tp->snd_cwnd_prev = tp->snd_cwnd;
+    tp->snd_ssthresh_prev = tp->snd_ssthresh;
+    tp->ccs_prev = tp->ccs;
+}
+
+static void bring_back(struct jr_tcpcb *tp)
+{
+    tp->snd_cwnd = jr_max_u32(tp->snd_cwnd, tp->snd_cwnd_prev);
+    tp->snd_ssthresh = tp->snd_ssthresh_prev;
+    tp->ccs = tp->ccs_prev;
+}
+
+void jr_cc_cong_signal(struct jr_tcpcb *tp, enum jr_cc_signal signal, jr_time now)
+{
+    if (signal == JR_CC_RTO_ERR)
+        bring_back(tp);
+    else if (signal == JR_CC_NDUPACK || (signal == JR_CC_RTO && tp->t_rxtshift <= 1))
+        remember(tp);
+    tp->cc->cong_signal(tp, signal, now);
+}
+
+void jr_cc_post_recovery(struct jr_tcpcb *tp, jr_time now) { tp->cc->post_recovery(tp, now); }
+void jr_cc_after_idle(struct jr_tcpcb *tp, jr_time now) { tp->cc->after_idle(tp, now); }
+
+/* RFC 6928 section 2 bounds its ten segments in bytes, too; FreeBSD does for any number up to ten. */
 uint32_t jr_cc_initial_window(const struct jr_tcpcb *tp)
 {
     uint32_t n = tp->tcp->cfg.initcwnd_segments;
-    if (n <= 10) /* RFC 6928 bounds it in bytes, too */
-        return jr_min_u32(n * tp->t_maxseg, jr_max_u32(2 * tp->t_maxseg, 14600));
+    if (n <= 10)
+        return jr_min_u32(n * tp->t_maxseg, jr_max_u32(2 * tp->t_maxseg, 1460 * n));
     return n * tp->t_maxseg;
 }
 
@@ -36,11 +99,24 @@ bool jr_cc_is_limited(const struct jr_tcpcb *tp)
     return tp->snd_cwnd <= flight + tp->t_maxseg;
 }
 
+/* RFC 3465: at most L segments per ACK (0: as many as it covers), one while recovering from a time-out. */
 void jr_cc_slow_start(struct jr_tcpcb *tp, uint32_t acked)
 {
-    if (tp->t_flags & TF_RTORECOVERY) /* RFC 3465 2.3 */
-        acked = jr_min_u32(acked, tp->t_maxseg);
-    tp->snd_cwnd += acked;
+    uint32_t l = tp->t_flags & TF_RTORECOVERY ? 1 : tp->tcp->cfg.abc_l_var;
+    if (l != 0)
+        acked = jr_min_u32(acked, l * tp->t_maxseg);
+    tp->snd_cwnd += jr_hystart_growth(tp, acked);
+}
+
+uint32_t jr_cc_used_window(const struct jr_tcpcb *tp)
+{
+    return jr_max_u32(jr_min_u32(tp->snd_cwnd, jr_cc_flight(tp)), tp->t_maxseg);
+}
+
+uint32_t jr_cc_reduced(const struct jr_tcpcb *tp, uint32_t percent)
+{
+    uint64_t w = (uint64_t)jr_cc_used_window(tp) * percent / 100;
+    return jr_max_u32((uint32_t)w, 2 * tp->t_maxseg);
 }
 
 void jr_cc_leave_recovery(struct jr_tcpcb *tp, jr_time now)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * CUBIC, RFC 9438: beta 0.7, C 0.4. Windows are bytes, times milliseconds; products of three times are taken
- * in 64 bits, for which the time from K is bounded at 90 s.
+ * CUBIC, RFC 9438: beta 0.7, C 0.4; slow start is HyStart++'s (4.10). Windows are bytes, times milliseconds;
+ * products of three times are taken in 64 bits, for which the time from K is bounded at 90 s.
  */
-#include "tcp/cc.h"
+#include "tcp/cc_hystart.h"
 
 #define T_MAX_MS 90000
+#define BETA 70     /* percent */
+#define BETA_ECN 85 /* RFC 8511 3: for CUBIC */
 
 struct cubic {
     uint32_t w_max;     /* window before the last reduction, after fast convergence */
@@ -13,6 +15,7 @@ struct cubic {
     uint32_t k_ms;      /* time from the epoch's start to w_max */
     uint32_t origin;    /* window the cubic is centred on */
     jr_time epoch;      /* start of this congestion avoidance; 0: not begun */
+    jr_time held;       /* since when the window hasn't been used up; 0: it is */
     uint32_t est_acked; /* bytes towards w_est's next step */
     uint32_t cwnd_prior;
     uint32_t inc_acked; /* bytes towards snd_cwnd's next step */
@@ -32,8 +35,6 @@ static uint32_t cube_root(uint64_t v)
     }
     return (uint32_t)r;
 }
-
-static void cubic_init(struct jr_tcpcb *tp) { tp->ccs = (struct jr_cc_state){{0}}; }
 
 /* Figure 2: K = cbrt((W_max - cwnd_epoch) / C), windows in segments. */
 static void begin_epoch(struct jr_tcpcb *tp, struct cubic *c, jr_time now)
@@ -93,55 +94,76 @@ static void avoid_congestion(struct jr_tcpcb *tp, struct cubic *c, uint32_t acke
     }
 }
 
-static void cubic_on_ack(struct jr_tcpcb *tp, uint32_t acked, jr_time now)
+static void cubic_conn_init(struct jr_tcpcb *tp) { jr_hystart_init(tp); }
+
+static void cubic_ack_received(struct jr_tcpcb *tp, uint32_t acked, enum jr_cc_ack_kind kind, jr_time now)
 {
-    if (!jr_cc_is_limited(tp)) {
-        state(tp)->epoch = 0; /* 4.2: time while the application holds back doesn't count */
+    struct cubic *c = state(tp);
+    if (kind != JR_CC_ACK)
         return;
+    if (!jr_cc_is_limited(tp)) { /* 4.2: time while the application holds back doesn't count */
+        if (c->held == 0)
+            c->held = now;
+        return;
+    }
+    if (c->held != 0) {
+        if (c->epoch != 0)
+            c->epoch += now - jr_max_u64(c->held, c->epoch);
+        c->held = 0;
     }
     if (tp->snd_cwnd < tp->snd_ssthresh)
         jr_cc_slow_start(tp, acked);
     else
-        avoid_congestion(tp, state(tp), acked, now);
+        avoid_congestion(tp, c, acked, now);
 }
 
 /* 4.6 and 4.7, multiplicative decrease and fast convergence. */
-static void reduce(struct jr_tcpcb *tp)
+static void reduce(struct jr_tcpcb *tp, uint32_t percent)
 {
     struct cubic *c = state(tp);
-    uint32_t w = jr_max_u32(jr_min_u32(tp->snd_cwnd, jr_cc_flight(tp)), tp->t_maxseg);
+    uint32_t w = jr_cc_used_window(tp);
     c->cwnd_prior = w;
     c->w_max = w < c->w_max ? (uint32_t)((uint64_t)w * 17 / 20) : w;
-    c->epoch = 0;
-    tp->snd_ssthresh = jr_max_u32((uint32_t)((uint64_t)w * 7 / 10), 2 * tp->t_maxseg);
+    c->epoch = c->held = 0;
+    tp->snd_ssthresh = jr_cc_reduced(tp, percent);
 }
 
-static void cubic_on_loss(struct jr_tcpcb *tp, jr_time now)
+static void cubic_cong_signal(struct jr_tcpcb *tp, enum jr_cc_signal signal, jr_time now)
 {
     (void)now;
-    reduce(tp);
+    switch (signal) {
+    case JR_CC_NDUPACK:
+        reduce(tp, BETA);
+        break;
+    case JR_CC_ECN:
+        reduce(tp, tp->tcp->cfg.cc_abe ? BETA_ECN : BETA);
+        tp->snd_cwnd = jr_min_u32(tp->snd_cwnd, tp->snd_ssthresh);
+        break;
+    case JR_CC_RTO: /* 4.8: the next congestion avoidance starts its cubic where it begins */
+        if (tp->t_rxtshift <= 1)
+            reduce(tp, BETA);
+        state(tp)->w_max = 0;
+        state(tp)->epoch = state(tp)->held = 0;
+        tp->snd_cwnd = tp->t_maxseg;
+        break;
+    case JR_CC_RTO_ERR: /* 4.9 */
+        return;
+    }
+    jr_hystart_end(tp);
 }
 
-static void cubic_on_rto(struct jr_tcpcb *tp, jr_time now)
+static void cubic_after_idle(struct jr_tcpcb *tp, jr_time now)
 {
-    (void)now;
-    if (tp->t_rxtshift <= 1)
-        reduce(tp);
-    tp->snd_cwnd = tp->t_maxseg;
-}
-
-static void cubic_on_idle(struct jr_tcpcb *tp, jr_time now)
-{
-    state(tp)->epoch = 0;
+    state(tp)->epoch = state(tp)->held = 0;
     jr_cc_restart(tp, now);
 }
 
 const struct jr_cc_algo jr_cc_cubic = {
     .name = "cubic",
-    .init = cubic_init,
-    .on_ack = cubic_on_ack,
-    .on_loss = cubic_on_loss,
-    .on_recovered = jr_cc_leave_recovery,
-    .on_rto = cubic_on_rto,
-    .on_idle = cubic_on_idle,
+    .conn_init = cubic_conn_init,
+    .ack_received = cubic_ack_received,
+    .cong_signal = cubic_cong_signal,
+    .post_recovery = jr_cc_leave_recovery,
+    .after_idle = cubic_after_idle,
+    .newround = jr_hystart_newround,
 };

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* NewReno: RFC 5681 with RFC 6582's recovery and RFC 3465's byte counting. */
-#include "tcp/cc.h"
+/*
+ * NewReno: RFC 5681 with RFC 6582's recovery, RFC 3465's byte counting, RFC 9406's slow start and RFC 8511's milder
+ * answer to congestion marks. cc_newreno(4).
+ */
+#include "tcp/cc_hystart.h"
 
 struct newreno {
     uint32_t acked; /* bytes acknowledged towards the next segment of window */
@@ -9,12 +12,12 @@ _Static_assert(sizeof(struct newreno) <= sizeof(struct jr_cc_state), "fits");
 
 static struct newreno *state(struct jr_tcpcb *tp) { return (struct newreno *)&tp->ccs; }
 
-static void newreno_init(struct jr_tcpcb *tp) { state(tp)->acked = 0; }
+static void newreno_conn_init(struct jr_tcpcb *tp) { jr_hystart_init(tp); }
 
-static void newreno_on_ack(struct jr_tcpcb *tp, uint32_t acked, jr_time now)
+static void newreno_ack_received(struct jr_tcpcb *tp, uint32_t acked, enum jr_cc_ack_kind kind, jr_time now)
 {
     (void)now;
-    if (!jr_cc_is_limited(tp))
+    if (kind != JR_CC_ACK || !jr_cc_is_limited(tp))
         return;
     if (tp->snd_cwnd < tp->snd_ssthresh) {
         jr_cc_slow_start(tp, acked);
@@ -28,33 +31,36 @@ static void newreno_on_ack(struct jr_tcpcb *tp, uint32_t acked, jr_time now)
     }
 }
 
-static void halve(struct jr_tcpcb *tp)
+static void newreno_cong_signal(struct jr_tcpcb *tp, enum jr_cc_signal signal, jr_time now)
 {
-    tp->snd_ssthresh = jr_max_u32(jr_min_u32(jr_cc_flight(tp), tp->snd_cwnd) / 2, 2 * tp->t_maxseg);
-}
-
-static void newreno_on_loss(struct jr_tcpcb *tp, jr_time now)
-{
+    const struct jr_tcp_config *cfg = &tp->tcp->cfg;
     (void)now;
-    halve(tp);
+    switch (signal) {
+    case JR_CC_NDUPACK:
+        tp->snd_ssthresh = jr_cc_reduced(tp, cfg->cc_newreno_beta);
+        break;
+    case JR_CC_ECN:
+        tp->snd_ssthresh = jr_cc_reduced(tp, cfg->cc_abe ? cfg->cc_newreno_beta_ecn : cfg->cc_newreno_beta);
+        tp->snd_cwnd = jr_min_u32(tp->snd_cwnd, tp->snd_ssthresh);
+        break;
+    case JR_CC_RTO: /* RFC 5681 (4): half, whatever beta is */
+        if (tp->t_rxtshift <= 1)
+            tp->snd_ssthresh = jr_cc_reduced(tp, 50);
+        tp->snd_cwnd = tp->t_maxseg;
+        break;
+    case JR_CC_RTO_ERR:
+        return;
+    }
     state(tp)->acked = 0;
-}
-
-static void newreno_on_rto(struct jr_tcpcb *tp, jr_time now)
-{
-    (void)now;
-    if (tp->t_rxtshift <= 1)
-        halve(tp);
-    tp->snd_cwnd = tp->t_maxseg;
-    state(tp)->acked = 0;
+    jr_hystart_end(tp);
 }
 
 const struct jr_cc_algo jr_cc_newreno = {
     .name = "newreno",
-    .init = newreno_init,
-    .on_ack = newreno_on_ack,
-    .on_loss = newreno_on_loss,
-    .on_recovered = jr_cc_leave_recovery,
-    .on_rto = newreno_on_rto,
-    .on_idle = jr_cc_restart,
+    .conn_init = newreno_conn_init,
+    .ack_received = newreno_ack_received,
+    .cong_signal = newreno_cong_signal,
+    .post_recovery = jr_cc_leave_recovery,
+    .after_idle = jr_cc_restart,
+    .newround = jr_hystart_newround,
 };

@@ -61,8 +61,7 @@ static int set_congestion(struct jr_tcpcb *tp, const char *val, uint32_t len)
     const struct jr_cc_algo *cc = jr_cc_lookup(name);
     if (cc == NULL)
         return -ENOENT;
-    tp->cc = cc;
-    cc->init(tp);
+    jr_cc_set(tp, cc);
     return 0;
 }
 

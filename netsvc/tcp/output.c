@@ -12,7 +12,7 @@
  */
 #include "tcp/output.h"
 
-#include "tcp/cc.h"
+#include "tcp/cc_hystart.h"
 #include "tcp/isn.h"
 #include "tcp/mss.h"
 #include "tcp/reass.h"
@@ -113,7 +113,7 @@ static void prepare(struct jr_tcpcb *tp, struct ctx *c, jr_time now)
     bool idle = jr_seq_eq(tp->snd_max, tp->snd_una);
     if (idle && tp->t_state >= TCPS_ESTABLISHED && tp->t_sndtime != 0 && now - tp->t_sndtime > tp->t_rxtcur &&
         jr_sockbuf_used(tp->snd) != 0)
-        tp->cc->on_idle(tp, now);
+        jr_cc_after_idle(tp, now);
     uint8_t flags = jr_tcp_outflags[tp->t_state];
     fill_opts(tp, flags, &c->opts, now);
     c->optlen = jr_tcp_opts_len(&c->opts);
@@ -279,6 +279,7 @@ static void note_sent(struct jr_tcpcb *tp, const struct ctx *c, const struct pla
         tp->rexmt_segs++;
         tp->bytes_rexmt += p->len;
         jr_tcp_count_c(tp, JR_C_TCP_REXMIT);
+        jr_cc_time_forget(tp);
     } else if (!(tp->t_flags & TF_RTTVALID)) {
         tp->t_flags |= TF_RTTVALID;
         tp->t_rtseq = p->seq;
@@ -288,6 +289,8 @@ static void note_sent(struct jr_tcpcb *tp, const struct ctx *c, const struct pla
         tp->snd_sml = jr_seq_add(p->seq, p->len);
     if (jr_seq_eq(tp->snd_max, tp->snd_una))
         tp->t_acktime = now;
+    if (p->len != 0 && jr_seq_eq(p->seq, tp->snd_max))
+        jr_cc_time_sent(tp, p->seq, p->len, now);
     if (!p->rexmit)
         tp->snd_nxt = end;
     if (jr_seq_gt(end, tp->snd_max))

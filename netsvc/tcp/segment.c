@@ -57,7 +57,7 @@ void jr_tcp_established(struct jr_tcpcb *tp, jr_time now)
     tp->snd_up = tp->snd_sml = tp->snd_una;
     tp->rcv_up = tp->rcv_nxt;
     tp->rtt_start = now;
-    tp->cc->init(tp);
+    jr_cc_conn_init(tp);
     struct jr_tcpcb *l = tp->parent;
     if (l != NULL) {
         l->listener->len++;

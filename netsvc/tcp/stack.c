@@ -48,6 +48,15 @@ void jr_tcp_config_defaults(struct jr_tcp_config *cfg)
         .port_first = 49152,
         .port_last = 65535,
         .cc_algorithm = "cubic",
+        .cc_abe = 0,
+        .cc_hystart_enable = 1,
+        .cc_hystart_minrtt_thresh = 4000,
+        .cc_hystart_maxrtt_thresh = 16000,
+        .cc_hystart_n_rttsamples = 8,
+        .cc_hystart_css_growth_div = 4,
+        .cc_hystart_css_rounds = 5,
+        .cc_newreno_beta = 50,
+        .cc_newreno_beta_ecn = 80,
     };
 }
 

@@ -62,12 +62,21 @@ struct jr_tcp_config {
     uint32_t rstlimit;                        /* 200 RSTs per second for segments of no connection; 0: no limit */
     uint32_t maxsockets;                      /* 0: no limit */
     uint32_t blackhole;                       /* 1: no RST for a SYN to a closed port, 2: for nothing */
-    char cc_algorithm[16];                    /* "cubic"; "newreno" */
-    uint16_t port_first, port_last;           /* ephemeral range this stack may use */
-    uint8_t secret[16];                       /* ISN, timestamp offsets, ephemeral ports: SipHash key */
-    uint64_t seed;                            /* all other dice */
+    char cc_algorithm[16];                    /* "cubic"; any of jr_tcp_cc_available() */
+    uint32_t abc_l_var;                       /* 0: slow start counts all that an ACK covers (FreeBSD: 2) */
+    uint32_t cc_abe;                          /* 0; 1: RFC 8511 */
+    uint32_t cc_hystart_enable;               /* 1: RFC 9406; these six are FreeBSD's cc.hystartplusplus.* */
+    uint32_t cc_hystart_minrtt_thresh, cc_hystart_maxrtt_thresh; /* 4000, 16000 microseconds */
+    uint32_t cc_hystart_n_rttsamples;                            /* 8 */
+    uint32_t cc_hystart_css_growth_div, cc_hystart_css_rounds;   /* 4, 5 */
+    uint32_t cc_newreno_beta, cc_newreno_beta_ecn;               /* percent: 50, 80 */
+    uint16_t port_first, port_last;                              /* ephemeral range this stack may use */
+    uint8_t secret[16]; /* ISN, timestamp offsets, ephemeral ports: SipHash key */
+    uint64_t seed;      /* all other dice */
 };
 void jr_tcp_config_defaults(struct jr_tcp_config *cfg);
+/* The names of the congestion control algorithms, the default first; NULL behind the last. */
+const char *jr_tcp_cc_available(unsigned i);
 
 struct jr_tcp *jr_tcp_new(struct jr_ip *ip, const struct jr_tcp_config *cfg);
 void jr_tcp_free(struct jr_tcp *tcp); /* drops every connection silently */

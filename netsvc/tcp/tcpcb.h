@@ -76,6 +76,20 @@ struct jr_cc_state {
     uint64_t w[8];
 };
 
+struct jr_cc_hystart {                                  /* written by cc_hystart.c */
+    uint32_t last_minrtt, current_minrtt, css_baseline; /* microseconds; UINT32_MAX: none */
+    uint32_t samples, css_rounds;
+    enum { HS_OFF, HS_SLOW_START, HS_CSS } phase;
+};
+
+#define JR_CC_TIMED 16
+struct jr_cc_timed { /* data whose round trip is being measured; written by cc_hystart.c */
+    jr_seq end[JR_CC_TIMED];
+    uint32_t at[JR_CC_TIMED]; /* when it left: the clock's low half */
+    uint8_t head, n;
+    jr_seq next; /* data up to here is the next to be timed */
+};
+
 struct jr_tcpcb {
     /* line 0, look-up: written by pcb.c; t_state by jr_tcp_move() */
     struct jr_tcpcb *hash_next;
@@ -124,13 +138,17 @@ struct jr_tcpcb {
     struct jr_tcp_sackboard *board;              /* sack.c; NULL: nothing is SACKed */
     const struct jr_cc_algo *cc;
     struct jr_cc_state ccs;
-    bool tlp_armed;                  /* TT_REXMT stands for a loss probe, not for the time-out (tlp.c) */
-    bool tlp_out;                    /* a probe was sent and what became of it isn't known */
-    bool tlp_rexmit;                 /* it sent old data */
-    jr_seq tlp_end;                  /* snd_max when it was sent */
-    uint32_t tlp_dsacks;             /* dsack_dups then */
-    uint32_t bad_cwnd, bad_ssthresh; /* as before the first time-out, to undo a spurious one */
-    jr_seq bad_recover;
+    struct jr_cc_state ccs_prev; /* these three by cc.c: as before the last reduction, should it be a mistake */
+    uint32_t snd_cwnd_prev, snd_ssthresh_prev;
+    jr_seq cc_round_end; /* cc.c: its ACK begins the next round */
+    struct jr_cc_hystart hs;
+    struct jr_cc_timed timed;
+    bool tlp_armed;      /* TT_REXMT stands for a loss probe, not for the time-out (tlp.c) */
+    bool tlp_out;        /* a probe was sent and what became of it isn't known */
+    bool tlp_rexmit;     /* it sent old data */
+    jr_seq tlp_end;      /* snd_max when it was sent */
+    uint32_t tlp_dsacks; /* dsack_dups then */
+    jr_seq bad_recover;  /* as before the first time-out, to undo a spurious one */
     jr_time bad_until;
     uint32_t bad_ts; /* our timestamp when the first resent segment left */
 

@@ -95,8 +95,6 @@ static bool user_timed_out(const struct jr_tcpcb *tp, jr_time now)
 /* What a spurious time-out would have to bring back (RFC 3522 in spirit; FreeBSD's bad retransmit window). */
 static void remember_before_timeout(struct jr_tcpcb *tp, jr_time now)
 {
-    tp->bad_cwnd = tp->snd_cwnd;
-    tp->bad_ssthresh = tp->snd_ssthresh;
     tp->bad_recover = tp->snd_recover;
     tp->bad_until = now + tp->t_srtt / 2;
     tp->bad_ts = jr_tcp_ts(tp->ts_offset, now);
@@ -124,7 +122,7 @@ static bool on_rexmt(struct jr_tcpcb *tp, jr_time now)
             remember_before_timeout(tp, now);
         jr_tcp_set_rxtcur(tp, tp->t_rxtshift);
         jr_sack_on_rto(tp);
-        tp->cc->on_rto(tp, now);
+        jr_cc_cong_signal(tp, JR_CC_RTO, now);
         tp->snd_recover = tp->snd_max;
         tp->t_flags &= ~(uint32_t)(TF_FASTRECOVERY | TF_RESCUED);
         tp->t_flags |= TF_RTORECOVERY;

@@ -88,7 +88,7 @@ void jr_tlp_on_ack(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time no
         if (!tp->tlp_rexmit || (tp->t_flags & (TF_FASTRECOVERY | TF_RTORECOVERY)))
             return;
         jr_tcp_count_c(tp, JR_C_TCP_TLP_REPAIRED);
-        tp->cc->on_loss(tp, now);
+        jr_cc_cong_signal(tp, JR_CC_NDUPACK, now);
         tp->snd_cwnd = jr_min_u32(tp->snd_cwnd, tp->snd_ssthresh);
     } else if (tp->board != NULL && jr_seq_geq(jr_sack_high(tp), tp->tlp_end)) {
         tp->tlp_out = false;
