@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ci.tree import REPO, finish, tracked
 
-GENERATED = {"jr_abi.h", "jr_counters.h", "jr_tcp_fsm.h", "jr_dispatch.h"}
+GENERATED = {"jr_abi.h", "jr_counters.h", "jr_tcp_fsm.h", "jr_dispatch.h", "jr_sysctl_fields.h", "jr_sysctl_stacks.h"}
 MAY_INCLUDE = {
     "base": set[str](),
     "wire": {"base"},
@@ -20,12 +20,13 @@ MAY_INCLUDE = {
     "ip": {"link", "wire", "base"},
     "udp": {"ip", "wire", "base"},
     "tcp": {"ip", "wire", "base"},
+    "sysctl": {"tcp", "udp", "ip", "base"},
     "dev": {"bpf", "base"},
     "bpf": {"base"},
     "shm": {"base"},
     "sock": {"tcp", "udp", "ip", "shm", "base"},
     "ctl": {"shm", "sock", "base"},
-    "main": {"ctl", "shm", "sock", "tcp", "udp", "ip", "link", "dev", "wire", "base", "bpf"},
+    "main": {"sysctl", "ctl", "shm", "sock", "tcp", "udp", "ip", "link", "dev", "wire", "base", "bpf"},
 }
 GENERATED_FOR = {
     "jr_abi.h": {"shm", "sock", "ctl", "main"},

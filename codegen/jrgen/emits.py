@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Protocol, TypeVar
 
-from jrgen import abi, calls, counters, fsm
+from jrgen import abi, calls, counters, fsm, sysctl
 from jrgen.render import render
 from jrgen.source import SpecDir
 
@@ -20,6 +20,17 @@ def emit_counters(spec: SpecDir) -> Files:
     return [
         ("jr_counters.h", render("jr_counters.h.j2", counters=values)),
         ("jr_counters.c", render("jr_counters.c.j2", counters=values)),
+    ]
+
+
+def emit_sysctl(spec: SpecDir) -> Files:
+    """jr_sysctl_fields.h, jr_sysctl_stacks.h and jr_sysctl.c: the knobs as struct members and as a table."""
+    stacks = sysctl.load(spec)
+    headers = sorted({stack.header for stack in stacks})
+    return [
+        ("jr_sysctl_fields.h", render("jr_sysctl_fields.h.j2", stacks=stacks)),
+        ("jr_sysctl_stacks.h", render("jr_sysctl_stacks.h.j2", stacks=stacks)),
+        ("jr_sysctl.c", render("jr_sysctl.c.j2", stacks=stacks, headers=headers)),
     ]
 
 
@@ -78,12 +89,14 @@ def emit_docs(spec: SpecDir) -> Files:
         ("reference/calls.md", render("ref_calls.md.j2", parts=_by_part(calls.load(spec)))),
         ("reference/abi.md", render("ref_abi.md.j2", abi=abi.load(spec))),
         ("reference/counters.md", render("ref_counters.md.j2", parts=_by_part(counters.load(spec)))),
+        ("reference/sysctl.md", render("ref_sysctl.md.j2", stacks=sysctl.load(spec))),
         ("reference/tcp-states.md", render("ref_tcp_states.md.j2", fsm=fsm.load(spec))),
     ]
 
 
 EMITS: dict[str, Callable[[SpecDir], Files]] = {
     "counters": emit_counters,
+    "sysctl": emit_sysctl,
     "fsm": emit_fsm,
     "abi": emit_abi,
     "dispatch": emit_dispatch,

@@ -13,15 +13,10 @@
 
 void jr_ip_config_defaults(struct jr_ip_config *cfg)
 {
-    *cfg = (struct jr_ip_config){
-        .ttl = 64,
-        .icmp_errors_per_s = 200,
-        .icmp_echo_per_s = 10000,
-        .frag_datagrams_max = 256,
-        .frag_bytes_max = 4u << 20,
-        .frags_per_datagram = 128,
-    };
+    *cfg = (struct jr_ip_config){JR_SYSCTL_IP_DEFAULTS};
 }
+
+struct jr_ip_config *jr_ip_config(struct jr_ip *ip) { return &ip->cfg; }
 
 struct jr_ip *jr_ip_new(struct jr_counters *counters, struct jr_rng *rng, const struct jr_ip_config *cfg)
 {

@@ -13,6 +13,7 @@
 #include "base/pkt.h"
 #include "base/rng.h"
 #include "base/time.h"
+#include "jr_sysctl_fields.h"
 
 struct jr_counters;
 struct jr_ip;    /* one per worker */
@@ -109,17 +110,15 @@ int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struc
 
 /* ---- For main/ and ctl/: the stack's life, its ports and what rtnetlink tells ---- */
 
+/* The knobs are codegen/spec/sysctl/ip.yaml's. */
 struct jr_ip_config {
-    uint8_t ttl;                 /* net.inet.ip.ttl, 64 */
-    bool shared;                 /* see jr_ip_is_shared() */
-    uint32_t icmp_errors_per_s;  /* net.inet.icmp.icmplim, 200 */
-    uint32_t icmp_echo_per_s;    /* echo replies, 10000 */
-    uint32_t frag_datagrams_max; /* net.inet.ip.maxfragpackets: datagrams being put together, 256 */
-    uint32_t frag_bytes_max;     /* memory for them, 4 MiB */
-    uint32_t frags_per_datagram; /* net.inet.ip.maxfragsperpacket, 128 */
-    uint8_t secret[16];          /* packet ids and hash seeds */
+    JR_SYSCTL_IP_FIELDS;
+    bool shared;        /* see jr_ip_is_shared() */
+    uint8_t secret[16]; /* packet ids and hash seeds */
 };
 void jr_ip_config_defaults(struct jr_ip_config *cfg);
+/* The configuration in use: its knobs may be changed between two calls. */
+struct jr_ip_config *jr_ip_config(struct jr_ip *ip);
 
 /* counters and rng stay the caller's and must outlive it. cfg NULL: the defaults. NULL: no memory. */
 struct jr_ip *jr_ip_new(struct jr_counters *counters, struct jr_rng *rng, const struct jr_ip_config *cfg);

@@ -78,9 +78,8 @@ static void parse_later(struct jr_schema_ctx *ctx, const struct jr_toml *v, cons
 
 static const struct jr_schema_key top_keys[] = {
     {"service", JR_KEY_FN, 0, 0, 0, parse_service},   {"port", JR_KEY_FN, 0, 0, 0, jr_config_ports},
-    {"route", JR_KEY_FN, 0, 0, 0, parse_later},       {"tcp", JR_KEY_FN, 0, 0, 0, jr_config_tcp},
-    {"ip", JR_KEY_FN, 0, 0, 0, jr_config_ip},         {"limits", JR_KEY_FN, 0, 0, 0, jr_config_limits},
-    {"policy", JR_KEY_FN, 0, 0, 0, jr_config_policy},
+    {"route", JR_KEY_FN, 0, 0, 0, parse_later},       {"sysctl", JR_KEY_FN, 0, 0, 0, jr_config_sysctl},
+    {"limits", JR_KEY_FN, 0, 0, 0, jr_config_limits}, {"policy", JR_KEY_FN, 0, 0, 0, jr_config_policy},
 };
 
 static void defaults(struct jr_config *cfg)

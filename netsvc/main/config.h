@@ -11,6 +11,7 @@
 #include "dev/port.h"
 #include "ip/ip.h"
 #include "sock/rule.h"
+#include "sysctl/sysctl.h"
 #include "tcp/tcp.h"
 
 enum { JR_CONFIG_PORTS = 8, JR_CONFIG_ADDRS = 16, JR_CONFIG_RULES = 256, JR_CONFIG_ROUTES = 64 };
@@ -61,6 +62,8 @@ struct jr_config {
 struct jr_config *jr_config_load(const char *path);
 /* The same from memory; name stands for the file in messages. */
 struct jr_config *jr_config_parse(const char *name, const char *text, size_t len);
+/* Its knobs. */
+struct jr_sysctl_tree jr_config_sysctls(struct jr_config *cfg);
 void jr_config_free(struct jr_config *cfg);
 
 #endif

@@ -1,99 +1,69 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* [tcp], [ip] and [limits]: FreeBSD's sysctl names without "net.inet.tcp." and "net.inet.ip.". */
+/* [sysctl] and [limits]. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "main/config_value.h"
+#include "sysctl/sysctl.h"
 
-static void parse_cc(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
+enum { SYSCTL_NAME_BYTES = 128 };
+
+/* Numbers and true and false as the text that jr_sysctl_set() takes; false, and reported: v is nothing like it. */
+static bool as_text(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, char out[64])
 {
-    const char *names[16];
-    unsigned n = 0;
-    while (n < 16 && (names[n] = jr_tcp_cc_available(n)) != NULL)
-        n++;
-    int i = jr_schema_choice(ctx, v, where, names, n);
-    if (i >= 0)
-        memcpy(at, names[i], strlen(names[i]) + 1);
+    if (v->type == JR_TOML_INT)
+        snprintf(out, 64, "%" PRId64, v->i);
+    else if (v->type == JR_TOML_BOOL)
+        snprintf(out, 64, "%s", v->b ? "true" : "false");
+    else if (v->type == JR_TOML_STRING)
+        snprintf(out, 64, "%s", v->str.s);
+    else
+        jr_schema_error(ctx, v, where, "must be a number or a word, not %s", jr_toml_type_name(v->type));
+    return v->type == JR_TOML_INT || v->type == JR_TOML_BOOL || v->type == JR_TOML_STRING;
 }
 
-#define T(field) offsetof(struct jr_config, tcp.field)
-static const struct jr_schema_key tcp_keys[] = {
-    {"sendspace", JR_KEY_POW2, T(sendspace), 4096, 1 << 30, NULL},
-    {"recvspace", JR_KEY_POW2, T(recvspace), 4096, 1 << 30, NULL},
-    {"sendbuf_max", JR_KEY_POW2, T(sendbuf_max), 4096, 1 << 30, NULL},
-    {"recvbuf_max", JR_KEY_POW2, T(recvbuf_max), 4096, 1 << 30, NULL},
-    {"mssdflt", JR_KEY_U32, T(mssdflt), 216, 65495, NULL},
-    {"minmss", JR_KEY_U32, T(minmss), 64, 65495, NULL},
-    {"msl", JR_KEY_U32, T(msl), 1, 120000, NULL},
-    {"keepinit", JR_KEY_U32, T(keepinit), 100, 3600000, NULL},
-    {"keepidle", JR_KEY_U32, T(keepidle), 100, 2000000000, NULL},
-    {"keepintvl", JR_KEY_U32, T(keepintvl), 100, 2000000000, NULL},
-    {"keepcnt", JR_KEY_U32, T(keepcnt), 1, 127, NULL},
-    {"delacktime", JR_KEY_U32, T(delacktime), 1, 500, NULL},
-    {"delayed_ack", JR_KEY_FLAG, T(delayed_ack), 0, 1, NULL},
-    {"rexmit_initial", JR_KEY_U32, T(rexmit_initial), 10, 60000, NULL},
-    {"rexmit_min", JR_KEY_U32, T(rexmit_min), 1, 60000, NULL},
-    {"rexmit_slop", JR_KEY_U32, T(rexmit_slop), 0, 60000, NULL},
-    {"persmin", JR_KEY_U32, T(persmin), 10, 600000, NULL},
-    {"persmax", JR_KEY_U32, T(persmax), 10, 600000, NULL},
-    {"initcwnd_segments", JR_KEY_U32, T(initcwnd_segments), 1, 64, NULL},
-    {"rfc1323", JR_KEY_FLAG, T(rfc1323), 0, 1, NULL},
-    {"sack.enable", JR_KEY_FLAG, T(sack_enable), 0, 1, NULL},
-    {"drop_synfin", JR_KEY_FLAG, T(drop_synfin), 0, 1, NULL},
-    {"finwait2_timeout", JR_KEY_U32, T(finwait2_timeout), 1, 3600000, NULL},
-    {"syncache.cachelimit", JR_KEY_U32, T(syncache_cachelimit), 1, 1 << 24, NULL},
-    {"syncache.rexmtlimit", JR_KEY_U32, T(syncache_rexmtlimit), 0, 12, NULL},
-    {"syncookies", JR_KEY_FLAG, T(syncookies), 0, 1, NULL},
-    {"maxtcptw", JR_KEY_U32, T(maxtcptw), 0, 1 << 24, NULL},
-    {"ack_war_cnt", JR_KEY_U32, T(ack_war_cnt), 0, 1000000, NULL},
-    {"ack_war_timewindow", JR_KEY_U32, T(ack_war_timewindow), 0, 3600000, NULL},
-    {"rstlimit", JR_KEY_U32, T(rstlimit), 0, 100000000, NULL},
-    {"maxsockets", JR_KEY_U32, T(maxsockets), 0, 1 << 26, NULL},
-    {"blackhole", JR_KEY_U32, T(blackhole), 0, 2, NULL},
-    {"somaxconn", JR_KEY_U32, T(somaxconn), 1, 65535, NULL},
-    {"abc_l_var", JR_KEY_U32, T(abc_l_var), 0, 65535, NULL},
-    {"cc.algorithm", JR_KEY_FN, T(cc_algorithm), 0, 0, parse_cc},
-    {"cc.abe", JR_KEY_FLAG, T(cc_abe), 0, 1, NULL},
-    {"cc.newreno.beta", JR_KEY_U32, T(cc_newreno_beta), 1, 100, NULL},
-    {"cc.newreno.beta_ecn", JR_KEY_U32, T(cc_newreno_beta_ecn), 1, 100, NULL},
-    {"cc.hystartplusplus.enable", JR_KEY_FLAG, T(cc_hystart_enable), 0, 1, NULL},
-    {"cc.hystartplusplus.minrtt_thresh", JR_KEY_U32, T(cc_hystart_minrtt_thresh), 1, 1000000, NULL},
-    {"cc.hystartplusplus.maxrtt_thresh", JR_KEY_U32, T(cc_hystart_maxrtt_thresh), 1, 1000000, NULL},
-    {"cc.hystartplusplus.n_rttsamples", JR_KEY_U32, T(cc_hystart_n_rttsamples), 1, 1000, NULL},
-    {"cc.hystartplusplus.css_growth_div", JR_KEY_U32, T(cc_hystart_css_growth_div), 1, 100, NULL},
-    {"cc.hystartplusplus.css_rounds", JR_KEY_U32, T(cc_hystart_css_rounds), 1, 100, NULL},
-};
-#undef T
-
-void jr_config_tcp(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
+static void unknown(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *name)
 {
-    struct jr_config *cfg = at;
-    JR_CONFIG_BIND(ctx, v, where, tcp_keys, cfg);
-    if (cfg->tcp.sendspace > cfg->tcp.sendbuf_max)
-        jr_schema_error(ctx, v, where, "sendspace is larger than sendbuf_max");
-    if (cfg->tcp.recvspace > cfg->tcp.recvbuf_max)
-        jr_schema_error(ctx, v, where, "recvspace is larger than recvbuf_max");
-    if (cfg->tcp.persmin > cfg->tcp.persmax)
-        jr_schema_error(ctx, v, where, "persmin is larger than persmax");
+    struct jr_suggestion s = JR_SUGGESTION_NONE;
+    char hint[96];
+    for (unsigned i = 0; i < jr_sysctl_count; i++)
+        jr_suggestion_add(&s, name, jr_sysctls[i].name);
+    jr_schema_error(ctx, v, name, "unknown sysctl%s", jr_suggestion_phrase(&s, name, hint, sizeof hint));
 }
 
-#define I(field) offsetof(struct jr_config, ip.field)
-static const struct jr_schema_key ip_keys[] = {
-    {"ttl", JR_KEY_U8, I(ttl), 1, 255, NULL},
-    {"icmplim", JR_KEY_U32, I(icmp_errors_per_s), 0, 1000000, NULL},
-    {"maxfragpackets", JR_KEY_U32, I(frag_datagrams_max), 0, 65536, NULL},
-    {"maxfragsperpacket", JR_KEY_U32, I(frags_per_datagram), 1, 8192, NULL},
-    {"maxfragbytes", JR_KEY_U32, I(frag_bytes_max), 0, 1 << 30, NULL},
-    {"portrange.first", JR_KEY_U16, offsetof(struct jr_config, tcp.port_first), 1, 65535, NULL},
-    {"portrange.last", JR_KEY_U16, offsetof(struct jr_config, tcp.port_last), 1, 65535, NULL},
-};
-#undef I
-
-void jr_config_ip(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
+static void bind_sysctl(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *prefix, struct jr_config *cfg)
 {
-    struct jr_config *cfg = at;
-    uint16_t first = cfg->tcp.port_first, last = cfg->tcp.port_last;
-    JR_CONFIG_BIND(ctx, v, where, ip_keys, cfg);
-    cfg->has_portrange = first != cfg->tcp.port_first || last != cfg->tcp.port_last;
-    if (cfg->tcp.port_first > cfg->tcp.port_last)
-        jr_schema_error(ctx, v, where, "portrange.first is larger than portrange.last");
+    const struct jr_sysctl_tree tree = jr_config_sysctls(cfg);
+    char name[SYSCTL_NAME_BYTES], text[64], why[JR_SYSCTL_WHY_BYTES];
+    snprintf(name, sizeof name, "%s%s%.60s", prefix, *prefix ? "." : "", v->key);
+    const struct jr_sysctl *s = jr_sysctl_find(name);
+    if (s) {
+        if (as_text(ctx, v, name, text) && jr_sysctl_set(&tree, s, text, why))
+            jr_schema_error(ctx, v, name, "%s", why);
+        cfg->has_portrange |= strncmp(name, "net.inet.ip.portrange.", 22) == 0;
+    } else if (v->type == JR_TOML_TABLE && strlen(name) < SYSCTL_NAME_BYTES - 62) {
+        for (const struct jr_toml *c = v->child; c; c = c->next)
+            bind_sysctl(ctx, c, name, cfg);
+    } else {
+        unknown(ctx, v, name);
+    }
+}
+
+struct jr_sysctl_tree jr_config_sysctls(struct jr_config *cfg)
+{
+    return (struct jr_sysctl_tree){.at = {[JR_SYSCTL_OF_TCP] = &cfg->tcp, [JR_SYSCTL_OF_IP] = &cfg->ip}};
+}
+
+void jr_config_sysctl(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
+{
+    if (!jr_schema_expect(ctx, v, where, JR_TOML_TABLE))
+        return;
+    for (const struct jr_toml *c = v->child; c; c = c->next)
+        bind_sysctl(ctx, c, "", at);
+    const struct jr_sysctl_tree tree = jr_config_sysctls(at);
+    const struct jr_sysctl *bad = jr_sysctl_conflict(&tree);
+    if (bad)
+        jr_schema_error(ctx, v, bad->name, "must not be larger than %s", bad->at_most);
 }
 
 #define L(field) offsetof(struct jr_config, ctl.field)

@@ -51,8 +51,9 @@ JR_TEST(every_section)
         "[[port]]\nname = \"m\"\nkind = \"memif\"\nsocket = \"/run/m\"\nrole = \"server\"\nid = 3\n"
         "addresses = [\"10.9.0.1/24\", \"10.9.0.2/24\"]\nmac = \"02:00:00:00:00:01\"\n"
         "[[route]]\nprefix = \"0.0.0.0/0\"\nvia = \"10.9.0.254\"\nport = \"m\"\nmetric = 5\n"
-        "[tcp]\nmsl = 100\nsack.enable = false\nrfc1323 = 0\ncc.algorithm = \"newreno\"\n"
-        "[ip]\nttl = 32\nportrange.first = 61000\n[limits]\nclients = 10\n"
+        "[sysctl]\nnet.inet.tcp.msl = 100\nnet.inet.ip = {ttl = 32, portrange.first = 61000}\n"
+        "net.inet.tcp.sack.enable = false\n\"net.inet.tcp.rfc1323\" = 0\nnet.inet.tcp.\"cc.algorithm\" = "
+        "\"newreno\"\n[limits]\nclients = 10\n"
         "[policy]\ndefault = \"kernel\"\nloopback = \"local\"\n"
         "[[policy.rule]]\naction = \"service\"\nprogram = \"nginx\"\nuser = \"root\"\nproto = \"tcp\"\n"
         "direction = \"in\"\nport = \"80-443\"\nprefix = \"10.0.0.0/8\"\n");
@@ -119,8 +120,16 @@ JR_TEST(mistakes_name_file_line_and_key)
         {RING "[service]\nrun_dir = \"run\"\n", "x.toml:5: service.run_dir: must be an absolute path\n"},
         {RING "[service]\nlcores = [0, 1]\n",
          "x.toml:5: service.lcores: one worker is what this version runs: give one CPU\n"},
-        {RING "[tcp]\nsack.enabel = 1\n", "x.toml:5: tcp.sack.enabel: unknown key; did you mean 'sack.enable'?\n"},
-        {RING "[tcp]\nrecvspace = 5000\n", "x.toml:5: tcp.recvspace: 5000 is no power of two\n"},
+        {RING "[sysctl]\nnet.inet.tcp.sack.enabel = 1\n",
+         "x.toml:5: net.inet.tcp.sack.enabel: unknown sysctl; did you mean 'net.inet.tcp.sack.enable'?\n"},
+        {RING "[sysctl.net.inet]\ntcp.recvspace = 5000\n",
+         "x.toml:5: net.inet.tcp.recvspace: 5000 is no power of two\n"},
+        {RING "[sysctl]\nnet.inet.tcp = 1\n", "x.toml:5: net.inet.tcp: unknown sysctl\n"},
+        {RING "[sysctl]\nnet.inet.tcp.msl = 1.5\n",
+         "x.toml:5: net.inet.tcp.msl: must be a number or a word, not a float\n"},
+        {RING "[sysctl]\nnet.inet.tcp.msl = 0\n", "x.toml:5: net.inet.tcp.msl: 0 is not between 1 and 120000\n"},
+        {RING "[sysctl]\nnet.inet.tcp.sendbuf_max = 4096\n",
+         "x.toml:4: net.inet.tcp.sendspace: must not be larger than net.inet.tcp.sendbuf_max\n"},
         {RING "service = 3\n", "x.toml:4: port[0].service: unknown key\n"},
         {RING "share = true\n", "x.toml:4: port[0].share: means nothing for a port of kind ring\n"},
         {"[[port]]\nname = \"p\"\nkind = \"af_xpd\"\n", "x.toml:3: port[0].kind: 'af_xpd' is none of af_xdp, "

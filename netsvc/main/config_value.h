@@ -14,11 +14,10 @@ void jr_config_iface_addr(struct jr_schema_ctx *ctx, const struct jr_toml *v, co
 void jr_config_net(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at);
 void jr_config_mac(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at);
 
-/* [[port]], [[route]], [tcp], [ip], [limits], [policy]: at is the struct jr_config. */
+/* [[port]], [[route]], [sysctl], [limits], [policy]: at is the struct jr_config. */
 void jr_config_ports(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at);
 void jr_config_routes(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at);
-void jr_config_tcp(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at);
-void jr_config_ip(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at);
+void jr_config_sysctl(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at);
 void jr_config_limits(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at);
 void jr_config_policy(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "main/knobs.h"
 #include "main/netlink.h"
 #include "main/stats.h"
 #include "main/worker.h"
@@ -19,7 +20,7 @@
 enum { CONTROL_US = 1000, EVENTS = 16 };
 
 /* What an epoll event is about. */
-enum source { SRC_SIGNAL, SRC_CTL, SRC_NETLINK, SRC_STATS, SRC_CONTROL, SRC_PORT };
+enum source { SRC_SIGNAL, SRC_CTL, SRC_NETLINK, SRC_STATS, SRC_KNOBS, SRC_CONTROL, SRC_PORT };
 
 jr_time jr_worker_now(void)
 {
@@ -68,6 +69,8 @@ int jr_loop_init(struct jr_worker *w)
         rc = watch(w->control_fd, jr_netlink_fd(w->netlink), SRC_NETLINK);
     if (!rc && w->stats)
         rc = watch(w->control_fd, jr_stats_epoll_fd(w->stats), SRC_STATS);
+    if (!rc && w->knobs)
+        rc = watch(w->control_fd, jr_knobs_epoll_fd(w->knobs), SRC_KNOBS);
     if (!rc)
         rc = watch(w->sleep_fd, w->control_fd, SRC_CONTROL);
     return rc ? rc : watch_ports(w);
@@ -127,6 +130,9 @@ static void look_at_control(struct jr_worker *w, jr_time now)
             break;
         case SRC_STATS:
             jr_stats_service(w->stats);
+            break;
+        case SRC_KNOBS:
+            jr_knobs_service(w->knobs);
             break;
         case SRC_CONTROL:
         case SRC_PORT:

@@ -54,12 +54,7 @@ static unsigned distance(const char *a, const char *b)
     return row[n];
 }
 
-struct suggestion {
-    const char *best;
-    unsigned far;
-};
-
-static void consider(struct suggestion *s, const char *typed, const char *name)
+void jr_suggestion_add(struct jr_suggestion *s, const char *typed, const char *name)
 {
     unsigned d = distance(typed, name);
     if (d < s->far) {
@@ -68,8 +63,7 @@ static void consider(struct suggestion *s, const char *typed, const char *name)
     }
 }
 
-/* ". Did you mean 'x'?" or nothing when no name is near. */
-static const char *phrase(const struct suggestion *s, const char *typed, char *out, size_t n)
+const char *jr_suggestion_phrase(const struct jr_suggestion *s, const char *typed, char *out, size_t n)
 {
     size_t len = strlen(typed);
     out[0] = 0;
@@ -81,17 +75,17 @@ static const char *phrase(const struct suggestion *s, const char *typed, char *o
 int jr_schema_choice(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, const char *const *names,
                      size_t n)
 {
-    struct suggestion s = {NULL, 99};
+    struct jr_suggestion s = JR_SUGGESTION_NONE;
     char hint[96], all[160] = "";
     if (!jr_schema_expect(ctx, v, where, JR_TOML_STRING))
         return -1;
     for (size_t i = 0; i < n; i++) {
         if (strcmp(v->str.s, names[i]) == 0)
             return (int)i;
-        consider(&s, v->str.s, names[i]);
+        jr_suggestion_add(&s, v->str.s, names[i]);
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", names[i]);
     }
-    phrase(&s, v->str.s, hint, sizeof hint);
+    jr_suggestion_phrase(&s, v->str.s, hint, sizeof hint);
     jr_schema_error(ctx, v, where, "'%.60s' is none of %s%s", v->str.s, all, hint);
     return -1;
 }
@@ -197,7 +191,7 @@ static void bind_child(struct jr_schema_ctx *ctx, const struct jr_toml *v, const
                        const struct jr_schema_key *keys, size_t n, void *base)
 {
     char name[NAME_MAX_BYTES], full[NAME_MAX_BYTES], hint[96];
-    struct suggestion s = {NULL, 99};
+    struct jr_suggestion s = JR_SUGGESTION_NONE;
     snprintf(name, sizeof name, "%s%.60s", prefix, v->key);
     snprintf(full, sizeof full, "%.60s%s%.90s", where, *where ? "." : "", name);
     for (size_t i = 0; i < n; i++) {
@@ -205,7 +199,7 @@ static void bind_child(struct jr_schema_ctx *ctx, const struct jr_toml *v, const
             bind_value(ctx, v, full, &keys[i], base);
             return;
         }
-        consider(&s, name, keys[i].name);
+        jr_suggestion_add(&s, name, keys[i].name);
     }
     if (v->type == JR_TOML_TABLE && is_key_prefix(keys, n, name)) {
         snprintf(hint, sizeof hint, "%.90s.", name);
@@ -213,7 +207,7 @@ static void bind_child(struct jr_schema_ctx *ctx, const struct jr_toml *v, const
             bind_child(ctx, c, where, hint, keys, n, base);
         return;
     }
-    jr_schema_error(ctx, v, full, "unknown key%s", phrase(&s, name, hint, sizeof hint));
+    jr_schema_error(ctx, v, full, "unknown key%s", jr_suggestion_phrase(&s, name, hint, sizeof hint));
 }
 
 void jr_schema_bind(struct jr_schema_ctx *ctx, const struct jr_toml *table, const char *where,

@@ -49,4 +49,14 @@ bool jr_schema_expect(struct jr_schema_ctx *ctx, const struct jr_toml *v, const 
 int jr_schema_choice(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, const char *const *names,
                      size_t n);
 
+/* The known name that is nearest to a mistyped one. */
+struct jr_suggestion {
+    const char *best;
+    unsigned far;
+};
+#define JR_SUGGESTION_NONE ((struct jr_suggestion){NULL, 99})
+void jr_suggestion_add(struct jr_suggestion *s, const char *typed, const char *name);
+/* "; did you mean 'x'?", or nothing when no name is near, in out of n bytes, which it returns. */
+const char *jr_suggestion_phrase(const struct jr_suggestion *s, const char *typed, char *out, size_t n);
+
 #endif

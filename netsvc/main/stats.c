@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "main/local.h"
 #include "main/worker.h"
 
 enum { CLIENTS = 8, LISTENER = CLIENTS };
@@ -24,8 +23,7 @@ struct client {
 
 struct jr_stats {
     struct jr_worker *w;
-    int epoll_fd, listen_fd;
-    struct sockaddr_un addr;
+    struct jr_local at;
     struct client clients[CLIENTS];
 };
 
@@ -37,27 +35,14 @@ static void put_counters(FILE *f, const struct jr_counters *c)
     fputs("}", f);
 }
 
-/* Names come from the configuration: quotes and control characters are possible. */
-static void put_string(FILE *f, const char *s)
-{
-    fputc('"', f);
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\' || (unsigned char)*s < 0x20)
-            fprintf(f, "\\u%04x", (unsigned char)*s);
-        else
-            fputc(*s, f);
-    }
-    fputc('"', f);
-}
-
 static void put_port(FILE *f, const struct jr_worker_port *p)
 {
     const struct jr_dev *d = p->port.dev;
     const uint8_t *m = p->ifp->mac.b;
     fputs("{\"name\":", f);
-    put_string(f, d->name);
+    jr_json_string(f, d->name);
     fprintf(f, ",\"kind\":\"%s\",\"interface\":", jr_port_kind_name(p->cfg->dev.kind));
-    put_string(f, p->cfg->dev.interface);
+    jr_json_string(f, p->cfg->dev.interface);
     fprintf(f,
             ",\"up\":%s,\"shared\":%s,\"mtu\":%u,\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"rx_pkts\":%llu,"
             "\"rx_bytes\":%llu,\"tx_pkts\":%llu,\"tx_bytes\":%llu,\"tx_dropped\":%llu,\"buffers_in_use\":%u}",
@@ -123,7 +108,7 @@ static void feed(struct client *c)
 
 static void welcome(struct jr_stats *st)
 {
-    int fd = accept4(st->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = accept4(st->at.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return;
     unsigned i = 0;
@@ -138,7 +123,7 @@ static void welcome(struct jr_stats *st)
     *c = (struct client){.fd = fd};
     c->text = document(st->w, &c->len);
     struct epoll_event ev = {.events = EPOLLOUT, .data.u32 = i};
-    if (!c->text || epoll_ctl(st->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+    if (!c->text || epoll_ctl(st->at.epoll_fd, EPOLL_CTL_ADD, fd, &ev))
         drop_client(c);
     else
         feed(c);
@@ -147,7 +132,7 @@ static void welcome(struct jr_stats *st)
 void jr_stats_service(struct jr_stats *st)
 {
     struct epoll_event ev[CLIENTS + 1];
-    int n = epoll_wait(st->epoll_fd, ev, CLIENTS + 1, 0);
+    int n = epoll_wait(st->at.epoll_fd, ev, CLIENTS + 1, 0);
     for (int i = 0; i < n; i++) {
         if (ev[i].data.u32 == LISTENER)
             welcome(st);
@@ -156,25 +141,7 @@ void jr_stats_service(struct jr_stats *st)
     }
 }
 
-int jr_stats_epoll_fd(const struct jr_stats *st) { return st->epoll_fd; }
-
-static int start(struct jr_stats *st)
-{
-    st->addr.sun_family = AF_UNIX;
-    if ((size_t)snprintf(st->addr.sun_path, sizeof st->addr.sun_path, "%s/stats.sock", st->w->cfg->run_dir) >=
-        sizeof st->addr.sun_path)
-        return -ENAMETOOLONG;
-    st->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    st->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (st->epoll_fd < 0 || st->listen_fd < 0)
-        return -errno;
-    unlink(st->addr.sun_path);
-    struct epoll_event ev = {.events = EPOLLIN, .data.u32 = LISTENER};
-    if (bind(st->listen_fd, (struct sockaddr *)&st->addr, sizeof st->addr) || chmod(st->addr.sun_path, 0666) ||
-        listen(st->listen_fd, 16) || epoll_ctl(st->epoll_fd, EPOLL_CTL_ADD, st->listen_fd, &ev))
-        return -errno;
-    return 0;
-}
+int jr_stats_epoll_fd(const struct jr_stats *st) { return st->at.epoll_fd; }
 
 struct jr_stats *jr_stats_new(struct jr_worker *w)
 {
@@ -182,12 +149,11 @@ struct jr_stats *jr_stats_new(struct jr_worker *w)
     if (!st)
         return NULL;
     st->w = w;
-    st->epoll_fd = st->listen_fd = -1;
     for (unsigned i = 0; i < CLIENTS; i++)
         st->clients[i].fd = -1;
-    int rc = start(st);
+    int rc = jr_local_listen(&st->at, w->cfg->run_dir, "stats.sock", SOCK_STREAM, LISTENER);
     if (rc) {
-        jr_stats_free(st);
+        free(st);
         errno = -rc;
         return NULL;
     }
@@ -199,11 +165,6 @@ void jr_stats_free(struct jr_stats *st)
     for (unsigned i = 0; i < CLIENTS; i++)
         if (st->clients[i].fd >= 0)
             drop_client(&st->clients[i]);
-    if (st->listen_fd >= 0) {
-        close(st->listen_fd);
-        unlink(st->addr.sun_path);
-    }
-    if (st->epoll_fd >= 0)
-        close(st->epoll_fd);
+    jr_local_close(&st->at);
     free(st);
 }

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "dev/eal.h"
+#include "main/knobs.h"
 #include "main/mirror.h"
 #include "main/netlink.h"
 #include "main/stats.h"
@@ -177,6 +178,11 @@ static int start(struct jr_worker *w, jr_time now)
         jr_log(JR_LOG_ERROR, "stats.sock: %s", strerror(errno));
         return -errno;
     }
+    w->knobs = jr_knobs_new(w);
+    if (!w->knobs) {
+        jr_log(JR_LOG_ERROR, "sysctl.sock: %s", strerror(errno));
+        return -errno;
+    }
     if (w->cfg->telemetry)
         jr_telemetry_register(w);
     return jr_loop_init(w);
@@ -185,6 +191,8 @@ static int start(struct jr_worker *w, jr_time now)
 static void stop(struct jr_worker *w)
 {
     jr_loop_fini(w);
+    if (w->knobs)
+        jr_knobs_free(w->knobs);
     if (w->stats)
         jr_stats_free(w->stats);
     if (w->netlink)

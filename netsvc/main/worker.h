@@ -31,6 +31,7 @@ struct jr_worker {
     struct jr_mirror *mirror;
     struct jr_netlink *netlink;
     struct jr_stats *stats;
+    struct jr_knobs *knobs;
 
     /* loop.c */
     int control_fd; /* epoll: all that is not packets */

@@ -13,52 +13,10 @@
 
 void jr_tcp_config_defaults(struct jr_tcp_config *cfg)
 {
-    *cfg = (struct jr_tcp_config){
-        .sendspace = 32768,
-        .recvspace = 65536,
-        .sendbuf_max = 2097152,
-        .recvbuf_max = 2097152,
-        .mssdflt = 536,
-        .minmss = 216,
-        .msl = 30000,
-        .keepinit = 75000,
-        .keepidle = 7200000,
-        .keepintvl = 75000,
-        .keepcnt = 8,
-        .delacktime = 40,
-        .delayed_ack = 1,
-        .rexmit_initial = 1000,
-        .rexmit_min = 30,
-        .rexmit_slop = 200,
-        .finwait2_timeout = 60000,
-        .persmin = 5000,
-        .persmax = 60000,
-        .initcwnd_segments = 10,
-        .rfc1323 = 1,
-        .sack_enable = 1,
-        .drop_synfin = 0,
-        .somaxconn = 4096,
-        .syncache_cachelimit = 15360,
-        .syncache_rexmtlimit = 3,
-        .syncookies = 1,
-        .maxtcptw = 32768,
-        .ack_war_cnt = 5,
-        .ack_war_timewindow = 1000,
-        .rstlimit = 200,
-        .port_first = 49152,
-        .port_last = 65535,
-        .cc_algorithm = "cubic",
-        .cc_abe = 0,
-        .cc_hystart_enable = 1,
-        .cc_hystart_minrtt_thresh = 4000,
-        .cc_hystart_maxrtt_thresh = 16000,
-        .cc_hystart_n_rttsamples = 8,
-        .cc_hystart_css_growth_div = 4,
-        .cc_hystart_css_rounds = 5,
-        .cc_newreno_beta = 50,
-        .cc_newreno_beta_ecn = 80,
-    };
+    *cfg = (struct jr_tcp_config){JR_SYSCTL_TCP_DEFAULTS};
 }
+
+struct jr_tcp_config *jr_tcp_config(struct jr_tcp *tcp) { return &tcp->cfg; }
 
 static void derive_hash_key(struct jr_tcp *tcp)
 {

@@ -11,6 +11,7 @@
 #include "base/sockbuf.h"
 #include "base/time.h"
 #include "ip/ip.h"
+#include "jr_sysctl_fields.h"
 
 struct jr_tcp;
 struct jr_tcpcb;
@@ -38,48 +39,21 @@ struct jr_tcp_upcalls {
     void (*embryo_free)(void *so, struct jr_sockbuf *rcv);
 };
 
-/* Keys carry FreeBSD's sysctl names without "net.inet.tcp."; times in milliseconds as FreeBSD shows them. */
+/* The knobs are codegen/spec/sysctl/tcp.yaml's: FreeBSD's names without "net.inet.tcp.", a dot as an underscore. */
 struct jr_tcp_config {
-    uint32_t sendspace, recvspace;                    /* bytes, 32768 and 65536 */
-    uint32_t sendbuf_max, recvbuf_max;                /* bytes, autotuning limits */
-    uint32_t mssdflt, minmss;                         /* 536, 216 */
-    uint32_t msl;                                     /* 30000 */
-    uint32_t keepinit, keepidle, keepintvl, keepcnt;  /* 75000, 7200000, 75000, 8 */
-    uint32_t delacktime;                              /* 40 */
-    uint32_t delayed_ack;                             /* 1 */
-    uint32_t rexmit_initial, rexmit_min, rexmit_slop; /* 1000, 30, 200 */
-    uint32_t finwait2_timeout;                        /* 60000, for a closed socket */
-    uint32_t persmin, persmax;                        /* 5000, 60000 */
-    uint32_t initcwnd_segments;                       /* 10 */
-    uint32_t rfc1323, sack_enable;                    /* 1, 1 */
-    uint32_t drop_synfin;
-    uint32_t somaxconn;                       /* 4096, Linux programs expect SOMAXCONN's */
-    uint32_t syncache_cachelimit;             /* 15360 half-open connections; syncache.cachelimit */
-    uint32_t syncache_rexmtlimit;             /* 3 */
-    uint32_t syncookies;                      /* 1: answer SYNs without an entry when the cache is full */
-    uint32_t maxtcptw;                        /* 32768 connections in TIME_WAIT; the oldest goes first */
-    uint32_t ack_war_cnt, ack_war_timewindow; /* 5 challenge ACKs per connection in 1000 ms */
-    uint32_t rstlimit;                        /* 200 RSTs per second for segments of no connection; 0: no limit */
-    uint32_t maxsockets;                      /* 0: no limit */
-    uint32_t blackhole;                       /* 1: no RST for a SYN to a closed port, 2: for nothing */
-    char cc_algorithm[16];                    /* "cubic"; any of jr_tcp_cc_available() */
-    uint32_t abc_l_var;                       /* 0: slow start counts all that an ACK covers (FreeBSD: 2) */
-    uint32_t cc_abe;                          /* 0; 1: RFC 8511 */
-    uint32_t cc_hystart_enable;               /* 1: RFC 9406; these six are FreeBSD's cc.hystartplusplus.* */
-    uint32_t cc_hystart_minrtt_thresh, cc_hystart_maxrtt_thresh; /* 4000, 16000 microseconds */
-    uint32_t cc_hystart_n_rttsamples;                            /* 8 */
-    uint32_t cc_hystart_css_growth_div, cc_hystart_css_rounds;   /* 4, 5 */
-    uint32_t cc_newreno_beta, cc_newreno_beta_ecn;               /* percent: 50, 80 */
-    uint16_t port_first, port_last;                              /* ephemeral range this stack may use */
+    JR_SYSCTL_TCP_FIELDS;
     uint8_t secret[16]; /* ISN, timestamp offsets, ephemeral ports: SipHash key */
     uint64_t seed;      /* all other dice */
 };
 void jr_tcp_config_defaults(struct jr_tcp_config *cfg);
+
 /* The names of the congestion control algorithms, the default first; NULL behind the last. */
 const char *jr_tcp_cc_available(unsigned i);
 
 struct jr_tcp *jr_tcp_new(struct jr_ip *ip, const struct jr_tcp_config *cfg);
 void jr_tcp_free(struct jr_tcp *tcp); /* drops every connection silently */
+/* The configuration in use: its knobs may be changed between two calls. */
+struct jr_tcp_config *jr_tcp_config(struct jr_tcp *tcp);
 
 /* What the bursts read so far have to send and to report: delayed to here so that a burst costs one ACK and one upcall
  * per connection. Call it after each rx burst and before sleeping; tick ends with it. */

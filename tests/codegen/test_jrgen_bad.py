@@ -12,6 +12,7 @@ from jrgen_support import HERE, jrgen
 
 KINDS = {
     "counters": ("counters", "counters/bad.yaml"),
+    "sysctl": ("sysctl", "sysctl/bad.yaml"),
     "fsm": ("fsm", "tcp_fsm.yaml"),
     "abi": ("abi", "abi.yaml"),
     "calls": ("stubs", "calls/bad.yaml"),

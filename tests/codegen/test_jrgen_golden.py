@@ -12,7 +12,7 @@ from jrgen.source import SpecDir
 from jrgen_support import HERE, REAL, SMALL, generate, jrgen
 
 GOLDEN = HERE / "golden"
-EMITS = ["counters", "fsm", "abi", "dispatch", "stubs", "docs"]
+EMITS = ["counters", "sysctl", "fsm", "abi", "dispatch", "stubs", "docs"]
 
 
 def compare(folder: Path, made: dict[str, str], update: bool) -> None:

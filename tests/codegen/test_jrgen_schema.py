@@ -28,7 +28,7 @@ def objects(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_there_is_one_for_every_kind() -> None:
-    assert {p.name for p in SCHEMAS} == {f"{k}.schema.json" for k in ("counters", "tcp_fsm", "abi", "calls")}
+    assert {p.name for p in SCHEMAS} == {f"{k}.schema.json" for k in ("counters", "sysctl", "tcp_fsm", "abi", "calls")}
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda p: p.name)

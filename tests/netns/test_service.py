@@ -42,6 +42,46 @@ def test_the_service_tells_its_sockets(joyride: Net) -> None:
             assert joyride.pair.peer_ip in listed
 
 
+def joyride_sysctl(svc: service.Service, *argv: str, user: str = "root") -> subprocess.CompletedProcess[str]:
+    """`joyride sysctl` as a user would call it."""
+    command = [
+        "setpriv",
+        f"--reuid={user}",
+        "--clear-groups",
+        PYTHON,
+        "-m",
+        "joyride",
+        "--run-dir",
+        svc.run_dir,
+        "sysctl",
+    ]
+    env = {"PYTHONPATH": str(REPO / "tools"), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run([*command, *argv], capture_output=True, text=True, check=False, env=env)
+
+
+def test_knobs_are_read_and_set_while_it_runs(joyride: Net) -> None:
+    """A knob is changed by name; bad names and values, and users who may not, are refused with a reason."""
+    svc = joyride.running_service
+    every = joyride_sysctl(svc)
+    assert every.returncode == 0, every.stderr
+    assert "net.inet.tcp.sack.enable: 1" in every.stdout
+    assert joyride_sysctl(svc, "net.inet.ip.ttl=77", "net.inet.ip.ttl").stdout.splitlines() == [
+        "net.inet.ip.ttl: 64 -> 77",
+        "net.inet.ip.ttl: 77",
+    ]
+    assert "net.inet.ip.ttl: 77" in joyride_sysctl(svc, "-c").stdout.splitlines()
+    for argument, said in {
+        "net.inet.ip.ttl=0": "0 is not between 1 and 255",
+        "net.inet.ip.tt=1": "unknown sysctl",
+        "net.inet.ip.portrange.first=1": "configuration file",
+    }.items():
+        done = joyride_sysctl(svc, argument)
+        assert (done.returncode, said in done.stderr) == (1, True), done.stderr
+    denied = joyride_sysctl(svc, "net.inet.ip.ttl=3", user="nobody")
+    assert (denied.returncode, "only root may set it" in denied.stderr) == (1, True), denied.stderr
+    assert joyride_sysctl(svc, "-n", "net.inet.ip.ttl", user="nobody").stdout == "77\n"
+
+
 def test_a_bad_configuration_is_refused_with_its_line(joyride: Net) -> None:
     path = joyride.folder / "bad.toml"
     path.write_text('run_dir = "/nonexistent"\n[[port]]\nname = "a"\nkind = "af_packte"\ninterface = "jr0"\n')

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from joyride import __version__, doctor, places, query, run, ss, stat
+from joyride import __version__, doctor, places, query, run, ss, stat, sysctl
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
         help="the service's folder (default: %(default)s)",
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (run, ss, stat, doctor):
+    for module in (run, ss, stat, sysctl, doctor):
         module.add_parser(commands)
     return top
 
