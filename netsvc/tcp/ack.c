@@ -310,7 +310,7 @@ static bool is_acceptable(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_
 {
     if (jr_seq_gt(seg->ack, tp->snd_max))
         jr_tcp_count_c(tp, JR_C_TCP_ACK_TOO_MUCH);
-    else if (jr_seq_lt(seg->ack, jr_seq_sub(tp->snd_una, tp->max_sndwnd)))
+    else if (!tp->tcp->cfg.insecure_ack && jr_seq_lt(seg->ack, jr_seq_sub(tp->snd_una, tp->max_sndwnd)))
         jr_tcp_count_c(tp, JR_C_TCP_ACK_TOO_OLD);
     else
         return true;

@@ -29,9 +29,10 @@ static void tune_rcvbuf(struct jr_tcpcb *tp, uint32_t len, jr_time now)
     uint32_t rtt = tp->t_srtt != 0 ? tp->t_srtt : 100000;
     if (now - tp->rtt_start < rtt)
         return;
-    uint32_t cap = tp->rcv->cap, max = tp->tcp->cfg.recvbuf_max;
+    uint32_t cap = jr_tcp_rcv_hiwat(tp), max = tp->tcp->cfg.recvbuf_max;
     if (tp->rtt_bytes > cap / 8 * 7 && cap < max && tp->rcv_want <= cap) {
-        tp->rcv_want = jr_min_u32(cap * 2, max);
+        tp->rcv_tuned = true;
+        tp->rcv_want = jr_min_u32(jr_pow2_ceil(cap + 1), max);
         jr_tcp_event(tp, JR_TCP_EV_WANT);
     }
     tp->rtt_bytes = 0;
@@ -150,6 +151,30 @@ static void fit(struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
     seg->len = room;
     seg->flags &= (uint8_t)~TH_FIN;
     jr_tcp_ack_now(tp);
+}
+
+void jr_tcp_keep_early_data(struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
+{
+    seg->len = jr_min_u32(seg->len, jr_tcp_rcv_open(tp));
+    if (seg->len == 0)
+        return;
+    fit(tp, seg);
+    jr_seq end = jr_seq_add(seg->seq, seg->len);
+    if (seg->len == 0 || !jr_reass_has_room(tp, seg->seq, end))
+        return;
+    jr_sockbuf_write(tp->rcv, jr_tcp_rcv_off(tp, seg->seq), seg->data, seg->len);
+    (void)jr_reass_insert(tp, seg->seq, end);
+}
+
+void jr_tcp_early_data(struct jr_tcpcb *tp, jr_time now)
+{
+    jr_seq end = jr_reass_collect(tp, tp->rcv_nxt);
+    uint32_t n = (uint32_t)jr_seq_diff(end, tp->rcv_nxt);
+    tp->rcv->tail += n;
+    tp->rcv_nxt = end;
+    tp->bytes_received += n;
+    jr_tcp_event(tp, JR_TCP_EV_RX);
+    schedule_ack(tp, n, now);
 }
 
 void jr_tcp_on_data(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)

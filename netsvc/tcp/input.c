@@ -91,11 +91,16 @@ static bool fast_path(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
     return true;
 }
 
-static void refuse(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, jr_time now)
+static void refuse(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, bool listener, jr_time now)
 {
     jr_count(tcp->counters, JR_C_TCP_NOPORT);
-    if (!jr_ip_is_shared(tcp->ip) && tcp->cfg.blackhole < (seg->flags & TH_SYN ? 1u : 2u))
+    if (!jr_ip_is_shared(tcp->ip) && !jr_tcp_is_blackhole(tcp, seg, listener))
         jr_tcp_respond_rst(tcp, seg, true, now);
+}
+
+static struct jr_tcpcb *listener_of(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg)
+{
+    return jr_pcb_lookup_listen(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
 }
 
 /* RFC 9293 3.10.7.1 and 3.10.7.2: nobody has this four-tuple; perhaps somebody listens. */
@@ -103,7 +108,7 @@ static void no_connection(struct jr_tcp *tcp, struct jr_tcp_seg *seg, const jr_s
 {
     /* first: RST */
     if (seg->flags & TH_RST) {
-        jr_syncache_on_rst(tcp, seg);
+        jr_syncache_on_rst(tcp, seg, now);
         return;
     }
     /* second: ACK */
@@ -112,7 +117,7 @@ static void no_connection(struct jr_tcp *tcp, struct jr_tcp_seg *seg, const jr_s
         if (tp != NULL)
             jr_tcp_segment_arrives(tp, seg, now);
         else if (seg->flags & TH_SYN)
-            refuse(tcp, seg, now);
+            refuse(tcp, seg, listener_of(tcp, seg) != NULL, now);
         if (tp != NULL && tp->t_state == TCPS_SYN_RECEIVED) { /* the segment failed a later check after all */
             tp->t_flags |= TF_ORPHAN;
             jr_tcp_dead(tp, 0);
@@ -120,13 +125,13 @@ static void no_connection(struct jr_tcp *tcp, struct jr_tcp_seg *seg, const jr_s
         return;
     }
     /* third: SYN */
-    struct jr_tcpcb *l = jr_pcb_lookup_listen(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
+    struct jr_tcpcb *l = listener_of(tcp, seg);
     if (l != NULL && (seg->flags & TH_SYN)) {
         jr_syncache_add(l, seg, iss_floor, now);
         return;
     }
     if (l == NULL)
-        refuse(tcp, seg, now);
+        refuse(tcp, seg, false, now);
     else
         jr_count(tcp->counters, JR_C_TCP_NO_SYN);
 }

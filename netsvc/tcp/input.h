@@ -17,6 +17,9 @@ bool jr_tcp_segment_arrives(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time
 void jr_tcp_data_in_order(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now);
 void jr_tcp_on_urg(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg);
 void jr_tcp_on_data(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now);
+/* Data that came with the SYN waits for the handshake's end (RFC 9293 3.10.7.3); then it is delivered. */
+void jr_tcp_keep_early_data(struct jr_tcpcb *tp, struct jr_tcp_seg *seg);
+void jr_tcp_early_data(struct jr_tcpcb *tp, jr_time now);
 /* Bytes from rcv_nxt that the ring can hold; asks for memory when there is no ring yet. */
 uint32_t jr_tcp_rcv_room(struct jr_tcpcb *tp);
 /* The connection is established: from SYN_SENT or SYN_RECEIVED. */

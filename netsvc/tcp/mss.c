@@ -6,7 +6,8 @@ uint16_t jr_tcp_mss_offer(const struct jr_tcp *tcp, struct jr_addr dst, uint32_t
 {
     uint32_t over = jr_tcp_header_bytes(dst);
     uint32_t mss = mtu > over ? mtu - over : 0;
-    return (uint16_t)jr_min_u32(jr_max_u32(mss, tcp->cfg.minmss), 65535 - over);
+    (void)tcp;
+    return (uint16_t)jr_min_u32(mss, 65535 - over);
 }
 
 bool jr_tcp_route(struct jr_tcpcb *tp)
@@ -26,7 +27,8 @@ bool jr_tcp_route(struct jr_tcpcb *tp)
 void jr_tcp_mss_update(struct jr_tcpcb *tp)
 {
     const struct jr_tcp_config *cfg = &tp->tcp->cfg;
-    uint32_t mtu = tp->rt.mtu, mss = jr_max_u32(tp->t_peermss != 0 ? tp->t_peermss : cfg->mssdflt, cfg->minmss);
+    uint32_t dflt = jr_tcp_mss_default(cfg, tp->faddr);
+    uint32_t mtu = tp->rt.mtu, mss = jr_max_u32(tp->t_peermss != 0 ? tp->t_peermss : dflt, cfg->minmss);
     if (tp->t_pmtu != 0)
         mtu = jr_min_u32(mtu, tp->t_pmtu);
     mss = jr_min_u32(mss, jr_tcp_mss_offer(tp->tcp, tp->faddr, mtu));

@@ -7,6 +7,11 @@
 
 /* Bytes of IP and TCP headers without options. */
 static inline uint32_t jr_tcp_header_bytes(struct jr_addr dst) { return jr_addr_is_v4(dst) ? 40 : 60; }
+/* What a peer takes that didn't say (RFC 9293 3.7.1). */
+static inline uint32_t jr_tcp_mss_default(const struct jr_tcp_config *cfg, struct jr_addr dst)
+{
+    return jr_addr_is_v4(dst) ? cfg->mssdflt : cfg->v6mssdflt;
+}
 /* The MSS option for a path of this MTU. */
 uint16_t jr_tcp_mss_offer(const struct jr_tcp *tcp, struct jr_addr dst, uint32_t mtu);
 /* Sees to tp->rt; false when there is no route. */

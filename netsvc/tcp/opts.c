@@ -67,7 +67,9 @@ static int set_congestion(struct jr_tcpcb *tp, const char *val, uint32_t len)
 
 static int set_linger2(struct jr_tcpcb *tp, int v)
 {
-    tp->linger2 = v < 0 ? 0 : v == 0 ? tp->tcp->cfg.finwait2_timeout : (uint32_t)jr_min_u32((uint32_t)v, 120) * 1000;
+    tp->linger2 = v < 0    ? 0
+                  : v == 0 ? jr_tcp_default_linger2(&tp->tcp->cfg)
+                           : (uint32_t)jr_min_u32((uint32_t)v, 120) * 1000;
     return 0;
 }
 

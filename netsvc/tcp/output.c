@@ -43,10 +43,8 @@ struct plan { /* one segment, or several in one TSO packet */
 
 uint32_t jr_tcp_rcv_window(const struct jr_tcpcb *tp)
 {
-    const struct jr_sockbuf *rcv = tp->rcv;
-    uint32_t cap = rcv->cap, space = jr_sockbuf_space(rcv), open = jr_tcp_rcv_open(tp);
-    if (cap == 0)
-        cap = space = tp->tcp->cfg.recvspace;
+    uint32_t cap = jr_tcp_rcv_hiwat(tp), used = jr_sockbuf_used(tp->rcv), open = jr_tcp_rcv_open(tp);
+    uint32_t space = cap > used ? cap - used : 0;
     if (tp->rcv_clamp != 0)
         space = jr_min_u32(space, tp->rcv_clamp);
     if (space < cap / 4 && space < tp->t_maxseg) /* RFC 9293 3.8.6.2.2 */
@@ -59,7 +57,7 @@ bool jr_tcp_window_update_due(const struct jr_tcpcb *tp)
     if (tp->t_state < TCPS_ESTABLISHED || jr_tcp_have_rcvd_fin(tp->t_state))
         return false;
     uint32_t win = jr_tcp_rcv_window(tp) >> tp->rcv_scale << tp->rcv_scale;
-    uint32_t open = jr_tcp_rcv_open(tp), cap = tp->rcv->cap;
+    uint32_t open = jr_tcp_rcv_open(tp), cap = jr_tcp_rcv_hiwat(tp);
     uint32_t adv = win - jr_min_u32(open, win);
     if (adv == 0)
         return false;
@@ -524,7 +522,8 @@ void jr_tcp_output_keepalive(struct jr_tcpcb *tp, jr_time now)
                             .seq = jr_seq_sub(tp->snd_una, 1),
                             .ack = tp->rcv_nxt,
                             .flags = TH_ACK,
-                            .tos = tp->tos};
+                            .tos = tp->tos,
+                            .ttl = tp->ttl};
     fill_opts(tp, TH_ACK, &b.opts, now);
     b.win = (uint16_t)(jr_tcp_rcv_window(tp) >> tp->rcv_scale);
     jr_tcp_send_bare(tp->tcp, &b, now);
@@ -537,7 +536,8 @@ void jr_tcp_output_rst(struct jr_tcpcb *tp, jr_time now)
                             .seq = tp->snd_max,
                             .ack = tp->rcv_nxt,
                             .flags = TH_RST | TH_ACK,
-                            .tos = tp->tos};
+                            .tos = tp->tos,
+                            .ttl = tp->ttl};
     jr_seq edge = jr_seq_add(tp->snd_una, tp->snd_wnd); /* beyond it the peer wouldn't believe it */
     if (jr_seq_gt(b.seq, edge))
         b.seq = jr_seq_max(edge, tp->snd_una);

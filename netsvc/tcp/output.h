@@ -31,18 +31,41 @@ static inline uint32_t jr_tcp_rcv_open(const struct jr_tcpcb *tp)
     return n > 0 ? (uint32_t)n : 0;
 }
 
+/* Most bytes that may wait in rcv: FreeBSD's high-water mark. A ring larger than recvspace is used as if it had
+ * recvspace, made a whole number of segments, until autotuning asks for more. */
+static inline uint32_t jr_tcp_rcv_hiwat(const struct jr_tcpcb *tp)
+{
+    uint32_t cap = tp->rcv->cap, space = tp->tcp->cfg.recvspace;
+    if (cap == 0)
+        return space;
+    if (tp->rcv_tuned || cap <= space)
+        return cap;
+    uint32_t mss = tp->t_maxseg + (tp->t_flags & TF_RCVD_TSTMP ? JR_TCP_TS_OLEN : 0);
+    return jr_min_u32(cap, (space + mss - 1) / mss * mss);
+}
+/* RCV.WND: what is acceptable, told to the peer or not. */
+static inline uint32_t jr_tcp_rcv_wnd(const struct jr_tcpcb *tp)
+{
+    uint32_t used = jr_sockbuf_used(tp->rcv), hiwat = jr_tcp_rcv_hiwat(tp);
+    if (tp->rcv_clamp != 0)
+        hiwat = jr_min_u32(hiwat, used + tp->rcv_clamp);
+    return jr_max_u32(hiwat > used ? hiwat - used : 0, jr_tcp_rcv_open(tp));
+}
+
 /* respond.c: a segment of no connection (or of one that is only an entry in the SYN cache). */
 struct jr_tcp_bare {
     struct jr_endpoint local, remote;
     jr_seq seq, ack;
     uint8_t flags;
-    uint8_t tos;
+    uint8_t tos, ttl;
     uint16_t win;
     struct jr_tcp_opts opts;
 };
 void jr_tcp_send_bare(struct jr_tcp *tcp, struct jr_tcp_bare *b, jr_time now);
 /* RFC 9293 3.10.7.1: the RST that answers seg, unless seg is one. Rate limited when limit is set. */
 void jr_tcp_respond_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, bool limit, jr_time now);
+/* Whether a segment that no connection wants gets no RST: blackhole(4). */
+bool jr_tcp_is_blackhole(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg, bool listener);
 
 /* Fills in ports, checksum and IP's part, and sends. pkt holds header, options and payload; sum is the payload's
  * (when offloads hasn't JR_PKT_TX_L4_CSUM). */

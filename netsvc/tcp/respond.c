@@ -25,8 +25,12 @@ static void fill_checksum(struct jr_pkt *pkt, const struct jr_tcp_wrap *w)
 
 int jr_tcp_send_pkt(struct jr_tcp *tcp, struct jr_pkt *pkt, const struct jr_tcp_wrap *w, jr_time now)
 {
-    const struct jr_ip_tx tx = {
-        .src = w->src, .dst = w->dst, .proto = PROTO_TCP, .tos = w->tos, .ttl = w->ttl, .df = true};
+    const struct jr_ip_tx tx = {.src = w->src,
+                                .dst = w->dst,
+                                .proto = PROTO_TCP,
+                                .tos = w->tos,
+                                .ttl = w->ttl,
+                                .df = tcp->cfg.path_mtu_discovery};
     pkt->l4_off = (uint16_t)pkt->off;
     pkt->l4_len = (uint16_t)w->hlen;
     if (w->tso_segsz != 0) {
@@ -61,8 +65,15 @@ void jr_tcp_send_bare(struct jr_tcp *tcp, struct jr_tcp_bare *b, jr_time now)
                                   .hlen = (uint8_t)hlen};
     jr_tcp_build(p, &v);
     jr_tcp_build_opts(p + JR_TCP_HLEN, &b->opts);
-    const struct jr_tcp_wrap w = {.src = b->local.addr, .dst = b->remote.addr, .rt = &rt, .hlen = hlen, .tos = b->tos};
+    const struct jr_tcp_wrap w = {
+        .src = b->local.addr, .dst = b->remote.addr, .rt = &rt, .hlen = hlen, .tos = b->tos, .ttl = b->ttl};
     jr_tcp_send_pkt(tcp, pkt, &w, now);
+}
+
+bool jr_tcp_is_blackhole(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg, bool listener)
+{
+    uint32_t from = listener ? 3 : seg->flags & TH_SYN ? 1 : 2;
+    return tcp->cfg.blackhole >= from && (tcp->cfg.blackhole_local || !jr_ip_is_local(tcp->ip, seg->rx->src));
 }
 
 /* A bucket that holds one second's worth. */

@@ -40,7 +40,7 @@ static void negotiate(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time
     }
     if (!(o->flags & TOF_SACKPERM))
         tp->t_flags &= ~(uint32_t)TF_SACK_PERMIT;
-    tp->t_peermss = o->flags & TOF_MSS ? o->mss : (uint16_t)tp->tcp->cfg.mssdflt;
+    tp->t_peermss = o->flags & TOF_MSS ? o->mss : (uint16_t)jr_tcp_mss_default(&tp->tcp->cfg, tp->faddr);
     jr_tcp_mss_update(tp);
 }
 
@@ -68,6 +68,8 @@ void jr_tcp_established(struct jr_tcpcb *tp, jr_time now)
     }
     if (tp->t_flags & TF_NEEDFIN)
         jr_tcp_usrclosed(tp, now);
+    if (tp->reass != NULL) /* data came with the peer's SYN */
+        jr_tcp_early_data(tp, now);
     jr_tcp_want_output(tp);
 }
 
@@ -125,6 +127,8 @@ static void on_syn_sent(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now
         tp->t_flags &= ~(uint32_t)TF_RTTVALID;
         tp->snd_wnd = seg->wnd;
         tp->snd_wl1 = seg->seq;
+        seg->seq = tp->rcv_nxt;
+        jr_tcp_keep_early_data(tp, seg);
         jr_tcp_ack_now(tp);
         return;
     }
@@ -143,6 +147,8 @@ static bool paws_ok(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time n
     if (!(tp->t_flags & TF_RCVD_TSTMP) || (seg->flags & TH_RST))
         return true;
     if (!(seg->opts.flags & TOF_TS)) {
+        if (tp->tcp->cfg.tolerate_missing_ts)
+            return true;
         jr_tcp_count_c(tp, JR_C_TCP_TS_MISSING);
         return false;
     }
@@ -176,11 +182,11 @@ static void on_rst(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time no
 {
     int32_t at = jr_seq_diff(seg->seq, tp->rcv_nxt);
     bool exact = at == 0 || jr_seq_eq(seg->seq, tp->last_ack_sent);
-    if (!exact && (at < 0 || at >= (int32_t)jr_max_u32(jr_tcp_rcv_open(tp), 1))) {
+    if (!exact && (at < 0 || at >= (int32_t)jr_max_u32(jr_tcp_rcv_wnd(tp), 1))) {
         jr_tcp_count_c(tp, JR_C_TCP_SEQ_OUTSIDE);
         return;
     }
-    if (!exact) {
+    if (!exact && !tp->tcp->cfg.insecure_rst) {
         jr_tcp_challenge_ack(tp, now);
         return;
     }
@@ -229,7 +235,7 @@ static void trim_left(struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
 /* Cuts off what lies beyond the window. false: nothing of the segment is acceptable. */
 static bool trim_right(struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
 {
-    uint32_t open = jr_tcp_rcv_open(tp);
+    uint32_t open = jr_tcp_rcv_wnd(tp);
     uint32_t at = (uint32_t)jr_seq_diff(seg->seq, tp->rcv_nxt);
     if (at + seg->len <= open)
         return true;
@@ -271,6 +277,16 @@ static bool is_unexpected_syn(const struct jr_tcpcb *tp, const struct jr_tcp_seg
     return (seg->flags & TH_SYN) && !(tp->t_state == TCPS_SYN_RECEIVED && jr_seq_eq(seg->seq, tp->irs));
 }
 
+static void on_unexpected_syn(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)
+{
+    int32_t at = jr_seq_diff(seg->seq, tp->last_ack_sent);
+    jr_tcp_count_c(tp, JR_C_TCP_SYN_IN_WINDOW);
+    if (tp->tcp->cfg.insecure_syn && at >= 0 && at < (int32_t)jr_tcp_rcv_wnd(tp))
+        jr_tcp_drop(tp, ECONNRESET, now);
+    else
+        jr_tcp_challenge_ack(tp, now);
+}
+
 /* fifth, in SYN-RECEIVED. */
 static bool on_ack_syn_received(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
 {
@@ -303,7 +319,8 @@ static bool on_fin_acked(struct jr_tcpcb *tp, jr_time now)
     return true;
 }
 
-/* 3.10.7.4 in TIME-WAIT. false: a new connection may take its place. */
+/* 3.10.7.4 in TIME-WAIT, with FreeBSD's choice for what has no ACK: a SYN that can't begin a new connection gets no
+ * answer, for the RST that an answer provokes would be ignored. false: a new connection may take its place. */
 static bool on_timewait(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)
 {
     if (seg->flags & TH_RST) { /* RFC 1337 */
@@ -321,10 +338,19 @@ static bool on_timewait(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_ti
             return false;
         }
     }
-    if (seg->flags & TH_FIN)
+    if (!(seg->flags & TH_ACK)) {
+        jr_tcp_count_c(tp, JR_C_TCP_NO_ACK);
+        return true;
+    }
+    if ((tp->t_flags & TF_RCVD_TSTMP) && !(seg->opts.flags & TOF_TS) && !tp->tcp->cfg.tolerate_missing_ts) {
+        jr_tcp_count_c(tp, JR_C_TCP_TS_MISSING);
+        return true;
+    }
+    uint32_t span = seg->len + (seg->flags & TH_SYN ? 1 : 0) + 1;
+    if ((seg->flags & TH_FIN) && jr_seq_eq(jr_seq_add(seg->seq, span), tp->rcv_nxt)) /* the peer's FIN again */
         jr_tcp_enter_timewait(tp, now);
     bool plain = (seg->flags & (TH_SYN | TH_FIN | TH_ACK)) == TH_ACK && seg->len == 0 &&
-                 jr_seq_eq(seg->seq, tp->rcv_nxt) && jr_seq_leq(seg->ack, tp->snd_max);
+                 jr_seq_eq(seg->seq, tp->rcv_nxt) && jr_seq_eq(seg->ack, tp->snd_max);
     if (!plain)
         jr_tcp_challenge_ack(tp, now);
     return true;
@@ -351,8 +377,7 @@ static void on_synchronized(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time
     }
     /* fourth: SYN */
     if (is_unexpected_syn(tp, seg)) {
-        jr_tcp_count_c(tp, JR_C_TCP_SYN_IN_WINDOW);
-        jr_tcp_challenge_ack(tp, now);
+        on_unexpected_syn(tp, seg, now);
         return;
     }
     /* first: sequence number */

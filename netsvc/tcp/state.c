@@ -44,7 +44,7 @@ struct jr_tcpcb *jr_tcp_pcb_new(struct jr_tcp *tcp)
     tp->keepidle = cfg->keepidle;
     tp->keepintvl = cfg->keepintvl;
     tp->keepcnt = cfg->keepcnt;
-    tp->linger2 = cfg->finwait2_timeout;
+    tp->linger2 = jr_tcp_default_linger2(cfg);
     if (cfg->rfc1323)
         tp->t_flags |= TF_REQ_SCALE | TF_REQ_TSTMP;
     if (cfg->sack_enable)
@@ -173,9 +173,20 @@ void jr_tcp_fin_acked(struct jr_tcpcb *tp, jr_time now)
     jr_tcp_detach(tp);
 }
 
+uint32_t jr_tcp_default_linger2(const struct jr_tcp_config *cfg)
+{
+    return cfg->fast_finwait2_recycle ? cfg->finwait2_timeout : cfg->keepcnt * cfg->keepintvl;
+}
+
 void jr_tcp_enter_timewait(struct jr_tcpcb *tp, jr_time now)
 {
     struct jr_tcp *tcp = tp->tcp;
+    if (tcp->cfg.nolocaltimewait && tp->t_state != TCPS_TIME_WAIT && jr_ip_is_local(tcp->ip, tp->faddr)) {
+        if (tp->t_flags & TF_ACKNOW)
+            jr_tcp_output(tp, now);
+        jr_tcp_dead(tp, 0);
+        return;
+    }
     if (tp->t_state != TCPS_TIME_WAIT) {
         jr_tcp_move(tp, TCPS_TIME_WAIT);
         jr_tcp_timers_stop(tp);

@@ -47,6 +47,8 @@ void jr_tcp_dead(struct jr_tcpcb *tp, int error);
 void jr_tcp_detach(struct jr_tcpcb *tp);
 /* The app will write no more: the move that leads to a FIN. */
 void jr_tcp_usrclosed(struct jr_tcpcb *tp, jr_time now);
+/* How long a closed socket waits in FIN_WAIT_2, ms. */
+uint32_t jr_tcp_default_linger2(const struct jr_tcp_config *cfg);
 /* Starts 2 MSL of waiting, or starts it again. */
 void jr_tcp_enter_timewait(struct jr_tcpcb *tp, jr_time now);
 /* Our FIN is acknowledged: a closed socket needs its buffers no longer. */

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The SYN cache; see syncache.h. Entries hang in a table keyed like the connections' and in one list by age:
- * when there is no room the SYN is answered with a cookie and nothing is remembered (or, without cookies, the
- * oldest entry goes). Retransmission of the SYN|ACK: 1, 2, 4 s, then the entry is dropped.
- *
- * A cookie is our ISN: 24 bits of a keyed hash over four-tuple, peer's ISN and a 16-second epoch; then, crossed
- * with eight more bits of it: three bits MSS, three bits window shift, SACK permitted, and the epoch's last bit.
+ * The SYN cache; see syncache.h. Entries hang in a table keyed like the connections', few to a bucket: when one is
+ * full its oldest entry goes, and lives on in the cookie that its SYN|ACK carried. Retransmission of the SYN|ACK: 1, 2,
+ * 4 s and FreeBSD's slop, then the entry is dropped.
  */
 #include "tcp/syncache.h"
 
@@ -17,103 +14,94 @@
 #include "tcp/output.h"
 #include "tcp/pcb.h"
 #include "tcp/state.h"
+#include "tcp/syncookie.h"
 #include "tcp/timer.h"
 
-#define BUCKETS 4096u
-#define COOKIE_EPOCH (16 * JR_SEC)
-
-enum { /* entry.flags */
-       SC_SCALE = 1u << 0,
-       SC_TS = 1u << 1,
-       SC_SACK = 1u << 2,
-};
-
-struct entry {
-    struct entry *next;
-    uint32_t hash;
-    uint16_t lport, fport;
-    struct jr_addr laddr, faddr;
-    struct jr_tcpcb *listener;
-    struct jr_list age;
-    struct jr_timer timer;
-    jr_time sent; /* when the SYN|ACK first left */
-    jr_seq iss, irs;
-    uint32_t ts_recent, ts_offset;
-    uint16_t wnd, win; /* the peer's window, ours */
-    uint16_t mss;      /* the peer's option */
-    uint8_t wscale, flags, rexmits, tos;
+struct bucket {
+    struct jr_list entries; /* the oldest first */
+    uint32_t len;
+    jr_time overflow; /* when cookies last stood in for entries; 0: never */
 };
 
 struct jr_tcp_syncache {
-    struct entry *buckets[BUCKETS];
-    struct jr_list by_age;
-    uint32_t count;
-    jr_time last_cookie; /* when one was sent; 0: never */
+    uint32_t count, mask;
+    struct bucket buckets[];
 };
-
-static const uint16_t cookie_mss[8] = {216, 536, 1200, 1360, 1400, 1440, 1452, 1460};
-static const uint8_t cookie_scale[8] = {0 /* none */, 0, 1, 2, 4, 6, 7, 8};
 
 struct jr_tcp_syncache *jr_syncache_new(struct jr_tcp *tcp)
 {
-    (void)tcp;
-    struct jr_tcp_syncache *sc = calloc(1, sizeof *sc);
-    if (sc != NULL)
-        jr_list_init(&sc->by_age);
+    uint32_t n = jr_pow2_ceil(jr_max_u32(tcp->cfg.syncache_hashsize, 1));
+    struct jr_tcp_syncache *sc = calloc(1, sizeof *sc + n * sizeof *sc->buckets);
+    if (sc == NULL)
+        return NULL;
+    sc->mask = n - 1;
+    for (uint32_t i = 0; i < n; i++)
+        jr_list_init(&sc->buckets[i].entries);
     return sc;
 }
 
 uint32_t jr_syncache_count(const struct jr_tcp *tcp) { return tcp->syncache->count; }
 
-static struct entry *find(const struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport, struct jr_addr faddr,
-                          uint16_t fport)
+static struct bucket *bucket_of(const struct jr_tcp *tcp, uint32_t hash)
 {
-    uint32_t hash = jr_pcb_hash(tcp, laddr, lport, faddr, fport);
-    struct entry *e = tcp->syncache->buckets[hash % BUCKETS];
-    while (e != NULL && (e->hash != hash || e->lport != lport || e->fport != fport || !jr_addr_eq(e->faddr, faddr) ||
-                         !jr_addr_eq(e->laddr, laddr)))
-        e = e->next;
-    return e;
+    return &tcp->syncache->buckets[hash & tcp->syncache->mask];
 }
 
-static struct entry *find_seg(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg)
+static struct jr_sc_entry *find(const struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport, struct jr_addr faddr,
+                                uint16_t fport)
+{
+    uint32_t hash = jr_pcb_hash(tcp, laddr, lport, faddr, fport);
+    JR_LIST_EACH(it, &bucket_of(tcp, hash)->entries) {
+        struct jr_sc_entry *e = JR_LIST_ENTRY(it, struct jr_sc_entry, link);
+        if (e->hash == hash && e->lport == lport && e->fport == fport && jr_addr_eq(e->faddr, faddr) &&
+            jr_addr_eq(e->laddr, laddr))
+            return e;
+    }
+    return NULL;
+}
+
+static struct jr_sc_entry *find_seg(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg)
 {
     return find(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
 }
 
-static void drop(struct jr_tcp *tcp, struct entry *e)
+static void drop(struct jr_tcp *tcp, struct jr_sc_entry *e)
 {
-    struct entry **p = &tcp->syncache->buckets[e->hash % BUCKETS];
-    while (*p != e)
-        p = &(*p)->next;
-    *p = e->next;
+    bucket_of(tcp, e->hash)->len--;
+    jr_list_del(&e->link);
     jr_wheel_cancel(&tcp->wheel, &e->timer);
-    jr_list_del(&e->age);
     e->listener->listener->half--;
     tcp->syncache->count--;
     free(e);
 }
 
+/* Of one listener, or of all (NULL). */
+static void drop_all(struct jr_tcp *tcp, const struct jr_tcpcb *listener)
+{
+    for (uint32_t i = 0; i <= tcp->syncache->mask; i++)
+        JR_LIST_EACH_SAFE(it, &tcp->syncache->buckets[i].entries) {
+            struct jr_sc_entry *e = JR_LIST_ENTRY(it, struct jr_sc_entry, link);
+            if (listener == NULL || e->listener == listener)
+                drop(tcp, e);
+        }
+}
+
 void jr_syncache_free(struct jr_tcp *tcp)
 {
-    struct jr_list *l;
-    while (tcp->syncache != NULL && (l = jr_list_first(&tcp->syncache->by_age)) != NULL)
-        drop(tcp, JR_LIST_ENTRY(l, struct entry, age));
+    if (tcp->syncache == NULL)
+        return;
+    drop_all(tcp, NULL);
     free(tcp->syncache);
     tcp->syncache = NULL;
 }
 
 void jr_syncache_forget(struct jr_tcpcb *listener)
 {
-    struct jr_tcp *tcp = listener->tcp;
-    JR_LIST_EACH_SAFE(it, &tcp->syncache->by_age) {
-        struct entry *e = JR_LIST_ENTRY(it, struct entry, age);
-        if (e->listener == listener)
-            drop(tcp, e);
-    }
+    if (listener->listener->half != 0)
+        drop_all(listener->tcp, listener);
 }
 
-static void answer(struct jr_tcp *tcp, const struct entry *e, jr_time now)
+static void answer(struct jr_tcp *tcp, const struct jr_sc_entry *e, jr_time now)
 {
     struct jr_ip_route rt = {0};
     struct jr_tcp_bare b = {.local = {e->laddr, e->lport},
@@ -121,7 +109,8 @@ static void answer(struct jr_tcp *tcp, const struct entry *e, jr_time now)
                             .seq = e->iss,
                             .ack = jr_seq_add(e->irs, 1),
                             .flags = TH_SYN | TH_ACK,
-                            .tos = e->tos,
+                            .tos = e->listener->tos,
+                            .ttl = e->listener->ttl,
                             .win = e->win};
     uint32_t mtu = jr_ip_route(tcp->ip, e->faddr, &rt) ? rt.mtu : 1280;
     b.opts.flags = TOF_MSS;
@@ -142,8 +131,7 @@ static void answer(struct jr_tcp *tcp, const struct entry *e, jr_time now)
     jr_tcp_send_bare(tcp, &b, now);
 }
 
-/* What the SYN offers and the listener wants, too. */
-static void fill(struct entry *e, struct jr_tcpcb *l, const struct jr_tcp_seg *seg, const struct jr_tcp_opts *o)
+void jr_sc_fill(struct jr_sc_entry *e, struct jr_tcpcb *l, const struct jr_tcp_seg *seg, const struct jr_tcp_opts *o)
 {
     const struct jr_tcp *tcp = l->tcp;
     e->listener = l;
@@ -157,8 +145,7 @@ static void fill(struct entry *e, struct jr_tcpcb *l, const struct jr_tcp_seg *s
     e->win = (uint16_t)jr_min_u32(tcp->cfg.recvspace, JR_TCP_MAXWIN);
     if (l->rcv_clamp != 0)
         e->win = (uint16_t)jr_min_u32(e->win, l->rcv_clamp);
-    e->tos = l->tos;
-    e->mss = o->flags & TOF_MSS ? o->mss : (uint16_t)tcp->cfg.mssdflt;
+    e->mss = o->flags & TOF_MSS ? o->mss : (uint16_t)jr_tcp_mss_default(&tcp->cfg, e->faddr);
     if ((o->flags & TOF_SCALE) && (l->t_flags & TF_REQ_SCALE)) {
         e->flags |= SC_SCALE;
         e->wscale = o->wscale;
@@ -172,79 +159,67 @@ static void fill(struct entry *e, struct jr_tcpcb *l, const struct jr_tcp_seg *s
         e->flags |= SC_SACK;
 }
 
-static jr_seq make_cookie(const struct jr_tcp *tcp, const struct entry *e, jr_time now)
+static void start_timer(struct jr_tcp *tcp, struct jr_sc_entry *e, jr_time now)
 {
-    uint32_t epoch = (uint32_t)(now / COOKIE_EPOCH), m = 7, s = 0;
-    uint64_t h = jr_tcp_cookie_hash(tcp, e->laddr, e->lport, e->faddr, e->fport, e->irs.v, epoch);
-    while (m > 0 && cookie_mss[m] > e->mss)
-        m--;
-    if (e->flags & SC_SCALE)
-        for (s = 7; s > 1 && cookie_scale[s] > e->wscale; s--)
-            ;
-    uint32_t bits = m << 5 | s << 2 | (e->flags & SC_SACK ? 2u : 0u) | (epoch & 1);
-    return jr_seq_of((uint32_t)(h >> 8) << 8 | ((bits ^ (uint32_t)(h & 0xfe)) & 0xff));
-}
-
-/* Fills e from a cookie that comes back in an ACK; false: it is none of ours, or too old. */
-static bool read_cookie(struct jr_tcpcb *l, const struct jr_tcp_seg *seg, const struct jr_tcp_opts *o, struct entry *e,
-                        jr_time now)
-{
-    const struct jr_tcp *tcp = l->tcp;
-    uint32_t cookie = seg->ack.v - 1, epoch = (uint32_t)(now / COOKIE_EPOCH);
-    if ((epoch ^ cookie) & 1)
-        epoch--;
-    fill(e, l, seg, o);
-    e->irs = jr_seq_sub(seg->seq, 1);
-    e->iss = jr_seq_of(cookie);
-    uint64_t h = jr_tcp_cookie_hash(tcp, e->laddr, e->lport, e->faddr, e->fport, e->irs.v, epoch);
-    if (((uint32_t)(h >> 8) << 8) != (cookie & ~0xffu))
-        return false;
-    uint32_t bits = (cookie ^ (uint32_t)(h & 0xfe)) & 0xff;
-    e->mss = cookie_mss[bits >> 5];
-    e->flags &= SC_TS; /* the ACK's own timestamp tells that they are in use */
-    if (bits >> 2 & 7) {
-        e->flags |= SC_SCALE;
-        e->wscale = cookie_scale[bits >> 2 & 7];
-    }
-    if (bits & 2)
-        e->flags |= SC_SACK;
-    return true;
+    const struct jr_tcp_config *cfg = &tcp->cfg;
+    uint64_t ms = (uint64_t)cfg->rexmit_initial << e->rexmits;
+    if (e->rexmits != 0)
+        ms += cfg->rexmit_slop;
+    jr_wheel_arm(&tcp->wheel, &e->timer, now + jr_min_u64(ms * JR_MS, JR_TCP_REXMTMAX_US));
 }
 
 /* The same SYN again: its SYN|ACK was lost, perhaps. */
-static void on_known_syn(struct jr_tcp *tcp, struct entry *e, const struct jr_tcp_opts *o, jr_time now)
+static void on_known_syn(struct jr_tcp *tcp, struct jr_sc_entry *e, const struct jr_tcp_opts *o, jr_time now)
 {
     jr_count(tcp->counters, JR_C_TCP_SYNCACHE_DUPSYN);
     if (o->flags & TOF_TS)
         e->ts_recent = o->tsval;
+    else
+        e->flags &= (uint8_t)~SC_TS;
     answer(tcp, e, now);
+    e->rexmits = 0;
+    start_timer(tcp, e, now);
 }
 
-static struct entry *make_room(struct jr_tcp *tcp)
+/* NULL: only a cookie can answer. */
+static struct jr_sc_entry *make_room(struct jr_tcp *tcp, struct bucket *b, jr_time now)
 {
-    struct jr_tcp_syncache *sc = tcp->syncache;
-    if (sc->count >= tcp->cfg.syncache_cachelimit) {
+    const struct jr_tcp_config *cfg = &tcp->cfg;
+    if (cfg->syncookies && cfg->syncookies_only)
+        return NULL;
+    if (b->len >= cfg->syncache_bucketlimit || tcp->syncache->count >= cfg->syncache_cachelimit) {
         jr_count(tcp->counters, JR_C_TCP_SYNCACHE_FULL);
-        struct jr_list *oldest = jr_list_first(&sc->by_age);
-        if (tcp->cfg.syncookies || oldest == NULL)
+        b->overflow = now;
+        struct jr_list *oldest = jr_list_first(&b->entries);
+        if (oldest == NULL)
             return NULL;
-        drop(tcp, JR_LIST_ENTRY(oldest, struct entry, age));
+        drop(tcp, JR_LIST_ENTRY(oldest, struct jr_sc_entry, link));
     }
-    return calloc(1, sizeof(struct entry));
+    return calloc(1, sizeof(struct jr_sc_entry));
 }
 
-static void enter(struct jr_tcp *tcp, struct entry *e, jr_time now)
+static void enter(struct jr_tcp *tcp, struct bucket *b, struct jr_sc_entry *e, jr_time now)
 {
-    struct jr_tcp_syncache *sc = tcp->syncache;
-    struct entry **b = &sc->buckets[e->hash % BUCKETS];
-    e->next = *b;
-    *b = e;
-    jr_list_push_tail(&sc->by_age, &e->age);
-    sc->count++;
+    jr_list_push_tail(&b->entries, &e->link);
+    b->len++;
+    tcp->syncache->count++;
     e->listener->listener->half++;
     e->sent = now;
     e->timer.kind = JR_TIMER_SYNCACHE;
-    jr_wheel_arm(&tcp->wheel, &e->timer, now + tcp->cfg.rexmit_initial * JR_MS);
+    start_timer(tcp, e, now);
+    jr_count(tcp->counters, JR_C_TCP_SYNCACHE_ADDED);
+}
+
+/* Every ISN is a cookie while those are on: which entry will have to go, nobody knows yet. */
+static void choose_iss(struct jr_tcp *tcp, struct jr_sc_entry *e, const jr_seq *floor, jr_time now)
+{
+    if (tcp->cfg.syncookies && floor == NULL) {
+        e->iss = jr_syncookie_make(tcp, e, now);
+        return;
+    }
+    e->iss = jr_tcp_new_isn(tcp, e->laddr, e->lport, e->faddr, e->fport, now);
+    if (floor != NULL && jr_seq_leq(e->iss, *floor))
+        e->iss = jr_seq_add(*floor, 64000 + jr_rng_below(&tcp->rng, 64000));
 }
 
 void jr_syncache_add(struct jr_tcpcb *l, const struct jr_tcp_seg *seg, const jr_seq *iss_floor, jr_time now)
@@ -253,40 +228,32 @@ void jr_syncache_add(struct jr_tcpcb *l, const struct jr_tcp_seg *seg, const jr_
     struct jr_tcp_opts o;
     if (!jr_tcp_parse_opts(jr_pkt_data(seg->pkt) + JR_TCP_HLEN, seg->hdr.hlen - JR_TCP_HLEN, true, &o))
         jr_count(tcp->counters, JR_C_TCP_BAD_OPTIONS);
-    struct entry *e = find_seg(tcp, seg);
+    struct jr_sc_entry only = {0}, *e = find_seg(tcp, seg);
     if (e != NULL && jr_seq_eq(e->irs, seg->seq)) {
         on_known_syn(tcp, e, &o, now);
         return;
     }
     if (e != NULL) /* 3.10.7.4 fourth, SYN-RECEIVED after a passive open: back to LISTEN */
         drop(tcp, e);
-    if (l->listener->len > l->listener->backlog) {
-        jr_count(tcp->counters, JR_C_TCP_LISTEN_OVERFLOW);
-        return;
-    }
-    struct entry cookie = {0};
-    e = make_room(tcp);
+    jr_sc_fill(&only, l, seg, &o);
+    struct bucket *b = bucket_of(tcp, only.hash);
+    e = make_room(tcp, b, now);
     if (e == NULL && !tcp->cfg.syncookies)
         return;
-    struct entry *use = e != NULL ? e : &cookie;
-    fill(use, l, seg, &o);
-    if (e == NULL) {
-        use->iss = make_cookie(tcp, use, now);
-        tcp->syncache->last_cookie = now;
-        jr_count(tcp->counters, JR_C_TCP_COOKIE_SENT);
+    choose_iss(tcp, &only, e != NULL ? iss_floor : NULL, now);
+    if (e != NULL) {
+        *e = only;
+        enter(tcp, b, e, now);
     } else {
-        use->iss = jr_tcp_new_isn(tcp, use->laddr, use->lport, use->faddr, use->fport, now);
-        if (iss_floor != NULL && jr_seq_leq(use->iss, *iss_floor))
-            use->iss = jr_seq_add(*iss_floor, 64000 + jr_rng_below(&tcp->rng, 64000));
-        enter(tcp, e, now);
-        jr_count(tcp->counters, JR_C_TCP_SYNCACHE_ADDED);
+        b->overflow = now;
+        jr_count(tcp->counters, JR_C_TCP_COOKIE_SENT);
     }
-    answer(tcp, use, now);
+    answer(tcp, e != NULL ? e : &only, now);
 }
 
 void jr_syncache_timeout(struct jr_tcp *tcp, struct jr_timer *t, jr_time now)
 {
-    struct entry *e = JR_CONTAINER_OF(t, struct entry, timer);
+    struct jr_sc_entry *e = JR_CONTAINER_OF(t, struct jr_sc_entry, timer);
     if (e->rexmits >= tcp->cfg.syncache_rexmtlimit) {
         jr_count(tcp->counters, JR_C_TCP_SYNCACHE_STALE);
         drop(tcp, e);
@@ -295,7 +262,7 @@ void jr_syncache_timeout(struct jr_tcp *tcp, struct jr_timer *t, jr_time now)
     e->rexmits++;
     jr_count(tcp->counters, JR_C_TCP_SYNCACHE_REXMIT);
     answer(tcp, e, now);
-    jr_wheel_arm(&tcp->wheel, &e->timer, now + ((uint64_t)tcp->cfg.rexmit_initial << e->rexmits) * JR_MS);
+    start_timer(tcp, e, now);
 }
 
 static void inherit(struct jr_tcpcb *tp, struct jr_tcpcb *l)
@@ -318,7 +285,7 @@ static void inherit(struct jr_tcpcb *tp, struct jr_tcpcb *l)
 }
 
 /* A tcpcb in SYN_RECEIVED, as if it had sent the SYN|ACK itself. */
-static struct jr_tcpcb *make_connection(const struct entry *e, jr_time now)
+static struct jr_tcpcb *make_connection(const struct jr_sc_entry *e, jr_time now)
 {
     struct jr_tcpcb *l = e->listener, *tp = jr_tcp_pcb_new(l->tcp);
     if (tp == NULL)
@@ -362,36 +329,62 @@ static struct jr_tcpcb *make_connection(const struct entry *e, jr_time now)
     return tp;
 }
 
-/* RFC 9293 3.10.7.4 for SYN-RECEIVED, first and fifth. */
-static bool completes(const struct entry *e, const struct jr_tcp_seg *seg)
+static bool in_window(const struct jr_sc_entry *e, jr_seq seq)
 {
-    int32_t at = jr_seq_diff(seg->seq, e->irs);
-    return jr_seq_eq(seg->ack, jr_seq_add(e->iss, 1)) && at > 0 && at <= (int32_t)jr_max_u32(e->win, 1);
+    int32_t at = jr_seq_diff(seq, e->irs);
+    return at > 0 && at <= (int32_t)jr_max_u32(e->win, 1);
+}
+
+/* RFC 5961: an ACK that makes an impostor's segment harmless and lets an honest peer say it again. */
+static void challenge(struct jr_tcp *tcp, struct jr_sc_entry *e, jr_time now)
+{
+    if (e->challenges >= tcp->cfg.ack_war_cnt) {
+        jr_count(tcp->counters, JR_C_TCP_CHALLENGE_LIMITED);
+        return;
+    }
+    e->challenges++;
+    jr_count(tcp->counters, JR_C_TCP_CHALLENGE_ACK);
+    struct jr_tcp_bare b = {.local = {e->laddr, e->lport},
+                            .remote = {e->faddr, e->fport},
+                            .seq = jr_seq_add(e->iss, 1),
+                            .ack = jr_seq_add(e->irs, 1),
+                            .flags = TH_ACK,
+                            .tos = e->listener->tos,
+                            .ttl = e->listener->ttl,
+                            .win = (uint16_t)(e->flags & SC_SCALE ? e->win >> jr_tcp_wanted_scale(&tcp->cfg) : e->win)};
+    if (e->flags & SC_TS) {
+        b.opts.flags = TOF_TS;
+        b.opts.tsval = jr_tcp_ts(e->ts_offset, now);
+        b.opts.tsecr = e->ts_recent;
+    }
+    jr_tcp_send_bare(tcp, &b, now);
 }
 
 /* RFC 7323 3.2 and 5: a segment without the timestamp that was agreed on, or with an old one, is dropped. */
-static bool timestamp_ok(struct jr_tcp *tcp, const struct entry *e, const struct jr_tcp_seg *seg)
+static bool timestamp_ok(struct jr_tcp *tcp, const struct jr_sc_entry *e, const struct jr_tcp_seg *seg)
 {
     struct jr_tcp_opts o;
     if (!(e->flags & SC_TS))
         return true;
     (void)jr_tcp_parse_opts(jr_pkt_data(seg->pkt) + JR_TCP_HLEN, seg->hdr.hlen - JR_TCP_HLEN, false, &o);
-    if ((o.flags & TOF_TS) && !jr_ts_lt(o.tsval, e->ts_recent))
+    if (o.flags & TOF_TS ? !jr_ts_lt(o.tsval, e->ts_recent) : tcp->cfg.tolerate_missing_ts)
         return true;
     jr_count(tcp->counters, o.flags & TOF_TS ? JR_C_TCP_PAWS : JR_C_TCP_TS_MISSING);
     return false;
 }
 
-static struct entry *from_cookie(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, struct entry *e, jr_time now)
+static struct jr_sc_entry *from_cookie(struct jr_tcpcb *l, const struct jr_tcp_seg *seg, struct jr_sc_entry *e,
+                                       jr_time now)
 {
-    struct jr_tcp_syncache *sc = tcp->syncache;
-    if (sc->last_cookie == 0 || now - sc->last_cookie > 2 * COOKIE_EPOCH)
+    struct jr_tcp *tcp = l->tcp;
+    uint32_t hash = jr_pcb_hash(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
+    const struct bucket *b = bucket_of(tcp, hash);
+    if (!tcp->cfg.syncookies || b->overflow == 0 || now - b->overflow > 2 * JR_SYNCOOKIE_EPOCH)
         return NULL;
-    struct jr_tcpcb *l = jr_pcb_lookup_listen(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
     struct jr_tcp_opts o;
     (void)jr_tcp_parse_opts(jr_pkt_data(seg->pkt) + JR_TCP_HLEN, seg->hdr.hlen - JR_TCP_HLEN, false, &o);
     memset(e, 0, sizeof *e);
-    if (l == NULL || !read_cookie(l, seg, &o, e, now)) {
+    if (!jr_syncookie_read(l, seg, &o, e, now)) {
         jr_count(tcp->counters, JR_C_TCP_COOKIE_BAD);
         return NULL;
     }
@@ -399,35 +392,63 @@ static struct entry *from_cookie(struct jr_tcp *tcp, const struct jr_tcp_seg *se
     return e;
 }
 
+/* The accept queue or memory is full. FreeBSD lets one and a half times the backlog wait. */
+static struct jr_tcpcb *complete(struct jr_tcp *tcp, const struct jr_sc_entry *e, const struct jr_tcp_seg *seg,
+                                 bool *refused, jr_time now)
+{
+    const struct jr_tcp_listener *q = e->listener->listener;
+    struct jr_tcpcb *tp = NULL;
+    if (q->len > q->backlog + q->backlog / 2) {
+        jr_count(tcp->counters, JR_C_TCP_LISTEN_OVERFLOW);
+    } else {
+        tp = make_connection(e, now);
+        if (tp == NULL)
+            jr_count(tcp->counters, JR_C_TCP_NOMEM);
+    }
+    *refused = tp == NULL && tcp->cfg.syncache_rst_on_sock_fail;
+    if (*refused)
+        jr_tcp_respond_rst(tcp, seg, true, now);
+    return tp;
+}
+
 struct jr_tcpcb *jr_syncache_expand(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, jr_time now)
 {
-    struct entry cookie, *found = find_seg(tcp, seg);
-    struct entry *e = found != NULL ? found : from_cookie(tcp, seg, &cookie, now);
-    if (e == NULL || !completes(e, seg)) {
+    struct jr_sc_entry cookie, *found = find_seg(tcp, seg), *e = found;
+    struct jr_tcpcb *l = found != NULL
+                             ? found->listener
+                             : jr_pcb_lookup_listen(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
+    if (e == NULL && l != NULL)
+        e = from_cookie(l, seg, &cookie, now);
+    if (e == NULL || !jr_seq_eq(seg->ack, jr_seq_add(e->iss, 1))) {
         jr_count(tcp->counters, e == NULL ? JR_C_TCP_NOPORT : JR_C_TCP_SYNCACHE_BADACK);
-        if (tcp->cfg.blackhole < 2 && (e != NULL || !jr_ip_is_shared(tcp->ip)))
+        bool quiet = e == NULL && jr_ip_is_shared(tcp->ip);
+        if (!quiet && !jr_tcp_is_blackhole(tcp, seg, l != NULL))
             jr_tcp_respond_rst(tcp, seg, true, now);
         return NULL;
     }
     if (!timestamp_ok(tcp, e, seg))
         return NULL;
-    if (e->listener->listener->len > e->listener->listener->backlog) {
-        jr_count(tcp->counters, JR_C_TCP_LISTEN_OVERFLOW); /* the peer's next segment tries again */
+    if (!in_window(e, seg->seq)) {
+        jr_count(tcp->counters, JR_C_TCP_SEQ_OUTSIDE);
+        challenge(tcp, e, now);
         return NULL;
     }
-    struct jr_tcpcb *tp = make_connection(e, now);
-    if (tp == NULL)
-        jr_count(tcp->counters, JR_C_TCP_NOMEM);
-    else if (found != NULL)
+    bool refused;
+    struct jr_tcpcb *tp = complete(tcp, e, seg, &refused, now);
+    if (found != NULL && (tp != NULL || refused))
         drop(tcp, found);
     return tp;
 }
 
-void jr_syncache_on_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg)
+void jr_syncache_on_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, jr_time now)
 {
-    struct entry *e = find_seg(tcp, seg);
-    if (e == NULL || !jr_seq_eq(seg->seq, jr_seq_add(e->irs, 1))) {
+    struct jr_sc_entry *e = find_seg(tcp, seg);
+    if (e == NULL || (seg->flags & (TH_ACK | TH_SYN | TH_FIN)) || !in_window(e, seg->seq)) {
         jr_count(tcp->counters, JR_C_TCP_RST_NOCONN);
+        return;
+    }
+    if (!tcp->cfg.insecure_rst && !jr_seq_eq(seg->seq, jr_seq_add(e->irs, 1))) {
+        challenge(tcp, e, now);
         return;
     }
     jr_count(tcp->counters, JR_C_TCP_SYNCACHE_RST);
@@ -437,7 +458,7 @@ void jr_syncache_on_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg)
 void jr_syncache_unreach(struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport, struct jr_addr faddr, uint16_t fport,
                          jr_seq seq)
 {
-    struct entry *e = find(tcp, laddr, lport, faddr, fport);
+    struct jr_sc_entry *e = find(tcp, laddr, lport, faddr, fport);
     if (e == NULL || !jr_seq_eq(seq, e->iss) || e->rexmits < 3) /* as FreeBSD: the error may be passing */
         return;
     jr_count(tcp->counters, JR_C_TCP_SYNCACHE_UNREACH);

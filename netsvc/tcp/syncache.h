@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Half-open passive connections: a small entry each, bounded in number, no tcpcb before the peer's ACK proves
- * its address. When the cache is full, SYN cookies. RFC 9293 3.10.7.2, RFC 4987.
+ * its address. When a bucket is full, SYN cookies. RFC 9293 3.10.7.2, RFC 4987, RFC 5961 (challenge ACKs).
  */
 #ifndef JR_TCP_SYNCACHE_H
 #define JR_TCP_SYNCACHE_H
@@ -17,7 +17,7 @@ void jr_syncache_add(struct jr_tcpcb *listener, const struct jr_tcp_seg *seg, co
 /* An ACK without a connection. The connection it completes, in SYN_RECEIVED, for which the segment is still to be
  * processed; NULL: there is none, and the segment was answered if it had to be. */
 struct jr_tcpcb *jr_syncache_expand(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, jr_time now);
-void jr_syncache_on_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg);
+void jr_syncache_on_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, jr_time now);
 /* A hard ICMP error for a SYN|ACK with this sequence number. */
 void jr_syncache_unreach(struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport, struct jr_addr faddr, uint16_t fport,
                          jr_seq seq);

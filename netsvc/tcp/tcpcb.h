@@ -159,6 +159,7 @@ struct jr_tcpcb {
     jr_seq dsack_start, dsack_end;
     uint64_t urg_off; /* stream offset behind the last urgent byte */
     bool urg_seen;
+    bool rcv_tuned;      /* autotuning asked for more than recvspace: all of rcv may be offered */
     uint8_t quickacks;   /* ACKs not to be delayed */
     uint8_t t_softerror; /* an errno an ICMP error or the network layer told */
     uint8_t tos, ttl;

@@ -66,13 +66,18 @@ void jr_tcp_start_persist(struct jr_tcpcb *tp, jr_time now)
     jr_tcp_timer_set(tp, TT_PERSIST, now + v);
 }
 
+static bool wants_keepalive(const struct jr_tcpcb *tp)
+{
+    return (tp->t_flags & TF_KEEPALIVE) || tp->tcp->cfg.always_keepalive;
+}
+
 void jr_tcp_start_keep(struct jr_tcpcb *tp, jr_time now)
 {
     if (tp->t_state == TCPS_CLOSED || tp->t_state == TCPS_LISTEN || tp->t_state == TCPS_TIME_WAIT)
         return;
     if (tp->t_state < TCPS_ESTABLISHED)
         jr_tcp_timer_set(tp, TT_KEEP, now + tp->tcp->cfg.keepinit * JR_MS);
-    else if (tp->t_flags & TF_KEEPALIVE)
+    else if (wants_keepalive(tp))
         jr_tcp_timer_set(tp, TT_KEEP, jr_max_u64(tp->t_rcvtime + tp->keepidle * JR_MS, now));
     else
         jr_tcp_timer_clear(tp, TT_KEEP);
@@ -113,9 +118,10 @@ static bool on_rexmt(struct jr_tcpcb *tp, jr_time now)
         return give_up(tp, JR_C_TCP_TIMEOUTDROP, now);
     jr_tcp_count_c(tp, JR_C_TCP_REXMTTIMEO);
     if (opening) {
-        tp->t_rxtcur = (uint32_t)jr_min_u64((uint64_t)tp->tcp->cfg.rexmit_initial * JR_MS * backoff(tp->t_rxtshift),
-                                            JR_TCP_REXMTMAX_US);
-        if (tp->t_rxtshift == 3) /* perhaps a middlebox eats SYNs with options: FreeBSD's rexmit_drop_options */
+        const struct jr_tcp_config *cfg = &tp->tcp->cfg;
+        uint64_t rto = (uint64_t)cfg->rexmit_initial * backoff(tp->t_rxtshift) + cfg->rexmit_slop;
+        tp->t_rxtcur = (uint32_t)jr_min_u64(rto * JR_MS, JR_TCP_REXMTMAX_US);
+        if (tp->t_rxtshift == 3 && cfg->rexmit_drop_options) /* perhaps a middlebox eats SYNs with options */
             tp->t_flags &= ~(uint32_t)(TF_REQ_SCALE | TF_REQ_TSTMP | TF_SACK_PERMIT);
     } else {
         if (tp->t_rxtshift == 1)
@@ -163,7 +169,7 @@ static bool on_keep(struct jr_tcpcb *tp, jr_time now)
 {
     if (tp->t_state < TCPS_ESTABLISHED)
         return give_up(tp, JR_C_TCP_KEEPINIT_DROP, now);
-    if (!(tp->t_flags & TF_KEEPALIVE))
+    if (!wants_keepalive(tp))
         return true;
     jr_time idle = now - tp->t_rcvtime;
     if (idle < tp->keepidle * JR_MS) {

@@ -6,7 +6,7 @@
 
 #include "base/byteorder.h"
 
-enum { OPT_EOL, OPT_NOP, OPT_MSS, OPT_SCALE, OPT_SACKPERM, OPT_SACK, OPT_TS = 8 };
+enum { OPT_EOL, OPT_NOP, OPT_MSS, OPT_SCALE, OPT_SACKPERM, OPT_SACK, OPT_TS = 8, OPT_MD5 = 19, OPT_FASTOPEN = 34 };
 
 static uint8_t *put16(uint8_t *p, uint16_t v)
 {
@@ -50,6 +50,17 @@ static void parse_sack(const uint8_t *p, uint32_t len, struct jr_tcp_opts *out)
     }
 }
 
+/* RFC 7413 4.1.1: none, or an even number of bytes from 4 to 16; anything else is as if the option were not there. */
+static void parse_fastopen(const uint8_t *p, uint32_t len, struct jr_tcp_opts *out)
+{
+    uint32_t n = len - 2;
+    if (n != 0 && (n < JR_TCP_FO_MIN || n > JR_TCP_FO_MAX || n % 2 != 0))
+        return;
+    out->flags |= TOF_FASTOPEN;
+    out->cookie_len = (uint8_t)n;
+    memcpy(out->cookie, p + 2, n);
+}
+
 static void parse_one(const uint8_t *p, uint32_t len, bool syn, struct jr_tcp_opts *out)
 {
     switch (p[0]) {
@@ -79,6 +90,16 @@ static void parse_one(const uint8_t *p, uint32_t len, bool syn, struct jr_tcp_op
             out->tsval = jr_load_be32(p + 2);
             out->tsecr = jr_load_be32(p + 6);
         }
+        break;
+    case OPT_MD5:
+        if (len == 2 + JR_TCP_MD5_BYTES) {
+            out->flags |= TOF_SIGNATURE;
+            out->digest = p + 2;
+        }
+        break;
+    case OPT_FASTOPEN:
+        if (syn)
+            parse_fastopen(p, len, out);
         break;
     }
 }
@@ -112,66 +133,87 @@ bool jr_tcp_parse_ts_only(const uint8_t *p, uint32_t len, uint32_t *tsval, uint3
     return true;
 }
 
+/* FreeBSD's order and alignment: an option stands where its numbers lie on even or four-byte bounds. */
+static uint32_t align(uint32_t n, uint32_t pow2, uint32_t rest) { return n + ((rest - n) & (pow2 - 1)); }
+
 uint32_t jr_tcp_opts_len(struct jr_tcp_opts *o)
 {
-    uint32_t n = 0;
-    if (o->flags & TOF_MSS)
-        n += 4;
+    uint32_t n = o->flags & TOF_MSS ? 4 : 0;
     if (o->flags & TOF_SCALE)
-        n += 4;
+        n = align(n, 2, 1) + 3;
     if (o->flags & TOF_SACKPERM)
         n += 2;
     if (o->flags & TOF_TS)
-        n += (o->flags & TOF_SACKPERM) ? 10 : 12;
-    else if (o->flags & TOF_SACKPERM)
-        n += 2;
+        n = align(n, 4, 2) + 10;
+    if (o->flags & TOF_SIGNATURE)
+        n = align(n, 4, 2) + 2 + JR_TCP_MD5_BYTES;
     if (o->flags & TOF_SACK) {
-        uint32_t room = (JR_TCP_MAXOLEN - n - 4) / 8;
+        uint32_t at = align(n, 4, 2) + 2, room = at < JR_TCP_MAXOLEN ? (JR_TCP_MAXOLEN - at) / 8 : 0;
         if (o->nsack > room)
             o->nsack = (uint8_t)room;
-        n += 4 + 8u * o->nsack;
+        if (o->nsack != 0)
+            n = at + 8u * o->nsack;
+        else
+            o->flags &= ~(uint32_t)TOF_SACK;
     }
-    return n;
+    if (o->flags & TOF_FASTOPEN)
+        n += 2u + o->cookie_len;
+    return align(n, 4, 0);
 }
 
-/* The order and the padding are FreeBSD's: mss, nop, wscale, sackOK, timestamps. */
-void jr_tcp_build_opts(uint8_t *p, const struct jr_tcp_opts *o)
+static uint8_t *nops(uint8_t *start, uint8_t *p, uint32_t pow2, uint32_t rest)
 {
-    if (o->flags & TOF_MSS) {
-        *p++ = OPT_MSS;
-        *p++ = 4;
-        p = put16(p, o->mss);
-    }
-    if (o->flags & TOF_SCALE) {
+    uint8_t *end = start + align((uint32_t)(p - start), pow2, rest);
+    while (p < end)
         *p++ = OPT_NOP;
-        *p++ = OPT_SCALE;
-        *p++ = 3;
+    return end;
+}
+
+static uint8_t *put_kind(uint8_t *p, uint8_t kind, uint32_t len)
+{
+    *p++ = kind;
+    *p++ = (uint8_t)len;
+    return p;
+}
+
+static uint8_t *put_sack(uint8_t *p, const struct jr_tcp_opts *o)
+{
+    p = put_kind(p, OPT_SACK, 2u + 8u * o->nsack);
+    for (uint32_t i = 0; i < o->nsack; i++) {
+        p = put32(p, o->sack[i][0]);
+        p = put32(p, o->sack[i][1]);
+    }
+    return p;
+}
+
+uint8_t *jr_tcp_build_opts(uint8_t *dst, const struct jr_tcp_opts *o)
+{
+    uint8_t *p = dst, *digest = NULL;
+    if (o->flags & TOF_MSS)
+        p = put16(put_kind(p, OPT_MSS, 4), o->mss);
+    if (o->flags & TOF_SCALE) {
+        p = put_kind(nops(dst, p, 2, 1), OPT_SCALE, 3);
         *p++ = o->wscale;
     }
-    if (o->flags & TOF_SACKPERM) {
-        *p++ = OPT_SACKPERM;
-        *p++ = 2;
+    if (o->flags & TOF_SACKPERM)
+        p = put_kind(p, OPT_SACKPERM, 2);
+    if (o->flags & TOF_TS)
+        p = put32(put32(put_kind(nops(dst, p, 4, 2), OPT_TS, 10), o->tsval), o->tsecr);
+    if (o->flags & TOF_SIGNATURE) {
+        digest = put_kind(nops(dst, p, 4, 2), OPT_MD5, 2 + JR_TCP_MD5_BYTES);
+        memset(digest, 0, JR_TCP_MD5_BYTES);
+        p = digest + JR_TCP_MD5_BYTES;
     }
-    if ((o->flags & (TOF_SACKPERM | TOF_TS)) == TOF_SACKPERM || (o->flags & (TOF_SACKPERM | TOF_TS)) == TOF_TS) {
-        *p++ = OPT_NOP;
-        *p++ = OPT_NOP;
+    if (o->flags & TOF_SACK)
+        p = put_sack(nops(dst, p, 4, 2), o);
+    if (o->flags & TOF_FASTOPEN) {
+        p = put_kind(p, OPT_FASTOPEN, 2u + o->cookie_len);
+        memcpy(p, o->cookie, o->cookie_len);
+        p += o->cookie_len;
     }
-    if (o->flags & TOF_TS) {
-        *p++ = OPT_TS;
-        *p++ = 10;
-        p = put32(p, o->tsval);
-        p = put32(p, o->tsecr);
-    }
-    if (o->flags & TOF_SACK) {
-        *p++ = OPT_NOP;
-        *p++ = OPT_NOP;
-        *p++ = OPT_SACK;
-        *p++ = (uint8_t)(2 + 8 * o->nsack);
-        for (uint32_t i = 0; i < o->nsack; i++) {
-            p = put32(p, o->sack[i][0]);
-            p = put32(p, o->sack[i][1]);
-        }
-    }
+    while ((p - dst) % 4 != 0)
+        *p++ = OPT_EOL;
+    return digest;
 }
 
 void jr_tcp_build(uint8_t *p, const struct jr_tcp_view *v)

@@ -193,19 +193,23 @@ JR_TEST(data_after_close_is_reset)
 
 JR_TEST(closed_fin_wait_2_times_out)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    struct sock *s = rig_passive(&r, RIG_ALL);
-    close_it(&r, s, false);
-    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 2);
-    JR_CHECK_EQ(jr_tcp_count(r.tcp), 1);
-    rig_advance(&r, 61 * JR_SEC);
-    JR_CHECK_EQ(jr_tcp_count(r.tcp), 0);
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_FINWAIT2_DROPS), 1);
-    rig_socket_free(s);
-    rig_drain(&r);
-    rig_end(&r);
+    for (uint32_t recycle = 0; recycle < 2; recycle++) {
+        struct rig r;
+        rig_init(&r);
+        r.cfg.fast_finwait2_recycle = recycle;
+        rig_start(&r);
+        struct sock *s = rig_passive(&r, RIG_ALL);
+        close_it(&r, s, false);
+        rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 2);
+        rig_advance(&r, recycle ? 59 * JR_SEC : 599 * JR_SEC);
+        JR_CHECK_EQ(jr_tcp_count(r.tcp), 1);
+        rig_advance(&r, 2 * JR_SEC);
+        JR_CHECK_EQ(jr_tcp_count(r.tcp), 0);
+        JR_CHECK_EQ(rig_count(&r, JR_C_TCP_FINWAIT2_DROPS), 1);
+        rig_socket_free(s);
+        rig_drain(&r);
+        rig_end(&r);
+    }
 }
 
 JR_TEST(closed_peer_that_never_acks_is_given_up)
@@ -258,7 +262,7 @@ JR_TEST(newer_syn_replaces_time_wait)
     struct sock *l = rig_listen(&r, 5);
     const uint32_t old_iss = r.iss;
     rig_in(&r, .flags = TH_SYN, .seq = 1); /* an old duplicate: not newer than what was received */
-    rig_expect(&r, TH_ACK, 2, 2, 0);
+    rig_expect_none(&r);
     rig_in(&r, .flags = TH_SYN, .seq = 100000);
     rig_expect(&r, TH_SYN | TH_ACK, 0, 100001, 0);
     JR_CHECK((int32_t)(r.iss - old_iss) > 2);

@@ -89,6 +89,23 @@ JR_TEST(simultaneous_open)
     rig_end(&r);
 }
 
+JR_TEST(data_of_a_simultaneous_syn_waits_for_the_ack)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *s = begin_connect(&r);
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_SYN | TH_FIN, .len = 3); /* the FIN has to come again */
+    rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0);
+    JR_CHECK_EQ(jr_sockbuf_used(&s->rcv), 0);
+    rig_in(&r, .flags = TH_ACK, .seq = 4, .ack = 1);
+    JR_CHECK_EQ(jr_sockbuf_used(&s->rcv), 3);
+    JR_CHECK_EQ(sock_state(s), TCPS_ESTABLISHED);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
 JR_TEST(two_stacks_open_simultaneously)
 {
     struct rig r;
@@ -156,9 +173,10 @@ JR_TEST(syn_is_resent_with_backoff_until_keepinit)
     }
     JR_CHECK_EQ(s->error, ETIMEDOUT);
     JR_CHECK(r.now - start >= 74 * JR_SEC && r.now - start <= 76 * JR_SEC);
-    JR_CHECK_EQ(n, 7); /* 0, 1, 3, 7, 15, 31, 63 s */
+    JR_CHECK_EQ(n, 7); /* 0, 1, 3.2, 7.4, 15.6, 31.8, 64 s */
     for (unsigned i = 1; i < n; i++)
-        JR_CHECK(at[i] / JR_MS >= (1000u << i) - 1000 && at[i] / JR_MS <= (1000u << i) - 1000 + 20);
+        JR_CHECK(at[i] / JR_MS >= (1000u << i) - 1000 + (i - 1) * 200 &&
+                 at[i] / JR_MS <= (1000u << i) - 1000 + (i - 1) * 200 + 20);
     rig_destroy(&r, s);
     rig_end(&r);
 }
@@ -210,6 +228,10 @@ JR_TEST(rst_removes_a_half_open_entry)
     rig_in(&r, .flags = TH_SYN);
     rig_drain(&r);
     rig_in(&r, .flags = TH_RST, .seq = 100); /* not exact */
+    rig_expect(&r, TH_ACK, 1, 1, 0);
+    rig_in(&r, .flags = TH_RST, .seq = 70000);                /* not even in the window */
+    rig_in(&r, .flags = TH_RST | TH_ACK, .seq = 1, .ack = 1); /* no answer to our SYN|ACK looks like this */
+    rig_expect_none(&r);
     JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SYNCACHE_RST), 0);
     rig_in(&r, .flags = TH_RST, .seq = 1);
     JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SYNCACHE_RST), 1);
@@ -281,15 +303,16 @@ JR_TEST(accept_queue_is_bounded_and_in_order)
     struct rig r;
     rig_init(&r);
     rig_start(&r);
-    struct sock *l = rig_listen(&r, 2); /* as Linux: one more than the backlog */
+    struct sock *l = rig_listen(&r, 2); /* as FreeBSD: one more than one and a half times the backlog */
     for (uint16_t i = 0; i < 6; i++) {
         r.peer_port = (uint16_t)(6000 + i);
         rig_in(&r, .flags = TH_SYN);
         rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
     }
-    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 3);
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_LISTEN_OVERFLOW), 3);
-    for (uint16_t i = 0; i < 3; i++) {
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 4);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_LISTEN_OVERFLOW), 2);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_RST_SENT), 2);
+    for (uint16_t i = 0; i < 4; i++) {
         struct sock *s = rig_accept(&r, l, 4096, 65536);
         struct jr_endpoint ep;
         jr_tcp_remote(s->tp, &ep);
@@ -305,6 +328,7 @@ JR_TEST(full_queue_keeps_the_entry_for_a_later_ack)
 {
     struct rig r;
     rig_init(&r);
+    r.cfg.syncache_rst_on_sock_fail = 0;
     rig_start(&r);
     struct sock *l = rig_listen(&r, 0);
     rig_in(&r, .flags = TH_SYN, .sport = 6001);
@@ -367,14 +391,14 @@ JR_TEST(syn_flood_gets_cookies_that_work)
 {
     struct rig r;
     rig_init(&r);
-    r.cfg.syncache_cachelimit = 4;
+    r.cfg.syncache_cachelimit = 0;
     rig_start(&r);
     struct sock *l = rig_listen(&r, 100);
     for (uint16_t i = 0; i < 10; i++) {
         r.peer_port = (uint16_t)(6000 + i);
         rig_in(&r, .flags = TH_SYN, .opts = rig_syn_opts(&r, RIG_ALL));
     }
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_COOKIE_SENT), 6);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_COOKIE_SENT), 10);
     r.ts = true;
     rig_advance(&r, 500 * JR_MS);
     rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .len = 100); /* the last one's */
@@ -405,7 +429,7 @@ JR_TEST(stale_cookie_is_refused)
     rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0);
     const uint32_t iss = r.iss;
     rig_advance(&r, 40 * JR_SEC);
-    rig_in(&r, .flags = TH_SYN, .sport = 6001); /* cookies are being sent */
+    rig_in(&r, .flags = TH_SYN, .seq = 9000); /* cookies are being sent */
     rig_drain(&r);
     r.iss = iss;
     rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
@@ -415,11 +439,51 @@ JR_TEST(stale_cookie_is_refused)
     rig_end(&r);
 }
 
+JR_TEST(an_entry_that_had_to_go_completes_by_its_cookie)
+{
+    struct rig r;
+    rig_init(&r);
+    r.cfg.syncache_hashsize = 1;
+    r.cfg.syncache_bucketlimit = 2;
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 100);
+    uint32_t iss[3];
+    for (uint16_t i = 0; i < 3; i++) {
+        rig_in(&r, .flags = TH_SYN, .sport = (uint16_t)(6000 + i));
+        iss[i] = r.iss;
+    }
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SYNCACHE_FULL), 1);
+    for (uint16_t i = 0; i < 3; i++) {
+        r.iss = iss[i];
+        rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .sport = (uint16_t)(6000 + i));
+    }
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 3);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_COOKIE_GOOD), 1);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(syncookies_only_keeps_nothing)
+{
+    struct rig r;
+    rig_init(&r);
+    r.cfg.syncookies_only = 1;
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 5);
+    rig_in(&r, .flags = TH_SYN);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SYNCACHE_ADDED), 0);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 1);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
 JR_TEST(without_cookies_the_oldest_entry_goes)
 {
     struct rig r;
     rig_init(&r);
-    r.cfg.syncache_cachelimit = 2;
+    r.cfg.syncache_hashsize = 1;
+    r.cfg.syncache_bucketlimit = 2;
     r.cfg.syncookies = 0;
     rig_start(&r);
     struct sock *l = rig_listen(&r, 100);
@@ -457,6 +521,7 @@ JR_TEST(isns_are_spread_and_grow)
 {
     struct rig r;
     rig_init(&r);
+    r.cfg.syncookies = 0;
     rig_start(&r);
     struct sock *l = rig_listen(&r, 100);
     rig_in(&r, .flags = TH_SYN, .sport = 6000);
@@ -492,6 +557,7 @@ JR_TEST(no_options_after_two_lost_syns)
 {
     struct rig r;
     rig_init(&r);
+    r.cfg.rexmit_drop_options = 1;
     rig_start(&r);
     struct sock *s = begin_connect(&r);
     rig_advance(&r, 8 * JR_SEC);

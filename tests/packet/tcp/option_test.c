@@ -144,6 +144,7 @@ JR_TEST(keepalive_off_is_silent)
 {
     struct rig r;
     rig_init(&r);
+    r.cfg.always_keepalive = 0;
     rig_start(&r);
     struct sock *s = rig_passive(&r, RIG_ALL);
     rig_advance(&r, 24 * 3600 * JR_SEC);
@@ -164,7 +165,7 @@ JR_TEST(syncnt)
     jr_tcp_attach(s->tp, s, &s->snd, &s->rcv);
     JR_CHECK_EQ(set_int(&r, s, IPPROTO_TCP, TCP_SYNCNT, 2), 0);
     JR_CHECK_EQ(jr_tcp_connect(s->tp, &to, r.now), 0);
-    rig_advance(&r, 6900 * JR_MS);
+    rig_advance(&r, 7300 * JR_MS); /* 1 + 2.2 + 4.2 s */
     JR_CHECK_EQ(s->error, 0);
     rig_advance(&r, 200 * JR_MS);
     JR_CHECK_EQ(s->error, ETIMEDOUT);
@@ -270,8 +271,28 @@ JR_TEST(icmp_refuses_a_connection_attempt)
     s = rig_socket(&r, 4096, 65536);
     jr_tcp_attach(s->tp, s, &s->snd, &s->rcv);
     JR_CHECK_EQ(jr_tcp_connect(s->tp, &to, r.now), 0);
-    icmp_in(&r, 3, 1, 0, 0);
+    icmp_in(&r, 3, 1, 0, 0); /* may pass */
+    rig_advance(&r, 16 * JR_SEC);
+    icmp_in(&r, 3, 1, 0, 0); /* but does not */
     JR_CHECK_EQ(s->error, EHOSTUNREACH);
+    rig_destroy(&r, s);
+    rig_end(&r);
+}
+
+JR_TEST(icmp_may_rst_off_lets_an_attempt_go_on)
+{
+    struct rig r;
+    rig_init(&r);
+    r.cfg.icmp_may_rst = 0;
+    rig_start(&r);
+    struct sock *s = rig_socket(&r, 4096, 65536);
+    const struct jr_endpoint to = {.addr = r.peer, .port = r.peer_port};
+    jr_tcp_attach(s->tp, s, &s->snd, &s->rcv);
+    JR_CHECK_EQ(jr_tcp_connect(s->tp, &to, r.now), 0);
+    rig_drain(&r);
+    icmp_in(&r, 3, 3, 0, 0);
+    icmp_in(&r, 11, 0, 0, 0);
+    JR_CHECK_EQ(sock_state(s), TCPS_SYN_SENT);
     rig_destroy(&r, s);
     rig_end(&r);
 }
