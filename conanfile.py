@@ -22,7 +22,7 @@ BUILD_APT = [
 ]  # fmt: skip
 TEST_APT = [
     "binutils", "bpftool", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "iputils-ping", "nftables",
-    "nginx-light", "openssl", "procps", "python3", "redis-server", "redis-tools", "tcpdump",
+    "nginx-light", "openssl", "procps", "python3", "redis-server", "redis-tools", "tcpdump", "valgrind", "valgrind",
 ]  # fmt: skip
 LINT_APT = ["clang-format", "clang-tidy"]
 
@@ -32,7 +32,7 @@ BUILD_DNF = [
 ]  # fmt: skip
 TEST_DNF = [
     "binutils", "bpftool", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "iputils", "nftables", "nginx", "openssl",
-    "procps-ng", "python3", "redis", "tcpdump",
+    "procps-ng", "python3", "redis", "tcpdump", "valgrind",
 ]  # fmt: skip
 LINT_DNF = ["clang-tools-extra"]
 

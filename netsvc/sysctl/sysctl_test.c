@@ -71,4 +71,17 @@ JR_TEST(refuses_and_says_why)
     JR_CHECK(jr_sysctl_find("net.inet.tcp.sak.enable") == NULL);
 }
 
+JR_TEST(knows_the_algorithms_that_tcp_has)
+{
+    const struct jr_sysctl *s = fresh("net.inet.tcp.cc.algorithm");
+    unsigned n = 0;
+    for (; s->choices[n]; n++) {
+        bool found = false;
+        for (unsigned i = 0; jr_tcp_cc_available(i); i++)
+            found |= strcmp(jr_tcp_cc_available(i), s->choices[n]) == 0;
+        JR_CHECK(found);
+    }
+    JR_CHECK(jr_tcp_cc_available(n) == NULL);
+}
+
 JR_TEST_MAIN

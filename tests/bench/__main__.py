@@ -3,6 +3,7 @@
 
 Each repetition measures every point on both stacks directly after each other, so that a slow minute of the machine hits
 both. The service idles while the kernel is measured. Joyride's processor time includes the service.
+`nox -s bench -- engine` counts what a segment costs the TCP engine alone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from harness.machine import BUILD, KERNEL, LIBC_PREFIX, Machine
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bench import measure, report
+from bench import engine, measure, report
 
 OUT = BUILD / "bench"
 
@@ -115,6 +116,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["engine"]:
+        return engine.main(argv[1:])
     options = arguments(argv)
     console = Console(width=None if sys.stdout.isatty() else 130)
     try:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How many segments a second TCP alone handles on one core: no network layer, no device, packets from a ring that
- * never allocates. Prints million segments per second; `meson test --benchmark` runs it.
+ * What a segment costs TCP alone: no network layer, no device, packets from a ring that never allocates. Without
+ * arguments every case runs (`meson test --benchmark`); with the name of a case and a number of segments that one, so
+ * that two runs of different length under callgrind tell instructions per segment (tests/bench/engine.py).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #define POOL 256u
 #define ROOM 2048u
 #define BURST 32u
+#define PORTS 50000u /* connections to one port of the peer */
 
 struct jr_ip {
     struct jr_ip_proto tcp;
@@ -106,7 +108,7 @@ static const struct jr_tcp_upcalls upcalls = {.event = on_event};
 struct conn {
     struct jr_tcpcb *tp;
     struct jr_sockbuf snd, rcv;
-    uint16_t lport;
+    uint16_t lport, fport;
     uint32_t seq, iss; /* the peer's next, ours */
 };
 
@@ -126,7 +128,7 @@ static void inject(struct bench *b, struct conn *c, uint8_t flags, uint32_t ack,
     uint8_t *p = jr_pkt_put(pkt, 32 + len);
     const struct jr_tcp_opts o = {.flags = TOF_TS, .tsval = (uint32_t)(b->now / JR_MS), .tsecr = 0};
     struct jr_tcp_view v = {
-        .sport = 80, .dport = c->lport, .seq = c->seq, .ack = ack, .win = 65535, .flags = flags, .hlen = 32};
+        .sport = c->fport, .dport = c->lport, .seq = c->seq, .ack = ack, .win = 65535, .flags = flags, .hlen = 32};
     jr_tcp_build(p, &v);
     jr_tcp_build_opts(p + 20, &o);
     if (b->rx_offload)
@@ -151,7 +153,7 @@ static void open_conns(struct bench *b, unsigned n, uint32_t cap)
     b->conns = calloc(n, sizeof *b->conns);
     for (unsigned i = 0; i < n; i++) {
         struct conn *c = &b->conns[i];
-        const struct jr_endpoint to = {.addr = jr_addr_v4(0x0200000a), .port = 80};
+        const struct jr_endpoint to = {.addr = jr_addr_v4(0x0200000a), .port = (uint16_t)(80 + i / PORTS)};
         c->snd = (struct jr_sockbuf){.base = calloc(1, cap), .cap = cap};
         c->rcv = (struct jr_sockbuf){.base = calloc(1, cap), .cap = cap};
         c->tp = jr_tcp_open(b->tcp, &upcalls, NULL);
@@ -159,6 +161,7 @@ static void open_conns(struct bench *b, unsigned n, uint32_t cap)
         if (jr_tcp_connect(c->tp, &to, b->now) != 0)
             abort();
         c->lport = b->ip.sport;
+        c->fport = to.port;
         c->iss = b->ip.last_seq;
         c->seq = 1000;
         struct jr_pkt *pkt = jr_pkt_new(&b->ip.pool);
@@ -166,7 +169,7 @@ static void open_conns(struct bench *b, unsigned n, uint32_t cap)
         struct jr_tcp_opts o = {.flags = TOF_MSS | TOF_SCALE | TOF_SACKPERM | TOF_TS, .mss = 1460, .wscale = 7};
         uint32_t hlen = 20 + jr_tcp_opts_len(&o);
         uint8_t *p = jr_pkt_put(pkt, hlen);
-        struct jr_tcp_view v = {.sport = 80,
+        struct jr_tcp_view v = {.sport = c->fport,
                                 .dport = c->lport,
                                 .seq = c->seq++,
                                 .ack = c->iss,
@@ -190,43 +193,51 @@ static double seconds(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-static void report(const char *what, const struct bench *b, uint64_t rx, uint64_t tx, double t)
+static void report(const char *name, uint64_t rx, uint64_t tx, double t)
 {
-    (void)b;
-    printf("%-44s %6.2f Mseg/s (%.2f in, %.2f out)\n", what, (double)(rx + tx) / t / 1e6, (double)rx / t / 1e6,
-           (double)tx / t / 1e6);
+    printf("%-16s %6.2f Mseg/s (%.2f in, %.2f out) %6.1f ns\n", name, (double)(rx + tx) / t / 1e6, (double)rx / t / 1e6,
+           (double)tx / t / 1e6, t * 1e9 / (double)(rx + tx));
 }
 
+struct speed_case {
+    const char *name;
+    unsigned conns;
+    uint32_t len; /* bytes of a received segment; 0: sends segments of 1448 */
+    bool offload; /* checksums are the port's */
+    unsigned segments;
+};
+
 /* Segments of len bytes come in bursts; each connection of a burst is acknowledged. */
-static void receive(const char *what, unsigned conns, uint32_t len, unsigned total, bool offload)
+static void receive(const struct speed_case *k, unsigned total)
 {
     static struct bench b;
-    open_conns(&b, conns, conns > 1000 ? 8192 : 65536);
-    b.rx_offload = offload;
-    b.ip.offloads = offload ? JR_PKT_TX_L4_CSUM : 0;
+    const unsigned conns = k->conns;
+    open_conns(&b, conns, conns > 1000 ? 4096 : 65536);
+    b.rx_offload = k->offload;
+    b.ip.offloads = k->offload ? JR_PKT_TX_L4_CSUM : 0;
     uint64_t sent = b.ip.sent;
     double t = seconds();
     for (unsigned i = 0, c = 0; i < total; i += BURST) {
-        for (unsigned k = 0; k < BURST; k++) {
+        for (unsigned j = 0; j < BURST; j++) {
             struct conn *cn = &b.conns[c++ % conns];
-            inject(&b, cn, TH_ACK | TH_PUSH, cn->iss, len);
+            inject(&b, cn, TH_ACK | TH_PUSH, cn->iss, k->len);
         }
         jr_tcp_flush(b.tcp, b.now);
         b.now += 30;
         if (i % 1024 == 0)
             jr_tcp_tick(b.tcp, b.now);
     }
-    report(what, &b, total, b.ip.sent - sent, seconds() - t);
+    report(k->name, total, b.ip.sent - sent, seconds() - t);
     jr_tcp_free(b.tcp);
 }
 
 /* The app keeps the buffer full, the peer acknowledges every second segment. */
-static void transmit(const char *what, unsigned total, bool offload)
+static void transmit(const struct speed_case *k, unsigned total)
 {
     static struct bench b;
     open_conns(&b, 1, 1 << 20);
-    b.rx_offload = offload;
-    b.ip.offloads = offload ? JR_PKT_TX_L4_CSUM : 0;
+    b.rx_offload = k->offload;
+    b.ip.offloads = k->offload ? JR_PKT_TX_L4_CSUM : 0;
     struct conn *c = &b.conns[0];
     uint32_t una = c->iss;
     uint64_t sent = b.ip.sent, acks = 0;
@@ -234,7 +245,7 @@ static void transmit(const char *what, unsigned total, bool offload)
     while (b.ip.sent - sent < total) {
         c->snd.tail = c->snd.head + c->snd.cap;
         jr_tcp_send(c->tp, b.now);
-        for (unsigned k = 0; k < 16 && (int32_t)(b.ip.last_seq - una) >= 2896; k++, acks++) {
+        for (unsigned j = 0; j < 16 && (int32_t)(b.ip.last_seq - una) >= 2896; j++, acks++) {
             una += 2896;
             inject(&b, c, TH_ACK, una, 0);
         }
@@ -242,17 +253,35 @@ static void transmit(const char *what, unsigned total, bool offload)
         b.now += 30;
         jr_tcp_tick(b.tcp, b.now);
     }
-    report(what, &b, acks, b.ip.sent - sent, seconds() - t);
+    report(k->name, acks, b.ip.sent - sent, seconds() - t);
     jr_tcp_free(b.tcp);
 }
 
-int main(void)
+static const struct speed_case cases[] = {
+    {"rx", 1, 1448, false, 4000000},          {"rx-offload", 1, 1448, true, 4000000},
+    {"rx-1000", 1000, 64, true, 4000000},     {"rx-10000", 10000, 64, true, 4000000},
+    {"rx-100000", 100000, 64, true, 4000000}, {"tx", 1, 0, false, 3000000},
+    {"tx-offload", 1, 0, true, 3000000},
+};
+
+static void run(const struct speed_case *k, unsigned segments)
 {
-    receive("receive 1448 bytes, 1 connection", 1, 1448, 4000000, false);
-    receive("receive 1448 bytes, 1 connection, offload", 1, 1448, 4000000, true);
-    receive("receive 64 bytes, 1000 connections, offload", 1000, 64, 4000000, true);
-    receive("receive 64 bytes, 20000 connections, offload", 20000, 64, 4000000, true);
-    transmit("send 1448 bytes, 1 connection", 3000000, false);
-    transmit("send 1448 bytes, 1 connection, offload", 3000000, true);
-    return 0;
+    if (k->len)
+        receive(k, segments);
+    else
+        transmit(k, segments);
+}
+
+int main(int argc, char **argv)
+{
+    bool ran = false;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (argc > 1 && strcmp(argv[1], cases[i].name) != 0)
+            continue;
+        run(&cases[i], argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : cases[i].segments);
+        ran = true;
+    }
+    if (!ran)
+        fprintf(stderr, "usage: tcp_speed [CASE [SEGMENTS]]\n");
+    return ran ? 0 : 2;
 }
