@@ -44,6 +44,7 @@ void jr_cc_ack_received(struct jr_tcpcb *tp, uint32_t acked, jr_time now)
 {
     if (jr_seq_gt(jr_seq_add(tp->snd_una, acked), tp->cc_round_end)) {
         tp->cc_round_end = tp->snd_max;
+        jr_cc_time_round(tp);
         if (tp->cc->newround != NULL)
             tp->cc->newround(tp, now);
     }

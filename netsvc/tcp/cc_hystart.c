@@ -4,6 +4,7 @@
 
 #define MIN_RTT_DIVISOR 8
 #define NONE UINT32_MAX
+#define DENSE 10u
 
 void jr_hystart_init(struct jr_tcpcb *tp)
 {
@@ -60,22 +61,36 @@ uint32_t jr_hystart_growth(const struct jr_tcpcb *tp, uint32_t bytes)
     return tp->hs.phase == HS_CSS ? bytes / tp->tcp->cfg.cc_hystart_css_growth_div : bytes;
 }
 
+/* What a round begins with says soonest whether a queue has grown; the rest is watched from farther apart. */
+static uint32_t step(const struct jr_tcpcb *tp)
+{
+    const uint32_t two = 2 * tp->t_maxseg;
+    return tp->timed.dense != 0 ? two : jr_max_u32(two, tp->snd_cwnd / 4);
+}
+
+void jr_cc_time_round(struct jr_tcpcb *tp)
+{
+    tp->timed.dense = DENSE;
+    tp->timed.next = jr_seq_min(tp->timed.next, jr_seq_add(tp->snd_max, 2 * tp->t_maxseg));
+}
+
 void jr_cc_time_sent(struct jr_tcpcb *tp, jr_seq seq, uint32_t len, jr_time now)
 {
     struct jr_cc_timed *t = &tp->timed;
     if (tp->hs.phase == HS_OFF && tp->cc->rttsample == NULL)
         return;
     const jr_seq end = jr_seq_add(seq, len);
-    const uint32_t step = jr_max_u32(2 * tp->t_maxseg, tp->snd_cwnd / (JR_CC_TIMED - 4));
-    if (t->n == 0 || jr_seq_gt(t->next, jr_seq_add(end, step)))
-        t->next = jr_seq_min(end, jr_seq_add(seq, step));
-    for (; jr_seq_leq(t->next, end) && t->n < JR_CC_TIMED; t->next = jr_seq_add(t->next, step)) {
+    if (t->n == 0)
+        t->next = jr_seq_min(end, jr_seq_add(seq, step(tp)));
+    while (jr_seq_leq(t->next, end) && t->n < JR_CC_TIMED) {
         const uint8_t at = (uint8_t)((t->head + t->n++) % JR_CC_TIMED);
         t->end[at] = t->next;
         t->at[at] = (uint32_t)now;
+        t->dense -= t->dense != 0;
+        t->next = jr_seq_add(t->next, step(tp));
     }
     if (jr_seq_leq(t->next, end)) /* no room: leave this one out */
-        t->next = jr_seq_add(end, step);
+        t->next = jr_seq_add(end, step(tp));
 }
 
 void jr_cc_time_forget(struct jr_tcpcb *tp) { tp->timed.n = 0; }

@@ -20,6 +20,8 @@ uint32_t jr_hystart_growth(const struct jr_tcpcb *tp, uint32_t bytes);
 
 /* New data [seq, seq + len) left: some of it is timed. */
 void jr_cc_time_sent(struct jr_tcpcb *tp, jr_seq seq, uint32_t len, jr_time now);
+/* A round began. */
+void jr_cc_time_round(struct jr_tcpcb *tp);
 /* Something was sent again: what is being timed says nothing any more (Karn). */
 void jr_cc_time_forget(struct jr_tcpcb *tp);
 /* An ACK came: the RTT of the newest timed data that it covers, in microseconds; 0: of none. */

@@ -87,7 +87,8 @@ struct jr_cc_timed { /* data whose round trip is being measured; written by cc_h
     jr_seq end[JR_CC_TIMED];
     uint32_t at[JR_CC_TIMED]; /* when it left: the clock's low half */
     uint8_t head, n;
-    jr_seq next; /* data up to here is the next to be timed */
+    uint8_t dense; /* so many of this round are still timed as closely as ACKs come */
+    jr_seq next;   /* data up to here is the next to be timed */
 };
 
 struct jr_tcpcb {

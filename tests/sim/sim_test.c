@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Properties of congestion control in virtual time: every byte arrives, the link is used, flows share it, windows
+ * follow the algorithms' own theory. Bounds leave room for another seed, not for a broken algorithm.
+ */
+#include <math.h>
+
+#include "base/bits.h"
+#include "base/test.h"
+#include "sim.h"
+
+#define MBIT 1000000ull
+
+static void use(struct sim_conf *c, const char *cc)
+{
+    for (uint32_t i = 0; i < c->n_flows; i++)
+        snprintf(c->flows[i].cc, sizeof c->flows[i].cc, "%s", cc);
+}
+
+static void end(struct sim *s, struct sim_conf *c)
+{
+    JR_CHECK(sim_free(s));
+    sim_conf_fini(c);
+}
+
+/* rate, round trip and a queue of so many round trips. */
+static void dumbbell(struct sim_conf *c, uint64_t bps, uint32_t rtt_us, double queue)
+{
+    c->fwd.rate_bps = bps;
+    c->fwd.delay_us = c->rev.delay_us = rtt_us / 2;
+    c->fwd.queue_bytes = (uint32_t)((double)bps / 8e6 * rtt_us * queue);
+    c->bufsize = jr_pow2_ceil((uint32_t)((double)bps / 8e6 * rtt_us * (queue + 2)));
+}
+
+/* Each link has every fault at once; what arrives must be what was sent. */
+static void carry_through(const char *cc, uint64_t seed)
+{
+    struct sim_conf c;
+    sim_conf_init(&c, 3);
+    use(&c, cc);
+    c.seed = seed;
+    c.check = true;
+    c.time_s = 120;
+    c.fwd.loss_ppm = c.rev.loss_ppm = 10000;
+    c.fwd.burst_ppm = 500;
+    c.fwd.burst_end_ppm = 200000;
+    c.fwd.burst_loss_ppm = 500000;
+    c.fwd.dup_ppm = 5000;
+    c.fwd.reorder_ppm = 10000;
+    c.fwd.reorder_us = 5000;
+    for (uint32_t i = 0; i < c.n_flows; i++)
+        c.flows[i].bytes = 1000000 + i;
+    struct sim *s = sim_new(&c);
+    sim_run(s);
+    for (uint32_t i = 0; i < c.n_flows; i++) {
+        JR_CHECK_EQ(sim_flow(s, i)->error, 0);
+        JR_CHECK_EQ(sim_flow(s, i)->acked, c.flows[i].bytes);
+        JR_CHECK(sim_flow(s, i)->intact);
+    }
+    JR_CHECK(sim_link_fwd(s)->losses > 10);
+    end(s, &c);
+}
+
+JR_TEST(every_byte_arrives)
+{
+    const char *cc;
+    for (unsigned i = 0; (cc = jr_tcp_cc_available(i)) != NULL; i++)
+        for (uint64_t seed = 1; seed <= 5; seed++)
+            carry_through(cc, seed);
+}
+
+static uint64_t bytes_with_seed(uint64_t seed)
+{
+    struct sim_conf c;
+    sim_conf_init(&c, 2);
+    c.seed = seed;
+    c.time_s = 5;
+    c.fwd.loss_ppm = 3000;
+    struct sim *s = sim_new(&c);
+    sim_run(s);
+    uint64_t n = sim_flow(s, 0)->acked * 31 + sim_flow(s, 1)->acked * 17 + sim_events(s);
+    end(s, &c);
+    return n;
+}
+
+JR_TEST(the_same_seed_gives_the_same_run)
+{
+    JR_CHECK_EQ(bytes_with_seed(7), bytes_with_seed(7));
+    JR_CHECK(bytes_with_seed(7) != bytes_with_seed(8));
+}
+
+static double utilisation(const char *cc, double queue)
+{
+    struct sim_conf c;
+    sim_conf_init(&c, 1);
+    use(&c, cc);
+    dumbbell(&c, 50 * MBIT, 40000, queue);
+    c.time_s = 40;
+    c.warmup_s = 10;
+    struct sim *s = sim_new(&c);
+    sim_run(s);
+    double u = sim_utilisation(s);
+    end(s, &c);
+    return u;
+}
+
+JR_TEST(one_flow_uses_the_link)
+{
+    JR_CHECK(utilisation("newreno", 1) > 0.95);
+    JR_CHECK(utilisation("cubic", 1) > 0.95);
+    JR_CHECK(utilisation("newreno", 0.25) > 0.75);
+    JR_CHECK(utilisation("cubic", 0.25) > 0.85); /* a cut to 0.7 leaves a shallow queue less idle than one to 0.5 */
+}
+
+static double jain(const char *cc, uint32_t flows)
+{
+    struct sim_conf c;
+    sim_conf_init(&c, flows);
+    use(&c, cc);
+    dumbbell(&c, 40 * MBIT, 30000, 1);
+    for (uint32_t i = 0; i < flows; i++)
+        c.flows[i].start_s = 0.37 * i;
+    c.time_s = 90;
+    c.warmup_s = 30;
+    struct sim *s = sim_new(&c);
+    sim_run(s);
+    double j = sim_jain(s, 0, flows);
+    JR_CHECK(sim_utilisation(s) > 0.9);
+    end(s, &c);
+    return j;
+}
+
+JR_TEST(equal_flows_share_evenly)
+{
+    JR_CHECK(jain("newreno", 2) > 0.9);
+    JR_CHECK(jain("newreno", 8) > 0.9);
+    JR_CHECK(jain("cubic", 2) > 0.85);
+    JR_CHECK(jain("cubic", 8) > 0.85);
+}
+
+/* The mean window under random loss alone, in segments. */
+static double window_under_loss(const char *cc, uint32_t ppm, uint32_t rtt_us)
+{
+    struct sim_conf c;
+    sim_conf_init(&c, 1);
+    use(&c, cc);
+    c.fwd = (struct sim_link){.rate_bps = 0, .delay_us = rtt_us / 2, .loss_ppm = ppm};
+    c.rev.delay_us = rtt_us / 2;
+    c.bufsize = 4u << 20;
+    c.time_s = 400;
+    c.warmup_s = 20;
+    struct sim *s = sim_new(&c);
+    sim_run(s);
+    double w = sim_goodput_bps(s, 0) / 8 / 1448 * rtt_us / 1e6;
+    end(s, &c);
+    return w;
+}
+
+/* RFC 5681's window for a loss rate of p: sqrt(3 / 2p), as every ACK counts bytes. */
+JR_TEST(newreno_follows_its_response_function)
+{
+    for (uint32_t ppm = 300; ppm <= 10000; ppm *= 3) {
+        double theory = sqrt(1.5 / (ppm / 1e6)), w = window_under_loss("newreno", ppm, 50000);
+        if (!JR_CHECK(w > 0.6 * theory && w < 1.4 * theory))
+            fprintf(stderr, "p %u ppm: %.1f segments, theory %.1f\n", ppm, w, theory);
+    }
+}
+
+/* RFC 9438 figure 5 where that is larger than Reno's: W = 1.054 * (RTT / p)^0.75. */
+JR_TEST(cubic_follows_its_response_function)
+{
+    for (uint32_t ppm = 50; ppm <= 1000; ppm *= 3) {
+        const double p = ppm / 1e6, theory = 1.054 * pow(0.1 / p, 0.75), reno = sqrt(1.5 / p);
+        double w = window_under_loss("cubic", ppm, 100000);
+        if (!JR_CHECK(w > 0.6 * fmax(theory, reno) && w < 1.6 * fmax(theory, reno)))
+            fprintf(stderr, "p %u ppm: %.1f segments, theory %.1f, Reno %.1f\n", ppm, w, theory, reno);
+    }
+}
+
+/* 4.3: where Reno does better than the cubic curve, CUBIC does as well as Reno. */
+JR_TEST(cubic_is_friendly_to_reno)
+{
+    double reno = window_under_loss("newreno", 3000, 10000), cubic = window_under_loss("cubic", 3000, 10000);
+    JR_CHECK(cubic > 0.7 * reno && cubic < 1.5 * reno);
+}
+
+static uint64_t drops_of_slow_start(bool hystart)
+{
+    struct sim_conf c;
+    sim_conf_init(&c, 1);
+    dumbbell(&c, 100 * MBIT, 40000, 4);
+    c.tx_tcp.cc_hystart_enable = hystart;
+    c.time_s = 4;
+    c.warmup_s = 1;
+    struct sim *s = sim_new(&c);
+    sim_run(s);
+    uint64_t n = sim_link_fwd(s)->drops;
+    JR_CHECK_EQ(sim_count(s, JR_C_TCP_HYSTART_CSS) != 0, hystart);
+    end(s, &c);
+    return n;
+}
+
+JR_TEST(hystart_overshoots_less)
+{
+    uint64_t off = drops_of_slow_start(false), on = drops_of_slow_start(true);
+    JR_CHECK(off > 500);
+    JR_CHECK(on < off / 2);
+}
+
+/* Many short flows over one link: all of them end. */
+JR_TEST(two_thousand_connections)
+{
+    struct sim_conf c;
+    sim_conf_init(&c, 2000);
+    dumbbell(&c, 200 * MBIT, 20000, 2);
+    c.bufsize = 65536;
+    c.time_s = 60;
+    c.sample_us = 1000000;
+    for (uint32_t i = 0; i < c.n_flows; i++) {
+        c.flows[i].bytes = 1 + i * 37 % 60000;
+        c.flows[i].start_s = 0.002 * i;
+    }
+    struct sim *s = sim_new(&c);
+    sim_run(s);
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < c.n_flows; i++)
+        done += sim_flow(s, i)->done_s > 0 && sim_flow(s, i)->error == 0;
+    JR_CHECK_EQ(done, 2000);
+    end(s, &c);
+}
+
+JR_TEST_MAIN
