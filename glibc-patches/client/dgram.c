@@ -2,7 +2,6 @@
    SPDX-License-Identifier: LGPL-2.1-or-later  */
 
 #include "jr-internal.h"
-#include <netinet/ip.h>
 
 #define HDR sizeof (struct jr_abi_dgram)
 #define DGRAM_MAX 65507
@@ -14,42 +13,6 @@ record_bytes (size_t len)
 }
 
 /* ---- sending ---- */
-
-/* What IP_PKTINFO and its like say of the datagram to be sent.  */
-static void
-take_cmsg (const struct cmsghdr *c, struct jr_abi_dgram *h)
-{
-  int v;
-  if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO
-      && c->cmsg_len >= CMSG_LEN (sizeof (struct in_pktinfo)))
-    {
-      struct in_pktinfo pi;
-      memcpy (&pi, CMSG_DATA (c), sizeof pi);
-      h->local.family = AF_INET;
-      h->local.addr[10] = h->local.addr[11] = 0xff;
-      memcpy (h->local.addr + 12, &pi.ipi_spec_dst, 4);
-      h->ifindex = pi.ipi_ifindex;
-    }
-  else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO
-	   && c->cmsg_len >= CMSG_LEN (sizeof (struct in6_pktinfo)))
-    {
-      struct in6_pktinfo pi;
-      memcpy (&pi, CMSG_DATA (c), sizeof pi);
-      h->local.family = AF_INET6;
-      memcpy (h->local.addr, &pi.ipi6_addr, 16);
-      h->ifindex = pi.ipi6_ifindex;
-    }
-  else if (c->cmsg_len >= CMSG_LEN (sizeof v))
-    {
-      memcpy (&v, CMSG_DATA (c), sizeof v);
-      if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
-	  || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS))
-	h->tos = v;
-      else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL)
-	       || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT))
-	h->ttl = v;
-    }
-}
 
 static int
 build_header (struct jr_sock *s, const struct msghdr *msg, struct jr_abi_dgram *h)
@@ -63,11 +26,7 @@ build_header (struct jr_sock *s, const struct msghdr *msg, struct jr_abi_dgram *
       if (h->peer.family != AF_UNSPEC && h->peer.port == 0)
 	return -EINVAL;
     }
-  if (msg->msg_controllen >= sizeof (struct cmsghdr))
-    for (struct cmsghdr *c = CMSG_FIRSTHDR (msg); c != NULL;
-	 c = CMSG_NXTHDR ((struct msghdr *) msg, c))
-      take_cmsg (c, h);
-  return 0;
+  return __jr_cmsg_take (s, msg, h);
 }
 
 static ssize_t
@@ -154,6 +113,30 @@ send_by_kernel (struct jr_sock *s, const struct jr_abi_dgram *h,
   return jr_sys_c_sendmsg (fd, msg, flags);
 }
 
+/* What the kernel would refuse at once.  The rest the service finds out, and
+   it is the socket's pending error.  */
+static int
+check_target (struct jr_sock *s, const struct jr_abi_dgram *h)
+{
+  static const uint8_t all_ones[4] = { 255, 255, 255, 255 };
+  uint32_t af = ld_relaxed (&s->slot->app_flags);
+  if (h->peer.family == AF_UNSPEC)
+    {
+      uint32_t whole = ld_relaxed (&s->slot->mss);
+      if (!(ld_acquire (&s->slot->state) & JR_ST_CONNECTED))
+	return -EDESTADDRREQ;
+      /* With an error queue the error belongs there too.  */
+      if ((af & JR_AF_DF) && !(af & JR_AF_RECVERR) && whole != 0 && h->segsz == 0
+	  && h->len > whole)
+	return -EMSGSIZE;
+      return 0;
+    }
+  if (!(af & JR_AF_BROADCAST) && memcmp (h->peer.addr + 12, all_ones, 4) == 0
+      && __jr_addr_is_v4 (&h->peer))
+    return -EACCES;
+  return 0;
+}
+
 ssize_t
 __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
 {
@@ -172,9 +155,9 @@ __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
   if (flags & MSG_OOB)
     return -EOPNOTSUPP;
   h.len = it.left;
-  if (h.peer.family == AF_UNSPEC
-      && !(ld_acquire (&s->slot->state) & JR_ST_CONNECTED))
-    return -EDESTADDRREQ;
+  r = check_target (s, &h);
+  if (r < 0)
+    return r;
   r = send_by_kernel (s, &h, msg, flags, &done);
   if (r < 0 || done)
     return r;
@@ -197,73 +180,6 @@ __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
 }
 
 /* ---- receiving ---- */
-
-static void
-put_cmsg (struct msghdr *msg, size_t *at, int level, int type, const void *data,
-	  size_t n)
-{
-  size_t room = msg->msg_controllen - *at;
-  if (msg->msg_control == NULL || room < CMSG_LEN (n))
-    {
-      msg->msg_flags |= MSG_CTRUNC;
-      return;
-    }
-  struct cmsghdr *c = (void *) ((char *) msg->msg_control + *at);
-  c->cmsg_level = level;
-  c->cmsg_type = type;
-  c->cmsg_len = CMSG_LEN (n);
-  memcpy (CMSG_DATA (c), data, n);
-  *at += room < CMSG_SPACE (n) ? room : CMSG_SPACE (n);
-}
-
-static void
-put_pktinfo (struct jr_sock *s, const struct jr_abi_dgram *h, struct msghdr *msg,
-	     size_t *at, uint32_t af)
-{
-  if (af & JR_AF_PKTINFO)
-    {
-      struct in_pktinfo pi = { .ipi_ifindex = h->ifindex };
-      memcpy (&pi.ipi_addr, h->local.addr + 12, 4);
-      pi.ipi_spec_dst = pi.ipi_addr;
-      if (s->slot->family == AF_INET)
-	put_cmsg (msg, at, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi);
-    }
-  if (af & JR_AF_PKTINFO6)
-    {
-      struct in6_pktinfo pi = { .ipi6_ifindex = h->ifindex };
-      memcpy (&pi.ipi6_addr, h->local.addr, 16);
-      put_cmsg (msg, at, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi);
-    }
-}
-
-static void
-put_control (struct jr_sock *s, const struct jr_abi_dgram *h, struct msghdr *msg)
-{
-  uint32_t af = ld_relaxed (&s->slot->app_flags);
-  size_t at = 0;
-  int v = h->ttl;
-  struct timespec ts;
-  put_pktinfo (s, h, msg, &at, af);
-  if (af & JR_AF_TTL)
-    put_cmsg (msg, &at, IPPROTO_IP, IP_TTL, &v, sizeof v);
-  if (af & JR_AF_TTL6)
-    put_cmsg (msg, &at, IPPROTO_IPV6, IPV6_HOPLIMIT, &v, sizeof v);
-  v = h->tos;
-  if (af & JR_AF_TOS)
-    put_cmsg (msg, &at, IPPROTO_IP, IP_TOS, &h->tos, 1);
-  if (af & JR_AF_TOS6)
-    put_cmsg (msg, &at, IPPROTO_IPV6, IPV6_TCLASS, &v, sizeof v);
-  if (af & (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS))
-    {
-      jr_sys_clock (CLOCK_REALTIME, &ts);
-      struct timeval tv = { ts.tv_sec, ts.tv_nsec / 1000 };
-      if (af & JR_AF_TIMESTAMPNS)
-	put_cmsg (msg, &at, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof ts);
-      else
-	put_cmsg (msg, &at, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof tv);
-    }
-  msg->msg_controllen = at;
-}
 
 static ssize_t
 empty (struct jr_sock *s, uint32_t state, struct jr_dir *d)
@@ -358,7 +274,7 @@ delivered (struct jr_sock *s, struct msghdr *msg, const struct jr_abi_dgram *h,
       socklen_t len = msg->msg_namelen;
       __jr_addr_put (s->slot->family, &h->peer, msg->msg_name, &len);
       msg->msg_namelen = msg->msg_name == NULL ? 0 : len;
-      put_control (s, h, msg);
+      __jr_cmsg_put (s, h, msg);
       if (h->len > (size_t) n || (h->flags & JR_DGRAM_TRUNC))
 	msg->msg_flags |= MSG_TRUNC;
       return flags & MSG_TRUNC ? (ssize_t) h->len : n;
@@ -376,8 +292,10 @@ __jr_dgram_recv (struct jr_sock *s, struct msghdr *msg, int flags)
   struct jr_dir d;
   struct jr_waiter w = { 0 };
   bool got;
-  if (flags & (MSG_OOB | MSG_ERRQUEUE))
-    return flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
+  if (flags & MSG_OOB)
+    return -EOPNOTSUPP;
+  if (flags & MSG_ERRQUEUE)
+    return __jr_errq_recv (s, msg);
   ssize_t r = __jr_iter_init (&it, msg->msg_iov, msg->msg_iovlen);
   if (r < 0)
     return r;

@@ -43,7 +43,12 @@ enum jr_app_flag
   JR_AF_COMMITTED = 1 << 12,	/* the service has it for good */
   JR_AF_SHADOWED = 1 << 13,	/* some holder made the shadow */
   JR_AF_REUSEADDR = 1 << 14,
-  JR_AF_REUSEPORT = 1 << 15
+  JR_AF_REUSEPORT = 1 << 15,
+  JR_AF_ORIGDST = 1 << 16,
+  JR_AF_RXQ_OVFL = 1 << 17,
+  JR_AF_RECVERR = 1 << 18,
+  JR_AF_BROADCAST = 1 << 19,
+  JR_AF_DF = 1 << 20		/* IP_PMTUDISC_DO or _PROBE */
 };
 
 /* Our own locks: of this process only, never held while sleeping for
@@ -425,6 +430,13 @@ extern ssize_t __jr_sock_sendmsg (struct jr_sock *s, const struct msghdr *msg,
 extern ssize_t __jr_sock_recvmsg (struct jr_sock *s, struct msghdr *msg,
 				  int flags) JR_HIDDEN;
 
+/* cmsg.c */
+extern int __jr_cmsg_take (struct jr_sock *s, const struct msghdr *msg,
+			   struct jr_abi_dgram *h) JR_HIDDEN;
+extern void __jr_cmsg_put (struct jr_sock *s, const struct jr_abi_dgram *h,
+			   struct msghdr *msg) JR_HIDDEN;
+extern ssize_t __jr_errq_recv (struct jr_sock *s, struct msghdr *msg) JR_HIDDEN;
+
 /* name.c */
 extern int __jr_addr_get (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
 			  struct jr_abi_addr *a) JR_HIDDEN;
@@ -432,6 +444,7 @@ extern void __jr_addr_put (int family, const struct jr_abi_addr *a, struct socka
 			   socklen_t *len) JR_HIDDEN;
 extern socklen_t __jr_addr_native (int family, const struct jr_abi_addr *a,
 				   struct sockaddr_storage *ss) JR_HIDDEN;
+extern bool __jr_addr_is_v4 (const struct jr_abi_addr *a) JR_HIDDEN;
 extern bool __jr_addr_is_any (const struct jr_abi_addr *a) JR_HIDDEN;
 
 /* route.c */

@@ -6,8 +6,8 @@
 
 static const uint8_t v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
-static bool
-is_v4 (const struct jr_abi_addr *a)
+bool
+__jr_addr_is_v4 (const struct jr_abi_addr *a)
 {
   return memcmp (a->addr, v4_prefix, sizeof v4_prefix) == 0;
 }
@@ -16,7 +16,7 @@ bool
 __jr_addr_is_any (const struct jr_abi_addr *a)
 {
   static const uint8_t zero[16];
-  if (is_v4 (a))
+  if (__jr_addr_is_v4 (a))
     return memcmp (a->addr + 12, zero, 4) == 0;
   return memcmp (a->addr, zero, 16) == 0;
 }

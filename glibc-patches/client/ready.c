@@ -97,7 +97,8 @@ __jr_ready (struct jr_sock *s, unsigned int want, bool arm)
   while (jr_state (s, &state) < 0)
     if (__jr_sock_follow (s) < 0)
       return POLLNVAL;
-  unsigned int bits = jr_err_pending (s->slot) ? POLLERR : 0;
+  unsigned int bits = jr_err_pending (s->slot) || ld_relaxed (&s->slot->nerrors) != 0
+		      ? POLLERR : 0;
   if (jr_gone (s->seg))
     {
       /* The kernel listener behind it goes on.  */

@@ -20,6 +20,8 @@ static const struct
   { IPPROTO_IPV6, IPV6_RECVTCLASS, JR_AF_TOS6 },
   { SOL_SOCKET, SO_TIMESTAMP, JR_AF_TIMESTAMP },
   { SOL_SOCKET, SO_TIMESTAMPNS, JR_AF_TIMESTAMPNS },
+  { SOL_SOCKET, SO_RXQ_OVFL, JR_AF_RXQ_OVFL },
+  { IPPROTO_IP, IP_ORIGDSTADDR, JR_AF_ORIGDST },
 };
 
 static uint32_t
@@ -91,6 +93,27 @@ set_timeout (int64_t *us, const void *val, socklen_t len)
   return 0;
 }
 
+static void
+set_flag (struct jr_sock *s, uint32_t flag, bool on)
+{
+  if (on)
+    set_bits (&s->slot->app_flags, flag);
+  else
+    clear_bits (&s->slot->app_flags, flag);
+}
+
+/* Options of the service's that the client must know as well.  */
+static void
+note (struct jr_sock *s, int level, int name, int v)
+{
+  if (level == SOL_SOCKET && name == SO_BROADCAST)
+    set_flag (s, JR_AF_BROADCAST, v != 0);
+  else if (level == IPPROTO_IP && name == IP_RECVERR)
+    set_flag (s, JR_AF_RECVERR, v != 0);
+  else if (level == IPPROTO_IP && name == IP_MTU_DISCOVER)
+    set_flag (s, JR_AF_DF, v == IP_PMTUDISC_DO || v == IP_PMTUDISC_PROBE);
+}
+
 /* 1: the service must hear of it too.  */
 static int
 set_local (struct jr_sock *s, int level, int name, const void *val, socklen_t len)
@@ -103,12 +126,13 @@ set_local (struct jr_sock *s, int level, int name, const void *val, socklen_t le
     v = *(const uint8_t *) val;
   if (flag != 0)
     {
-      if (v != 0)
-	set_bits (&s->slot->app_flags, flag);
-      else
-	clear_bits (&s->slot->app_flags, flag);
+      set_flag (s, flag, v != 0);
+      /* One of the two clocks.  */
+      if (flag == JR_AF_TIMESTAMP || flag == JR_AF_TIMESTAMPNS)
+	set_flag (s, (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS) & ~flag, false);
       return 0;
     }
+  note (s, level, name, v);
   if (level != SOL_SOCKET)
     return 1;
   switch (name)
@@ -132,10 +156,7 @@ set_local (struct jr_sock *s, int level, int name, const void *val, socklen_t le
     case SO_REUSEPORT:
       {
 	uint32_t f = name == SO_REUSEADDR ? JR_AF_REUSEADDR : JR_AF_REUSEPORT;
-	if (v != 0)
-	  set_bits (&s->slot->app_flags, f);
-	else
-	  clear_bits (&s->slot->app_flags, f);
+	set_flag (s, f, v != 0);
 	return 1;
       }
     }

@@ -80,6 +80,13 @@ struct jr_addr jr_ip_source_for(const struct jr_ip *ip, const struct jr_netif *i
     return jr_addr_v4(0);
 }
 
+struct jr_addr jr_ip_answer_addr(const struct jr_ip *ip, const struct jr_ip_rx *rx)
+{
+    return jr_ip_source_for(ip, rx->ifp, rx->src);
+}
+
+uint32_t jr_ip_ifindex(const struct jr_netif *ifp) { return ifp->ifindex; }
+
 int jr_ip_addr_add(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr, uint8_t plen, struct jr_addr bcast,
                    bool connected, jr_time now)
 {

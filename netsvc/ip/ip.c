@@ -54,9 +54,19 @@ void jr_ip_set_shared(struct jr_ip *ip, bool shared) { ip->cfg.shared = shared; 
 bool jr_ip_is_shared(const struct jr_ip *ip) { return ip->cfg.shared; }
 struct jr_counters *jr_ip_counters(struct jr_ip *ip) { return ip->counters; }
 struct jr_rng *jr_ip_rng(const struct jr_ip *ip) { return ip->rng; }
+uint8_t jr_ip_ttl(const struct jr_ip *ip) { return ip->cfg.ttl; }
 uint32_t jr_ip_generation(const struct jr_ip *ip) { return ip->generation; }
 
 void jr_ip_set_proto(struct jr_ip *ip, uint8_t proto, const struct jr_ip_proto *ops) { ip->protos[proto] = *ops; }
+
+struct jr_netif *jr_ip_netif_by_index(const struct jr_ip *ip, uint32_t ifindex)
+{
+    for (unsigned i = 0; i < ip->n_netifs; i++) {
+        if (ip->netifs[i]->ifindex == ifindex)
+            return ip->netifs[i];
+    }
+    return NULL;
+}
 
 int jr_ip_netif_add(struct jr_ip *ip, struct jr_netif *ifp)
 {

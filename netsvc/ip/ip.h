@@ -54,6 +54,7 @@ struct jr_ip_route {
     struct jr_addr next_hop; /* dst itself when on link */
     struct jr_addr src;      /* preferred source */
     uint32_t mtu;            /* of the path as known */
+    uint32_t ifp_mtu;        /* of the port */
     bool local;              /* dst is one of our own addresses */
     uint32_t tx_offloads;    /* JR_PKT_TX_* that the port takes; 0 when in doubt */
     bool broadcast;          /* dst is a broadcast or multicast address */
@@ -77,6 +78,16 @@ uint32_t jr_ip_generation(const struct jr_ip *ip);
 
 /* Looks the route up; false when there is none (the caller reports ENETUNREACH). */
 bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out);
+/* The same by a port of the caller's choice: without a route by it, dst counts as a neighbour there. */
+bool jr_ip_route_by(struct jr_ip *ip, struct jr_addr dst, struct jr_netif *ifp, struct jr_ip_route *out);
+/* The address of ours to answer a packet to many with. */
+struct jr_addr jr_ip_answer_addr(const struct jr_ip *ip, const struct jr_ip_rx *rx);
+/* The kernel's index of a port; 0: none. */
+uint32_t jr_ip_ifindex(const struct jr_netif *ifp);
+/* net.inet.ip.ttl */
+uint8_t jr_ip_ttl(const struct jr_ip *ip);
+/* The port with the kernel's index; NULL: none. */
+struct jr_netif *jr_ip_netif_by_index(const struct jr_ip *ip, uint32_t ifindex);
 /* Whether addr is one of our unicast addresses. */
 bool jr_ip_is_local(const struct jr_ip *ip, struct jr_addr addr);
 

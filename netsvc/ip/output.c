@@ -35,7 +35,7 @@ static bool route_to_group(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_ro
     out->ifp = (struct jr_netif *)ifp;
     out->next_hop = dst;
     out->src = r && !jr_addr_is_any(r->conf.src) ? r->conf.src : jr_ip_source_for(ip, ifp, dst);
-    out->mtu = ifp->mtu;
+    out->mtu = out->ifp_mtu = ifp->mtu;
     out->tx_offloads = offloads_of(ifp);
     out->broadcast = true;
     return true;
@@ -51,7 +51,7 @@ static bool route_to_host(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_rou
     out->ifp = r->conf.ifp;
     out->next_hop = jr_addr_is_any(r->conf.gw) ? dst : r->conf.gw;
     out->src = jr_addr_is_any(r->conf.src) ? jr_ip_source_for(ip, out->ifp, out->next_hop) : r->conf.src;
-    out->mtu = out->ifp->mtu;
+    out->mtu = out->ifp_mtu = out->ifp->mtu;
     if (r->conf.mtu && r->conf.mtu < out->mtu)
         out->mtu = r->conf.mtu;
     if (path && path->mtu < out->mtu) {
@@ -69,7 +69,8 @@ bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out)
 
     memset(out, 0, sizeof *out);
     if (own) {
-        *out = (struct jr_ip_route){.ifp = own, .next_hop = dst, .src = dst, .mtu = own->mtu, .local = true};
+        *out = (struct jr_ip_route){
+            .ifp = own, .next_hop = dst, .src = dst, .mtu = own->mtu, .ifp_mtu = own->mtu, .local = true};
         return true;
     }
     if (!jr_addr_is_v4(dst) || jr_ipv4_is_loopback(dst) || jr_ipv4_is_zeronet(dst))
@@ -77,6 +78,22 @@ bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out)
     if (jr_ipv4_is_multicast(dst) || jr_ipv4_is_broadcast(dst))
         return route_to_group(ip, dst, out);
     return route_to_host(ip, dst, out);
+}
+
+bool jr_ip_route_by(struct jr_ip *ip, struct jr_addr dst, struct jr_netif *ifp, struct jr_ip_route *out)
+{
+    if (jr_ip_route(ip, dst, out) && (out->ifp == ifp || out->local))
+        return true;
+    *out = (struct jr_ip_route){
+        .ifp = ifp,
+        .next_hop = dst,
+        .src = jr_ip_source_for(ip, ifp, dst),
+        .mtu = ifp->mtu,
+        .ifp_mtu = ifp->mtu,
+        .tx_offloads = offloads_of(ifp),
+        .broadcast = jr_ipv4_is_multicast(dst) || jr_ip_is_broadcast(ifp, dst),
+    };
+    return ifp->up;
 }
 
 struct jr_pkt *jr_ip_pkt_new(struct jr_ip *ip, const struct jr_ip_route *rt)

@@ -45,6 +45,7 @@ static int connect_dgram(struct jr_sock *so, const struct jr_endpoint *ep, jr_ti
     jr_udp_local(so->up, &local);
     jr_sock_show_local(so, &local);
     jr_sock_show_remote(so, ep);
+    jr_dgram_show_mss(so);
     jr_sock_set_state(so, ep->port ? JR_ST_CONNECTED : 0, ep->port ? 0 : JR_ST_CONNECTED);
     return 0;
 }

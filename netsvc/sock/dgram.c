@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ip/ip.h"
 #include "sock/port.h"
 #include "sock/sock.h"
 
 #define TURN_DGRAMS 64u
 #define MAX_PAYLOAD 65507u /* 65535 - IPv4 header - UDP header */
+#define GRO_SEGMENTS 64u   /* in one record, as Linux's UDP_GRO_CNT_MAX */
 
 static uint64_t record_size(uint32_t len) { return sizeof(struct jr_abi_dgram) + (((uint64_t)len + 7) & ~7ull); }
 
@@ -29,22 +31,41 @@ int jr_dgram_autobind(struct jr_sock *so, jr_time now)
     return 0;
 }
 
+/* What the record asks for beyond the socket's options. */
+static int read_tx(const struct jr_sock *so, const struct jr_abi_dgram *h, struct jr_udp_tx *tx)
+{
+    *tx = (struct jr_udp_tx){
+        .src = jr_addr_v4(0),
+        .has_tos = (h->flags & JR_DGRAM_TOS) != 0,
+        .tos = h->tos,
+        .ttl = h->ttl,
+        .segsz = h->segsz,
+    };
+    if (h->local.family != 0)
+        memcpy(tx->src.b, h->local.addr, sizeof tx->src.b);
+    if (h->ifindex == 0)
+        return 0;
+    tx->ifp = jr_ip_netif_by_index(so->ss->cfg.ip, h->ifindex);
+    return tx->ifp ? 0 : -ENODEV;
+}
+
 static int send_record(struct jr_sock *so, const struct jr_abi_dgram *h, jr_time now)
 {
     const uint64_t off = so->snd.head + sizeof *h;
     const uint32_t at = (uint32_t)(off & (so->snd.cap - 1)), first = jr_min_u32(h->len, so->snd.cap - at);
     struct jr_endpoint to;
+    struct jr_udp_tx tx;
     int r;
 
     if (h->peer.family != 0 && (r = jr_sock_endpoint(so, &h->peer, &to)) < 0)
         return r;
-    if (h->peer.family != 0 && jr_addr_to_v4(to.addr) == INADDR_BROADCAST && !so->opt.broadcast)
-        return -EACCES;
-    r = jr_dgram_autobind(so, now);
+    r = read_tx(so, h, &tx);
+    if (r == 0)
+        r = jr_dgram_autobind(so, now);
     if (r < 0)
         return r;
-    return jr_udp_send(so->up, h->peer.family ? &to : NULL, so->snd.base + at, first, so->snd.base, h->len - first,
-                       h->tos ? h->tos : so->opt.tos, h->ttl ? h->ttl : so->opt.ttl, now);
+    return jr_udp_sendmsg(so->up, h->peer.family ? &to : NULL, so->snd.base + at, first, so->snd.base, h->len - first,
+                          &tx, now);
 }
 
 /* The next record of the ring. false: the ring is empty, or lies. */
@@ -127,6 +148,63 @@ static bool make_room(struct jr_sock *so, uint64_t need, jr_time now)
     return jr_sockbuf_space(&so->rcv) >= need;
 }
 
+void jr_dgram_publish(struct jr_sock *so)
+{
+    if (!jr_list_linked(&so->merging))
+        return;
+    jr_list_del(&so->merging);
+    jr_sockbuf_write(&so->rcv, so->merge_at, &so->last, sizeof so->last);
+    __atomic_store_n(&so->sl->rx.tail, so->rcv.tail, __ATOMIC_RELEASE);
+}
+
+static bool same_header(const struct jr_abi_dgram *a, const struct jr_abi_dgram *b)
+{
+    return memcmp(&a->peer, &b->peer, sizeof a->peer) == 0 && memcmp(&a->local, &b->local, sizeof a->local) == 0 &&
+           a->ifindex == b->ifindex && a->tos == b->tos && a->ttl == b->ttl;
+}
+
+/*
+ * UDP_GRO: datagrams of one flow that came in this turn, all as long as the first but perhaps the last, lie in one
+ * record. It is published at the end of the turn.
+ */
+static bool merge(struct jr_sock *so, const struct jr_abi_dgram *h, const uint8_t *data, jr_time now)
+{
+    struct jr_abi_dgram *last = &so->last;
+    const uint32_t segsz = last->segsz ? last->segsz : last->len;
+    uint64_t grown;
+
+    if (!jr_list_linked(&so->merging) || !same_header(last, h) || h->len == 0 || h->len > segsz ||
+        last->len % segsz != 0 || last->len + h->len > MAX_PAYLOAD || last->len / segsz >= GRO_SEGMENTS)
+        return false;
+    grown = record_size(last->len + h->len) - record_size(last->len);
+    if (!make_room(so, grown, now))
+        return false;
+    jr_sockbuf_write(&so->rcv, so->merge_at + sizeof *h + last->len, data, h->len);
+    so->rcv.tail += grown;
+    last->segsz = (uint16_t)segsz;
+    last->len += h->len;
+    jr_count(so->ss->cfg.counters, JR_C_SOCK_DGRAM_MERGED);
+    return true;
+}
+
+static void add_record(struct jr_sock *so, const struct jr_abi_dgram *h, const uint8_t *data)
+{
+    const uint64_t at = so->rcv.tail;
+
+    jr_dgram_publish(so);
+    jr_sockbuf_write(&so->rcv, at, h, sizeof *h);
+    jr_sockbuf_write(&so->rcv, at + sizeof *h, data, h->len);
+    so->rcv.tail += record_size(h->len);
+    jr_tune_used(so);
+    if (so->opt.gro && h->len) {
+        so->last = *h;
+        so->merge_at = at;
+        jr_list_push_tail(&so->ss->merging, &so->merging);
+    } else {
+        __atomic_store_n(&so->sl->rx.tail, so->rcv.tail, __ATOMIC_RELEASE);
+    }
+}
+
 static void on_input(void *arg, struct jr_udpcb *up, const struct jr_endpoint *from, const struct jr_ip_rx *rx,
                      const uint8_t *data, uint32_t len, jr_time now)
 {
@@ -136,31 +214,41 @@ static void on_input(void *arg, struct jr_udpcb *up, const struct jr_endpoint *f
         .len = len,
         .peer = jr_sock_abi_addr(so, from),
         .local = jr_sock_abi_addr(so, &local),
+        .ifindex = jr_ip_ifindex(rx->ifp),
         .tos = rx->tos,
         .ttl = rx->ttl,
+        .stamp_us = now,
+        .drops = so->drops,
+        .spec_dst = jr_addr_to_v4(rx->broadcast ? jr_ip_answer_addr(so->ss->cfg.ip, rx) : rx->dst),
     };
 
     (void)up;
     if (so->broken)
         return;
-    if (!make_room(so, record_size(len), now)) {
-        jr_count(so->ss->cfg.counters, JR_C_SOCK_DGRAM_RX_FULL);
-        return;
+    if (!merge(so, &h, data, now)) {
+        if (!make_room(so, record_size(len), now)) {
+            so->drops++;
+            jr_count(so->ss->cfg.counters, JR_C_SOCK_DGRAM_RX_FULL);
+            return;
+        }
+        add_record(so, &h, data);
     }
-    jr_sockbuf_write(&so->rcv, so->rcv.tail, &h, sizeof h);
-    jr_sockbuf_write(&so->rcv, so->rcv.tail + sizeof h, data, len);
-    so->rcv.tail += record_size(len);
-    jr_tune_used(so);
-    __atomic_store_n(&so->sl->rx.tail, so->rcv.tail, __ATOMIC_RELEASE);
     jr_sock_touch(so, JR_SOCK_EV_DATA);
+}
+
+void jr_dgram_show_mss(struct jr_sock *so)
+{
+    if (so->up)
+        __atomic_store_n(&so->sl->mss, jr_udp_whole_max(so->up), __ATOMIC_RELAXED);
 }
 
 static void on_error(void *arg, struct jr_udpcb *up, int err, jr_time now)
 {
     (void)up;
     (void)now;
+    jr_dgram_show_mss(arg);
     jr_sock_set_error(arg, err);
     jr_sock_touch(arg, JR_SOCK_EV_STATE);
 }
 
-const struct jr_udp_upcalls jr_dgram_upcalls = {.input = on_input, .error = on_error};
+const struct jr_udp_upcalls jr_dgram_upcalls = {.input = on_input, .error = on_error, .queue_error = jr_errq_add};

@@ -85,6 +85,7 @@ static void fill_slot(struct jr_sock *so, const struct jr_abi_slot *from)
     to->remote = from->remote;
     to->mss = from->mss;
     to->pair_id = from->pair_id;
+    to->nerrors = so->n_errors;
     __atomic_store_n(&to->state, so->st, __ATOMIC_RELEASE);
 }
 
@@ -92,8 +93,10 @@ static void sync_rings(struct jr_sock *so, jr_time now)
 {
     if (so->kind == JR_SOCK_STREAM)
         jr_stream_sync(so, now);
-    else if (so->kind == JR_SOCK_DGRAM)
+    if (so->kind == JR_SOCK_DGRAM) {
         jr_dgram_on_dirty(so, now);
+        jr_dgram_publish(so);
+    }
 }
 
 int jr_sock_move(struct jr_sock *so, struct jr_seg *to, bool force, jr_time now)

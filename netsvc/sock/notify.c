@@ -73,6 +73,8 @@ void jr_socks_flush(struct jr_socks *ss)
 {
     struct jr_list *l;
 
+    JR_LIST_EACH_SAFE(m, &ss->merging)
+        jr_dgram_publish(JR_LIST_ENTRY(m, struct jr_sock, merging));
     if (!jr_list_empty(&ss->touched)) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         while ((l = jr_list_pop_head(&ss->touched)))

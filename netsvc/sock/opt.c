@@ -2,6 +2,7 @@
 #include "sock/opt.h"
 
 #include <errno.h>
+#include <linux/udp.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
@@ -121,6 +122,33 @@ static int pass_to_tcp(struct jr_sock *so, int level, int name, const void *val,
     return r;
 }
 
+/* What datagrams' protocols know; -ENOPROTOOPT: not theirs. */
+static int pass_to_udp(struct jr_sock *so, int level, int name, const void *val, uint32_t len, jr_time now)
+{
+    if (level == IPPROTO_UDP && name == UDP_GRO) {
+        int32_t on = 0;
+        memcpy(&on, val, jr_min_u32(len, sizeof on));
+        so->opt.gro = on != 0;
+        jr_dgram_publish(so);
+        return 0;
+    }
+    const int r = jr_udp_setopt(so->up, level, name, val, len, now);
+    if (r == 0)
+        jr_dgram_show_mss(so);
+    return r;
+}
+
+static int get_from_udp(struct jr_sock *so, int level, int name, void *val, uint32_t *len)
+{
+    const int32_t gro = so->opt.gro;
+
+    if (level != IPPROTO_UDP || name != UDP_GRO)
+        return jr_udp_getopt(so->up, level, name, val, len);
+    *len = jr_min_u32(*len, sizeof gro);
+    memcpy(val, &gro, *len);
+    return 0;
+}
+
 static int set_socket(struct jr_sock *so, int name, int32_t v, const void *val, uint32_t len, jr_time now)
 {
     switch (name) {
@@ -160,6 +188,8 @@ static int set_ip(struct jr_sock *so, int level, int name, int32_t v, const void
         return pass_to_tcp(so, level, name, val, len, now);
     if (v < -1 || v > 255 || (ttl && v == 0))
         return -EINVAL;
+    if (so->kind == JR_SOCK_DGRAM)
+        return jr_udp_setopt(so->up, IPPROTO_IP, tos ? IP_TOS : IP_TTL, &v, sizeof v, now);
     if (tos)
         so->opt.tos = v < 0 ? 0 : (uint8_t)v;
     else
@@ -177,6 +207,11 @@ int jr_opt_set(struct jr_sock *so, int level, int name, const void *val, uint32_
         v = *(const uint8_t *)val;
     else if (level != IPPROTO_TCP)
         return -EINVAL;
+    if (so->kind == JR_SOCK_DGRAM) {
+        const int r = pass_to_udp(so, level, name, val, len, now);
+        if (r != -ENOPROTOOPT)
+            return r;
+    }
     if (flag) {
         *flag = v;
         return 0;
@@ -256,6 +291,11 @@ int jr_opt_get(struct jr_sock *so, int level, int name, void *val, uint32_t *len
     const struct linger l = {.l_onoff = so->opt.linger_on, .l_linger = so->opt.linger_s};
     int32_t v;
 
+    if (so->kind == JR_SOCK_DGRAM) {
+        const int r = get_from_udp(so, level, name, val, len);
+        if (r != -ENOPROTOOPT)
+            return r;
+    }
     if (level == SOL_SOCKET && name == SO_LINGER) {
         *len = jr_min_u32(*len, sizeof l);
         memcpy(val, &l, *len);

@@ -15,7 +15,8 @@ struct jr_sock;
 
 struct jr_sock_opts {
     bool reuseaddr, reuseport, broadcast, linger_on, v6only;
-    uint8_t tos, ttl; /* ttl 0: the default */
+    bool gro;         /* UDP_GRO */
+    uint8_t tos, ttl; /* of streams, for a control block to come; ttl 0: the default */
     int32_t linger_s;
     int32_t sndbuf, rcvbuf;          /* as getsockopt tells them; 0: never set */
     int32_t flag[JR_SOCK_FLAG_OPTS]; /* options that only the client acts on, in the order of opt.c's table */

@@ -35,6 +35,8 @@ static void init_lists(struct jr_sock *so)
     jr_list_init(&so->used);
     jr_list_init(&so->listening);
     jr_list_init(&so->queue);
+    jr_list_init(&so->errors);
+    jr_list_init(&so->merging);
 }
 
 struct jr_sock *jr_sock_new(struct jr_socks *ss, struct jr_seg *seg, struct jr_peer *peer, void *handle)
@@ -92,6 +94,8 @@ void jr_sock_release(struct jr_sock *so)
     jr_list_del(&so->busy);
     jr_list_del(&so->used);
     jr_list_del(&so->listening);
+    jr_list_del(&so->merging);
+    jr_errq_purge(so);
     put_slot(so, so->seg, so->slot);
     if (so->old_seg)
         put_slot(so, so->old_seg, so->old_slot);
@@ -146,6 +150,8 @@ static void drop_protocols(struct jr_sock *so, jr_time now)
     if (so->up)
         jr_udp_close(so->up);
     so->up = NULL;
+    jr_list_del(&so->merging);
+    jr_errq_purge(so);
 }
 
 void jr_sock_give_up(struct jr_sock *so, jr_time now)

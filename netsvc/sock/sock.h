@@ -67,6 +67,14 @@ struct jr_sock {
     struct jr_udpcb *up;
     struct jr_sock_opts opt;
 
+    /* datagrams: dgram.c, errq.c */
+    struct jr_list errors; /* IP_RECVERR */
+    uint32_t n_errors;
+    uint32_t drops;           /* datagrams that found the ring full */
+    struct jr_list merging;   /* in jr_socks.merging: the last record is not published yet */
+    uint64_t merge_at;        /* UDP_GRO: that record's offset */
+    struct jr_abi_dgram last; /* and its header */
+
     /* ports: port.c */
     uint16_t steered_port; /* 0: none */
     int kernel_fd;         /* keeps the kernel from using the same port; -1 */
@@ -122,6 +130,14 @@ void jr_dgram_on_dirty(struct jr_sock *so, jr_time now);
 /* Sends all that is in the ring. */
 void jr_dgram_on_close(struct jr_sock *so, jr_time now);
 int jr_dgram_autobind(struct jr_sock *so, jr_time now);
+/* UDP_GRO: the program sees the record that datagrams are still added to. */
+void jr_dgram_publish(struct jr_sock *so);
+/* Tells the program what the largest datagram is that it may send whole. */
+void jr_dgram_show_mss(struct jr_sock *so);
+
+/* errq.c */
+void jr_errq_add(void *arg, struct jr_udpcb *up, const struct jr_udp_error *e, jr_time now);
+void jr_errq_purge(struct jr_sock *so);
 
 /* tune.c */
 void jr_tune_on_want(struct jr_sock *so, jr_time now);

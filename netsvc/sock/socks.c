@@ -40,6 +40,7 @@ int jr_socks_init(struct jr_socks *ss, const struct jr_socks_config *cfg, jr_tim
     jr_list_init(&ss->all);
     jr_list_init(&ss->touched);
     jr_list_init(&ss->busy);
+    jr_list_init(&ss->merging);
     jr_list_init(&ss->listeners);
     jr_list_init(&ss->pairs);
     jr_list_init(&ss->waiting);

@@ -62,6 +62,7 @@ struct jr_socks {
     struct jr_list all;       /* jr_sock.all */
     struct jr_list touched;   /* jr_sock.touched: has something to tell at the end of the turn */
     struct jr_list busy;      /* jr_sock.busy: datagram sockets with more to send than one turn takes */
+    struct jr_list merging;   /* jr_sock.merging */
     struct jr_list listeners; /* jr_sock.listening */
     struct jr_list pairs;     /* jr_pair.all */
     struct jr_list waiting;   /* jr_pair.link: connects for which the listener's queue has no room, oldest first */

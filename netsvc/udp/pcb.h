@@ -13,6 +13,16 @@
 
 enum { JR_UDP_BUCKETS = 1024 };
 
+/* Written by opt.c only. */
+struct jr_udp_opts {
+    uint8_t tos, ttl; /* ttl 0: the default */
+    uint8_t pmtudisc; /* IP_PMTUDISC_*; DONT, as FreeBSD's datagrams have no DF */
+    bool broadcast;   /* SO_BROADCAST */
+    bool no_check;    /* SO_NO_CHECK */
+    bool recverr;     /* IP_RECVERR */
+    uint16_t segment; /* UDP_SEGMENT; 0: none */
+};
+
 struct jr_udpcb {
     struct jr_udp *udp;
     const struct jr_udp_upcalls *up;
@@ -22,6 +32,7 @@ struct jr_udpcb {
     struct jr_addr bound;      /* the address bind() gave; local.addr goes back to it at disconnect */
     bool user_port;            /* bind() chose the port: it stays at disconnect */
     uint32_t flags;            /* JR_UDP_BIND_* */
+    struct jr_udp_opts opt;
     struct jr_list all_link;
     struct jr_list port_link; /* in by_port when bound, the latest first */
     struct jr_list flow_link; /* in by_flow when connected */
@@ -35,6 +46,7 @@ struct jr_udpcb {
 struct jr_udp {
     struct jr_ip *ip;
     struct jr_counters *counters;
+    struct jr_udp_config cfg;
     uint16_t port_first, port_last;
     uint8_t secret[16];
     uint64_t dice; /* ephemeral ports tried so far */
@@ -57,6 +69,8 @@ struct jr_udpcb *jr_udp_pcb_connected(struct jr_udp *udp, const struct jr_endpoi
                                       const struct jr_endpoint *remote);
 /* Whether a datagram to local from remote may be given to this socket: how well it fits, 0 not at all. */
 unsigned jr_udp_pcb_score(const struct jr_udpcb *up, const struct jr_endpoint *local, const struct jr_endpoint *remote);
+/* Hands an error to the socket: to its queue if it wants that, and as its pending error. */
+void jr_udp_pcb_error(struct jr_udpcb *up, const struct jr_udp_error *e, bool fatal, jr_time now);
 /* Binds to a free ephemeral port (RFC 6056 3.3.1). -EADDRINUSE */
 int jr_udp_pcb_autobind(struct jr_udpcb *up, struct jr_addr addr);
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* UDP: RFC 768, RFC 1122 4.1. */
+/* UDP, receiving: RFC 768, RFC 1122 4.1. */
 #include "udp/udp.h"
 
-#include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h> /* for errqueue.h */
+
+#include <linux/errqueue.h>
 
 #include "base/bits.h"
+#include "base/log.h"
 #include "base/siphash.h"
 #include "udp/pcb.h"
 #include "wire/cksum.h"
@@ -42,6 +46,20 @@ static enum jr_counter check_datagram(const struct jr_pkt *pkt, const struct jr_
     return JR_WIRE_OK;
 }
 
+static void on_closed_port(struct jr_udp *udp, const struct jr_pkt *pkt, const struct jr_ip_rx *rx,
+                           const struct jr_endpoint *local, const struct jr_endpoint *from, jr_time now)
+{
+    if (udp->cfg.log_in_vain) {
+        const uint8_t *to = local->addr.b + 12, *by = from->addr.b + 12;
+        jr_log(JR_LOG_INFO, "udp: %u.%u.%u.%u:%u from %u.%u.%u.%u:%u: no socket", to[0], to[1], to[2], to[3],
+               local->port, by[0], by[1], by[2], by[3], from->port);
+    }
+    if (udp->cfg.blackhole)
+        jr_count(udp->counters, JR_C_UDP_BLACKHOLE);
+    else
+        jr_icmp_unreach(udp->ip, pkt, rx, JR_ICMP_UNREACH_PORT, now);
+}
+
 static void udp_input(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, jr_time now)
 {
     struct jr_udp *udp = ctx;
@@ -66,32 +84,60 @@ static void udp_input(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, 
         up->up->input(up->so, up, &from, rx, data, hdr.len - JR_UDP_HLEN, now);
     } else {
         jr_count(udp->counters, JR_C_UDP_NO_PORT);
-        jr_icmp_unreach(udp->ip, pkt, rx, JR_ICMP_UNREACH_PORT, now);
+        on_closed_port(udp, pkt, rx, &local, &from, now);
     }
     jr_pkt_free(pkt);
 }
 
-/* RFC 1122 4.1.3.3: errors go up, to the socket that is connected to where the datagram went. */
+void jr_udp_pcb_error(struct jr_udpcb *up, const struct jr_udp_error *e, bool fatal, jr_time now)
+{
+    if (up->opt.recverr && up->up->queue_error)
+        up->up->queue_error(up->so, up, e, now);
+    if (fatal || up->opt.recverr)
+        up->up->error(up->so, up, e->err, now);
+}
+
+/* RFC 1122 4.1.3.3: errors go up, to the socket that is connected to where the datagram went; others must have asked.
+ */
 static void udp_ctlinput(void *ctx, const struct jr_ip_ctl *ctl, jr_time now)
 {
     struct jr_udp *udp = ctx;
     const struct jr_endpoint local = {ctl->src, jr_load_be16(ctl->quote)};
-    const struct jr_endpoint remote = {ctl->dst, jr_load_be16(ctl->quote + 2)};
-    struct jr_udpcb *up = jr_udp_pcb_connected(udp, &local, &remote);
     const bool too_big = ctl->type == JR_ICMP_UNREACH && ctl->code == JR_ICMP_UNREACH_FRAG;
+    struct jr_udp_error e = {
+        .origin = SO_EE_ORIGIN_ICMP,
+        .type = ctl->type,
+        .code = ctl->code,
+        .offender = ctl->from,
+        .dst = {ctl->dst, jr_load_be16(ctl->quote + 2)},
+        .data = ctl->quote + JR_UDP_HLEN,
+        .len = ctl->quote_len - JR_UDP_HLEN,
+    };
+    struct jr_udpcb *up = jr_udp_pcb_lookup(udp, &local, &e.dst);
     bool fatal;
-    int err;
 
-    if (too_big && (up || jr_udp_pcb_lookup(udp, &local, &remote)))
-        (void)jr_ip_pmtu_update(udp->ip, ctl->dst, ctl->mtu, now);
-    if (!up) {
+    if (too_big && up)
+        e.info = jr_ip_pmtu_update(udp->ip, ctl->dst, ctl->mtu, now);
+    if (!up || !(up->remote.port || up->opt.recverr)) {
         jr_count(udp->counters, JR_C_UDP_CTL_UNMATCHED);
         return;
     }
-    err = jr_icmp_errno(ctl->type, ctl->code, &fatal);
-    if (fatal)
-        up->up->error(up->so, up, err, now);
+    e.err = jr_icmp_errno(ctl->type, ctl->code, &fatal);
+    if (too_big) { /* Linux: only who minds the path's MTU hears of it */
+        if (up->opt.pmtudisc == IP_PMTUDISC_DONT)
+            return;
+        fatal = true;
+    }
+    if (e.err)
+        jr_udp_pcb_error(up, &e, fatal, now);
 }
+
+void jr_udp_config_defaults(struct jr_udp_config *cfg)
+{
+    *cfg = (struct jr_udp_config){.checksum = true, .maxdgram = JR_IPV4_MAX - JR_IPV4_HLEN - JR_UDP_HLEN};
+}
+
+void jr_udp_set_config(struct jr_udp *udp, const struct jr_udp_config *cfg) { udp->cfg = *cfg; }
 
 struct jr_udp *jr_udp_new(struct jr_ip *ip, uint16_t port_first, uint16_t port_last, const uint8_t secret[16])
 {
@@ -101,6 +147,7 @@ struct jr_udp *jr_udp_new(struct jr_ip *ip, uint16_t port_first, uint16_t port_l
         return NULL;
     udp->ip = ip;
     udp->counters = jr_ip_counters(ip);
+    jr_udp_config_defaults(&udp->cfg);
     udp->port_first = port_first;
     udp->port_last = port_last;
     memcpy(udp->secret, secret, 16);
@@ -123,96 +170,4 @@ void jr_udp_free(struct jr_udp *udp)
     JR_LIST_EACH_SAFE(n, &udp->all)
         jr_udp_close(JR_LIST_ENTRY(n, struct jr_udpcb, all_link));
     free(udp);
-}
-
-/* The route to dst, kept with the socket; NULL: none. */
-static const struct jr_ip_route *route_to(struct jr_udpcb *up, struct jr_addr dst)
-{
-    const uint32_t generation = jr_ip_generation(up->udp->ip);
-
-    if (up->rt_valid && up->rt_generation == generation && jr_addr_eq(up->rt_dst, dst))
-        return &up->rt;
-    up->rt_valid = jr_ip_route(up->udp->ip, dst, &up->rt);
-    up->rt_dst = dst;
-    up->rt_generation = generation;
-    return up->rt_valid ? &up->rt : NULL;
-}
-
-struct datagram {
-    const void *a, *b;
-    uint32_t a_len, b_len;
-};
-
-/* Fits one packet: copied and summed in one pass. */
-static int send_whole(struct jr_udpcb *up, uint16_t dport, const struct datagram *dg, const struct jr_ip_tx *tx,
-                      const struct jr_ip_route *rt, jr_time now)
-{
-    struct jr_pkt *pkt = jr_ip_pkt_new(up->udp->ip, rt);
-    uint32_t sum;
-    uint8_t *p;
-
-    if (!pkt)
-        return -ENOBUFS;
-    p = jr_pkt_put(pkt, JR_UDP_HLEN + dg->a_len + dg->b_len);
-    if (!p) {
-        jr_drop(up->udp->counters, pkt, JR_C_BASE_NOBUF);
-        return -ENOBUFS;
-    }
-    sum = jr_cksum_copy(p + JR_UDP_HLEN, dg->a, dg->a_len, 0);
-    sum = jr_cksum_join(sum, dg->a_len, jr_cksum_copy(p + JR_UDP_HLEN + dg->a_len, dg->b, dg->b_len, 0));
-    jr_udp_build(p, up->local.port, dport, dg->a_len + dg->b_len, sum, tx->src, tx->dst);
-    pkt->l4_off = (uint16_t)pkt->off;
-    pkt->l4_len = JR_UDP_HLEN;
-    return jr_ip_output(up->udp->ip, pkt, tx, rt, now);
-}
-
-static int send_fragments(struct jr_udpcb *up, uint16_t dport, const struct datagram *dg, const struct jr_ip_tx *tx,
-                          const struct jr_ip_route *rt, jr_time now)
-{
-    const uint32_t sum = jr_cksum_join(jr_cksum_partial(dg->a, dg->a_len, 0), dg->a_len,
-                                       jr_cksum_partial(dg->b, dg->b_len, 0));
-    uint8_t head[JR_UDP_HLEN];
-
-    jr_udp_build(head, up->local.port, dport, dg->a_len + dg->b_len, sum, tx->src, tx->dst);
-    return jr_ip_output_gather(up->udp->ip, tx, rt, head, sizeof head, dg->a, dg->a_len, dg->b, dg->b_len, now);
-}
-
-static int send_to(struct jr_udpcb *up, const struct jr_endpoint *to, const struct datagram *dg, uint8_t tos,
-                   uint8_t ttl, jr_time now)
-{
-    const uint64_t len = (uint64_t)dg->a_len + dg->b_len + JR_UDP_HLEN;
-    const struct jr_ip_route *rt;
-    struct jr_ip_tx tx = {.dst = to->addr, .proto = JR_IPPROTO_UDP, .tos = tos, .ttl = ttl};
-    struct jr_addr src = up->local.addr;
-    int err;
-
-    if (len > JR_IPV4_MAX - JR_IPV4_HLEN)
-        return -EMSGSIZE;
-    rt = route_to(up, to->addr);
-    if (!rt)
-        return -ENETUNREACH;
-    if (!up->local.port && (err = jr_udp_pcb_autobind(up, up->bound)) != 0)
-        return err;
-    tx.src = jr_ip_is_local(up->udp->ip, src) ? src : rt->src;
-    if (JR_LIKELY(len + JR_IPV4_HLEN <= rt->mtu))
-        return send_whole(up, to->port, dg, &tx, rt, now);
-    return send_fragments(up, to->port, dg, &tx, rt, now);
-}
-
-int jr_udp_send(struct jr_udpcb *up, const struct jr_endpoint *to, const void *a, uint32_t a_len, const void *b,
-                uint32_t b_len, uint8_t tos, uint8_t ttl, jr_time now)
-{
-    const struct datagram dg = {a, b, a_len, b_len};
-    int err;
-
-    if (!to) {
-        if (!up->remote.port)
-            return -EDESTADDRREQ;
-        to = &up->remote;
-    }
-    if (to->port == 0)
-        return -EINVAL;
-    err = send_to(up, to, &dg, tos, ttl, now);
-    jr_count(up->udp->counters, err ? JR_C_UDP_TX_FAILED : JR_C_UDP_TX);
-    return err;
 }

@@ -1,57 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* libc's client and the service's own code together: two hosts, a wire, local pairs, the service's death. */
-#include "client_test.h"
+#include "two_hosts.h"
 
 #include <sys/ioctl.h>
-
-#include "mini.h"
-
-static void run_service_test(const struct mini_config *cfg, void (*body)(void))
-{
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        alarm(100);
-        unsetenv("JOYRIDE");
-        mini_start(cfg);
-        body();
-        fflush(NULL);
-        _exit(jr_test_failures ? 1 : 0);
-    }
-    int status = 0;
-    waitpid(pid, &status, 0);
-    if (WIFSIGNALED(status))
-        fprintf(stderr, "ended by signal %d\n", WTERMSIG(status));
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        jr_test_failures++;
-}
-
-#define SERVICE_TEST(name_, ...)                                                                                       \
-    static void body_##name_(void);                                                                                    \
-    JR_TEST(name_) { run_service_test(&(struct mini_config){__VA_ARGS__}, body_##name_); }                             \
-    static void body_##name_(void)
-
-static pid_t program(char host, void (*f)(void *), void *arg)
-{
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        jr_test_failures = 0;
-        alarm(90);
-        mini_on(host);
-        f(arg);
-        fflush(NULL);
-        _exit(jr_test_failures ? 1 : 0);
-    }
-    return pid;
-}
-
-static void join(pid_t pid)
-{
-    int status = -1;
-    waitpid(pid, &status, 0);
-    JR_CHECK_EQ(status, 0);
-}
 
 static int dial(const char *addr, uint16_t port)
 {

@@ -46,7 +46,7 @@ static void on_error(void *so, struct jr_udpcb *up, int err, jr_time now)
 
 static void stack_init(struct stack *s)
 {
-    static const struct jr_udp_upcalls upcalls = {on_input, on_error};
+    static const struct jr_udp_upcalls upcalls = {on_input, on_error, NULL};
     static const uint8_t secret[16] = {1};
     const struct jr_endpoint local = {jr_addr_v4(0), 53}, local2 = {IP4(10, 0, 0, 1), 500};
     const struct jr_endpoint far = {IP4(192, 0, 2, 1), 99}, unknown = {IP4(10, 0, 0, 7), 7};

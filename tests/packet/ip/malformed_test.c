@@ -74,7 +74,7 @@ static void on_error(void *so, struct jr_udpcb *up, int err, jr_time now) { (voi
 
 static void init(void)
 {
-    static const struct jr_udp_upcalls upcalls = {on_input, on_error};
+    static const struct jr_udp_upcalls upcalls = {on_input, on_error, NULL};
     static uint32_t sum;
     const struct jr_endpoint local = {ANY, 53};
     host_init(&h, NULL);

@@ -35,7 +35,7 @@ static void on_error(void *so, struct jr_udpcb *up, int err, jr_time now)
     app->errors++;
     app->err = err;
 }
-static const struct jr_udp_upcalls upcalls = {on_input, on_error};
+static const struct jr_udp_upcalls upcalls = {on_input, on_error, NULL};
 
 static struct app app[8];
 

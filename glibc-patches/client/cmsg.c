@@ -1,0 +1,303 @@
+/* Ancillary data of datagrams, and the error queue: what sendmsg asks for and
+   recvmsg tells, as ip(7), udp(7) and socket(7) have it.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <linux/errqueue.h>
+
+#ifndef UDP_SEGMENT
+# define UDP_SEGMENT 103
+# define UDP_GRO 104
+#endif
+
+/* ---- sending ---- */
+
+static int
+take_pktinfo (const struct cmsghdr *c, struct jr_abi_dgram *h)
+{
+  struct in_pktinfo pi;
+  if (c->cmsg_len != CMSG_LEN (sizeof pi))
+    return -EINVAL;
+  memcpy (&pi, CMSG_DATA (c), sizeof pi);
+  h->ifindex = pi.ipi_ifindex;
+  if (pi.ipi_spec_dst.s_addr == 0)
+    return 0;
+  h->local.family = AF_INET;
+  h->local.addr[10] = h->local.addr[11] = 0xff;
+  memcpy (h->local.addr + 12, &pi.ipi_spec_dst, 4);
+  return 0;
+}
+
+static int
+take_pktinfo6 (const struct cmsghdr *c, struct jr_abi_dgram *h)
+{
+  static const uint8_t zero[16];
+  struct in6_pktinfo pi;
+  if (c->cmsg_len < CMSG_LEN (sizeof pi))
+    return -EINVAL;
+  memcpy (&pi, CMSG_DATA (c), sizeof pi);
+  h->ifindex = pi.ipi6_ifindex;
+  if (memcmp (&pi.ipi6_addr, zero, sizeof zero) == 0)
+    return 0;
+  h->local.family = AF_INET6;
+  memcpy (h->local.addr, &pi.ipi6_addr, 16);
+  return 0;
+}
+
+/* An int, or a byte as ip(7) takes it too; -EINVAL.  */
+static int
+take_int (const struct cmsghdr *c, int min)
+{
+  int v;
+  if (c->cmsg_len == CMSG_LEN (1) && min == 0)
+    return *CMSG_DATA (c);
+  if (c->cmsg_len != CMSG_LEN (sizeof v))
+    return -EINVAL;
+  memcpy (&v, CMSG_DATA (c), sizeof v);
+  return v < min || v > 255 ? -EINVAL : v;
+}
+
+static int
+take_tos (const struct cmsghdr *c, struct jr_abi_dgram *h)
+{
+  int v = take_int (c, 0);
+  if (v < 0)
+    return v;
+  h->tos = v;
+  h->flags |= JR_DGRAM_TOS;
+  return 0;
+}
+
+static int
+take_ttl (const struct cmsghdr *c, struct jr_abi_dgram *h)
+{
+  int v = take_int (c, 1);
+  if (v < 0)
+    return v;
+  h->ttl = v;
+  return 0;
+}
+
+static int
+take_segment (const struct cmsghdr *c, struct jr_abi_dgram *h)
+{
+  if (c->cmsg_len != CMSG_LEN (sizeof h->segsz))
+    return -EINVAL;
+  memcpy (&h->segsz, CMSG_DATA (c), sizeof h->segsz);
+  return 0;
+}
+
+/* Levels that are not a datagram socket's are passed over, as by the kernel;
+   the rest must be understood.  */
+static int
+take_one (const struct cmsghdr *c, struct jr_abi_dgram *h)
+{
+  switch (c->cmsg_level)
+    {
+    case IPPROTO_IP:
+      return c->cmsg_type == IP_PKTINFO ? take_pktinfo (c, h)
+	     : c->cmsg_type == IP_TOS   ? take_tos (c, h)
+	     : c->cmsg_type == IP_TTL   ? take_ttl (c, h)
+					: -EINVAL;
+    case IPPROTO_IPV6:
+      return c->cmsg_type == IPV6_PKTINFO    ? take_pktinfo6 (c, h)
+	     : c->cmsg_type == IPV6_TCLASS   ? take_tos (c, h)
+	     : c->cmsg_type == IPV6_HOPLIMIT ? take_ttl (c, h)
+					     : -EINVAL;
+    case IPPROTO_UDP:
+      return c->cmsg_type == UDP_SEGMENT ? take_segment (c, h) : -EINVAL;
+    case SOL_SOCKET:
+      return c->cmsg_type == SCM_RIGHTS || c->cmsg_type == SCM_CREDENTIALS ? 0 : -EINVAL;
+    }
+  return 0;
+}
+
+int
+__jr_cmsg_take (struct jr_sock *s, const struct msghdr *msg, struct jr_abi_dgram *h)
+{
+  const char *at = msg->msg_control;
+  size_t left = at != NULL ? msg->msg_controllen : 0;
+  while (left >= sizeof (struct cmsghdr))
+    {
+      const struct cmsghdr *c = (const void *) at;
+      if (c->cmsg_len < sizeof *c || c->cmsg_len > left)
+	return -EINVAL;
+      int r = take_one (c, h);
+      if (r < 0)
+	return r;
+      size_t step = CMSG_ALIGN (c->cmsg_len);
+      if (step >= left)
+	break;
+      at += step;
+      left -= step;
+    }
+  if (h->local.family == AF_INET && s->slot->family == AF_INET6)
+    h->local.family = AF_INET6;
+  return 0;
+}
+
+/* ---- receiving ---- */
+
+struct out
+{
+  struct msghdr *msg;
+  size_t at;
+};
+
+static void
+put (struct out *o, int level, int type, const void *data, size_t n)
+{
+  size_t room = o->msg->msg_controllen - o->at;
+  struct cmsghdr c = { .cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN (n) };
+  if (o->msg->msg_control == NULL || room < sizeof c)
+    {
+      o->msg->msg_flags |= MSG_CTRUNC;
+      return;
+    }
+  /* As much as there is room for, as put_cmsg does.  */
+  if (room < c.cmsg_len)
+    {
+      o->msg->msg_flags |= MSG_CTRUNC;
+      c.cmsg_len = room;
+    }
+  char *to = (char *) o->msg->msg_control + o->at;
+  memcpy (to, &c, sizeof c);
+  memcpy (to + CMSG_LEN (0), data, c.cmsg_len - CMSG_LEN (0));
+  o->at += room < CMSG_SPACE (n) ? room : CMSG_SPACE (n);
+}
+
+static void
+put_int (struct out *o, int level, int type, int v)
+{
+  put (o, level, type, &v, sizeof v);
+}
+
+/* The service told by the monotonic clock when it came.  */
+static void
+put_stamp (struct out *o, uint64_t stamp_us, uint32_t af)
+{
+  struct timespec real;
+  jr_sys_clock (CLOCK_REALTIME, &real);
+  int64_t age = jr_sys_now (CLOCK_MONOTONIC) - (int64_t) stamp_us * 1000;
+  int64_t ns = (int64_t) real.tv_sec * JR_NSEC_PER_SEC + real.tv_nsec - (age > 0 ? age : 0);
+  struct timespec ts = { ns / JR_NSEC_PER_SEC, ns % JR_NSEC_PER_SEC };
+  struct timeval tv = { ts.tv_sec, ts.tv_nsec / 1000 };
+  if (af & JR_AF_TIMESTAMPNS)
+    put (o, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof ts);
+  else
+    put (o, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof tv);
+}
+
+static void
+put_pktinfo (struct jr_sock *s, const struct jr_abi_dgram *h, struct out *o, uint32_t af)
+{
+  if ((af & JR_AF_PKTINFO) && __jr_addr_is_v4 (&h->local))
+    {
+      struct in_pktinfo pi = { .ipi_ifindex = h->ifindex, .ipi_spec_dst.s_addr = h->spec_dst };
+      memcpy (&pi.ipi_addr, h->local.addr + 12, 4);
+      put (o, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi);
+    }
+  if ((af & JR_AF_PKTINFO6) && s->slot->family == AF_INET6)
+    {
+      struct in6_pktinfo pi = { .ipi6_ifindex = h->ifindex };
+      memcpy (&pi.ipi6_addr, h->local.addr, 16);
+      put (o, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi);
+    }
+}
+
+static void
+put_ip (struct jr_sock *s, const struct jr_abi_dgram *h, struct out *o, uint32_t af)
+{
+  put_pktinfo (s, h, o, af);
+  if (af & JR_AF_TTL)
+    put_int (o, IPPROTO_IP, IP_TTL, h->ttl);
+  if (af & JR_AF_TTL6)
+    put_int (o, IPPROTO_IPV6, IPV6_HOPLIMIT, h->ttl);
+  if (af & JR_AF_TOS)
+    put (o, IPPROTO_IP, IP_TOS, &h->tos, 1);
+  if (af & JR_AF_TOS6)
+    put_int (o, IPPROTO_IPV6, IPV6_TCLASS, h->tos);
+  if (af & JR_AF_ORIGDST)
+    {
+      struct sockaddr_storage ss;
+      socklen_t len = __jr_addr_native (AF_INET, &h->local, &ss);
+      put (o, IPPROTO_IP, IP_ORIGDSTADDR, &ss, len);
+    }
+}
+
+void
+__jr_cmsg_put (struct jr_sock *s, const struct jr_abi_dgram *h, struct msghdr *msg)
+{
+  uint32_t af = ld_relaxed (&s->slot->app_flags);
+  struct out o = { .msg = msg };
+  if (af & (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS))
+    put_stamp (&o, h->stamp_us, af);
+  if ((af & JR_AF_RXQ_OVFL) && h->drops != 0)
+    put (&o, SOL_SOCKET, SO_RXQ_OVFL, &h->drops, sizeof h->drops);
+  if (h->segsz != 0)
+    put_int (&o, IPPROTO_UDP, UDP_GRO, h->segsz);
+  put_ip (s, h, &o, af);
+  msg->msg_controllen = o.at;
+}
+
+/* ---- the error queue ---- */
+
+static void
+put_error (struct jr_sock *s, const struct jr_abi_cmd_recverr_rep *e, struct out *o)
+{
+  struct
+  {
+    struct sock_extended_err ee;
+    struct sockaddr_in6 offender;	/* or sockaddr_in */
+  } ext = { .ee = { .ee_errno = e->err, .ee_origin = e->origin, .ee_type = e->type,
+		    .ee_code = e->code, .ee_info = e->info, .ee_data = e->data } };
+  struct sockaddr_storage ss;
+  int family = s->slot->family;
+  socklen_t len = family == AF_INET ? sizeof (struct sockaddr_in)
+				    : sizeof (struct sockaddr_in6);
+  if (e->offender.family != AF_UNSPEC)
+    {
+      __jr_addr_native (family, &e->offender, &ss);
+      memcpy (&ext.offender, &ss, len);
+    }
+  if (family == AF_INET)
+    put (o, IPPROTO_IP, IP_RECVERR, &ext, sizeof ext.ee + len);
+  else
+    put (o, IPPROTO_IPV6, IPV6_RECVERR, &ext, sizeof ext.ee + len);
+}
+
+/* Never waits.  */
+ssize_t
+__jr_errq_recv (struct jr_sock *s, struct msghdr *msg)
+{
+  struct jr_abi_cmd_recverr_req req = { 0 };
+  struct jr_abi_cmd_recverr_rep rep;
+  struct jr_iter it;
+  if (ld_acquire (&s->slot->nerrors) == 0)
+    return -EAGAIN;
+  ssize_t r = __jr_iter_init (&it, msg->msg_iov, msg->msg_iovlen);
+  if (r == 0)
+    r = __jr_command (s, JR_CMD_RECVERR, &req, sizeof req, &rep, sizeof rep);
+  if (r < 0)
+    return r == -ENOTSUP ? -EAGAIN : r;
+  size_t n = rep.len < sizeof rep.val ? rep.len : sizeof rep.val;
+  if (n > it.left)
+    n = it.left;
+  /* The reply as if it were a ring.  */
+  uint8_t val[256];
+  memcpy (val, rep.val, sizeof rep.val);
+  __jr_iter_from_ring (&it, val, sizeof val, 0, n);
+  struct out o = { .msg = msg };
+  msg->msg_flags = MSG_ERRQUEUE | (n < rep.len ? MSG_TRUNC : 0);
+  socklen_t len = msg->msg_namelen;
+  __jr_addr_put (s->slot->family, &rep.dst, msg->msg_name, &len);
+  msg->msg_namelen = msg->msg_name == NULL ? 0 : len;
+  uint32_t af = ld_relaxed (&s->slot->app_flags);
+  if (af & (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS))
+    put_stamp (&o, rep.stamp_us, af);
+  put_error (s, &rep, &o);
+  msg->msg_controllen = o.at;
+  return n;
+}

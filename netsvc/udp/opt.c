@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Options of datagram sockets that the protocols act on: ip(7), udp(7), socket(7) of Linux, by their numbers. */
+#include <errno.h>
+#include <linux/udp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/bits.h"
+#include "udp/pcb.h"
+#include "wire/ipv4.h"
+#include "wire/udp_wire.h"
+
+static int32_t int_of(const void *val, uint32_t len)
+{
+    int32_t v;
+
+    if (len < sizeof v) /* ip(7) takes a byte as well */
+        return *(const uint8_t *)val;
+    memcpy(&v, val, sizeof v);
+    return v;
+}
+
+static int set_bool(bool *to, int32_t v)
+{
+    *to = v != 0;
+    return 0;
+}
+
+static int set_byte(uint8_t *to, int32_t v, int32_t min, int32_t dflt)
+{
+    if (v == -1)
+        v = dflt;
+    else if (v < min || v > 255)
+        return -EINVAL;
+    *to = (uint8_t)v;
+    return 0;
+}
+
+static int set_ip(struct jr_udpcb *up, int name, int32_t v)
+{
+    switch (name) {
+    case IP_TOS:
+        return set_byte(&up->opt.tos, v & 0xff, 0, 0);
+    case IP_TTL:
+        return set_byte(&up->opt.ttl, v, 1, 0);
+    case IP_MTU_DISCOVER:
+        if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
+            return -EINVAL;
+        up->opt.pmtudisc = (uint8_t)v;
+        return 0;
+    case IP_RECVERR:
+        return set_bool(&up->opt.recverr, v);
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+int jr_udp_setopt(struct jr_udpcb *up, int level, int name, const void *val, uint32_t len, jr_time now)
+{
+    (void)now;
+    if (len == 0)
+        return -EINVAL;
+    const int32_t v = int_of(val, len);
+    if (level == SOL_SOCKET && name == SO_BROADCAST)
+        return set_bool(&up->opt.broadcast, v);
+    if (level == SOL_SOCKET && name == SO_NO_CHECK)
+        return set_bool(&up->opt.no_check, v);
+    if (level == IPPROTO_UDP && name == UDP_SEGMENT) {
+        if (v < 0 || v > UINT16_MAX)
+            return -EINVAL;
+        up->opt.segment = (uint16_t)v;
+        return 0;
+    }
+    if (level == IPPROTO_IP)
+        return set_ip(up, name, v);
+    return -ENOPROTOOPT;
+}
+
+static int get_ip(struct jr_udpcb *up, int name, int32_t *v)
+{
+    switch (name) {
+    case IP_TOS:
+        *v = up->opt.tos;
+        return 0;
+    case IP_TTL:
+        *v = up->opt.ttl ? up->opt.ttl : jr_ip_ttl(up->udp->ip);
+        return 0;
+    case IP_MTU_DISCOVER:
+        *v = up->opt.pmtudisc;
+        return 0;
+    case IP_RECVERR:
+        *v = up->opt.recverr;
+        return 0;
+    case IP_MTU:
+        if (!up->remote.port)
+            return -ENOTCONN;
+        *v = (int32_t)(jr_udp_whole_max(up) + JR_UDP_HLEN + JR_IPV4_HLEN);
+        return 0;
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+int jr_udp_getopt(struct jr_udpcb *up, int level, int name, void *val, uint32_t *len)
+{
+    int32_t v = 0;
+    int err = 0;
+
+    if (level == SOL_SOCKET && name == SO_BROADCAST)
+        v = up->opt.broadcast;
+    else if (level == SOL_SOCKET && name == SO_NO_CHECK)
+        v = up->opt.no_check;
+    else if (level == IPPROTO_UDP && name == UDP_SEGMENT)
+        v = up->opt.segment;
+    else
+        err = level == IPPROTO_IP ? get_ip(up, name, &v) : -ENOPROTOOPT;
+    if (err)
+        return err;
+    *len = jr_min_u32(*len, sizeof v);
+    memcpy(val, &v, *len);
+    return 0;
+}
