@@ -225,7 +225,7 @@ int jr_worker_run(const struct jr_config *cfg, bool huge, int ready_fd)
     struct jr_port_config ports[JR_CONFIG_PORTS];
     static struct jr_worker worker; /* telemetry's thread may read it until the very end */
     struct jr_worker *w = &worker;
-    *w = (struct jr_worker){.cfg = cfg, .signal_fd = -1, .control_fd = -1, .sleep_fd = -1};
+    *w = (struct jr_worker){.cfg = cfg, .signal_fd = -1, .control_fd = -1, .sleep_fd = -1, .load_fd = -1};
     for (unsigned i = 0; i < cfg->n_ports; i++)
         ports[i] = cfg->ports[i].dev;
     struct jr_eal_config eal = {

@@ -9,6 +9,7 @@
 #include "ip/ip.h"
 #include "link/netif.h"
 #include "main/config.h"
+#include "main/spin.h"
 
 struct jr_udp;
 
@@ -37,8 +38,9 @@ struct jr_worker {
     int control_fd; /* epoll: all that is not packets */
     int sleep_fd;   /* epoll: control_fd and the ports' fds */
     int signal_fd;
+    int load_fd; /* /proc/loadavg */
     bool stop;
-    jr_time busy_at;    /* when there was work last */
+    struct jr_spin spin;
     jr_time control_at; /* when control_fd was looked at last */
     uint64_t turns;     /* since then */
 };
