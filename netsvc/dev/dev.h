@@ -36,8 +36,9 @@ struct jr_dev {
     const char *name;            /* the port's name in the configuration */
     struct jr_pkt_pool *tx_pool; /* where the engine gets packets that leave by this port */
     struct jr_ether_addr mac;
-    uint32_t mtu;  /* bytes of L3 payload */
-    uint32_t caps; /* JR_DEV_* */
+    uint32_t mtu;     /* bytes of L3 payload */
+    uint32_t mtu_max; /* what mtu may become while the port runs; 0: no more than it was */
+    uint32_t caps;    /* JR_DEV_* */
     uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes, tx_dropped;
 };
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "dev/afpacket.h"
 #include "dev/mpool.h"
 
 #define NR_HUGEPAGES "/proc/sys/vm/nr_hugepages"
@@ -44,7 +45,8 @@ unsigned jr_eal_memory_mb(const struct jr_eal_config *cfg)
     for (unsigned i = 0; i < cfg->n_ports; i++) {
         struct jr_port_config p = cfg->ports[i];
         jr_port_fill_defaults(&p, 0);
-        bytes += jr_mpool_bytes(p.buffers, jr_port_buffer_bytes(&p));
+        bytes += p.kind == JR_PORT_AF_PACKET ? jr_afpacket_bytes(&p)
+                                             : jr_mpool_bytes(p.buffers, jr_port_buffer_bytes(&p));
     }
     bytes += bytes / 8 + (16u << 20); /* rings, caches and what does not fill a page */
     return (unsigned)((bytes + (2u << 20) - 1) >> 21) * 2;

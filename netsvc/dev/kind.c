@@ -6,24 +6,16 @@
 
 enum {
     FRAME_OVERHEAD = 22,    /* Ethernet header, two VLAN tags */
-    TPACKET_OVERHEAD = 128, /* what AF_PACKET puts before a frame in its ring, rounded up */
     RX_HEADROOM = 128,      /* RTE_PKTMBUF_HEADROOM: drivers receive behind it */
-    TPACKET_BLOCK = 65536,
+    SLOT_FRAME = 1900,      /* shortest frame that a slot of af_packet's ring is made for */
+    SLOT_FRAME_MAX = 16000, /* longer ones come one by one from the socket's queue */
+    RING_BYTES = 16 << 20,
 };
 
 static int af_xdp_args(const struct jr_port_config *cfg, int xdp_fd, char *args, size_t n)
 {
     return snprintf(args, n, "iface=%s,start_queue=0,queue_count=%u,busy_budget=%u,xdp_prog=/proc/self/fd/%d",
                     cfg->interface, cfg->queues ? cfg->queues : 1, cfg->busy_budget, xdp_fd);
-}
-
-static int af_packet_args(const struct jr_port_config *cfg, int xdp_fd, char *args, size_t n)
-{
-    (void)xdp_fd;
-    uint32_t frame = cfg->frame_bytes;
-    uint32_t block = frame <= 2048 ? TPACKET_BLOCK : frame;
-    return snprintf(args, n, "iface=%s,qpairs=1,blocksz=%u,framesz=%u,framecnt=%u", cfg->interface, block, frame,
-                    cfg->rx_queue);
 }
 
 static int tap_args(const struct jr_port_config *cfg, int xdp_fd, char *args, size_t n)
@@ -52,7 +44,7 @@ static int ring_args(const struct jr_port_config *cfg, int xdp_fd, char *args, s
 
 struct kind {
     const char *name;
-    const char *driver; /* of the virtual device; NULL: a real one */
+    const char *driver; /* of the virtual device; NULL: a real one, or none of DPDK's */
     bool is_netdev;
     uint32_t mtu_max;
     uint32_t rx_queue, tx_queue, buffers;
@@ -62,7 +54,7 @@ struct kind {
 static const struct kind kinds[JR_PORT_KINDS] = {
     /* the driver puts 2048 buffers per queue into its fill ring; a frame and its headroom must fit a page */
     [JR_PORT_AF_XDP] = {"af_xdp", "net_af_xdp", true, 3498, 2048, 2048, 8191, af_xdp_args},
-    [JR_PORT_AF_PACKET] = {"af_packet", "net_af_packet", true, UINT32_MAX, 512, 512, 4095, af_packet_args},
+    [JR_PORT_AF_PACKET] = {"af_packet", NULL, true, 65535, 0, 256, 2048, NULL},
     [JR_PORT_TAP] = {"tap", "net_tap", true, 9000, 256, 256, 4095, tap_args},
     [JR_PORT_MEMIF] = {"memif", "net_memif", false, 65000, 1024, 1024, 8191, memif_args},
     [JR_PORT_RING] = {"ring", "net_ring", false, UINT32_MAX, 1024, 1024, 4095, ring_args},
@@ -88,16 +80,20 @@ void jr_port_fill_defaults(struct jr_port_config *cfg, uint32_t mtu)
         cfg->poll_us = 5000;
     if (cfg->kind != JR_PORT_AF_PACKET)
         return;
-    /* Frames of one ring fill its blocks: a power of two in a block of 64 KiB, or a page's multiple that is its own
-     * block. */
-    uint32_t need = (cfg->frame_bytes ? cfg->frame_bytes : cfg->mtu + FRAME_OVERHEAD) + TPACKET_OVERHEAD;
-    cfg->frame_bytes = need <= 2048 ? 2048 : (need + 4095) & ~4095u;
+    if (!cfg->frame_bytes)
+        cfg->frame_bytes = cfg->mtu + FRAME_OVERHEAD;
+    if (cfg->frame_bytes < SLOT_FRAME)
+        cfg->frame_bytes = SLOT_FRAME;
+    if (cfg->frame_bytes > SLOT_FRAME_MAX)
+        cfg->frame_bytes = SLOT_FRAME_MAX;
+    if (!cfg->rx_queue) /* a power of two, as the file would have it */
+        cfg->rx_queue = 1u << (31 - __builtin_clz(RING_BYTES / cfg->frame_bytes));
 }
 
 unsigned jr_port_buffer_bytes(const struct jr_port_config *cfg)
 {
     uint32_t tx = JR_PKT_HEADROOM + cfg->mtu + FRAME_OVERHEAD;
-    uint32_t rx = RX_HEADROOM + (cfg->kind == JR_PORT_AF_PACKET ? cfg->frame_bytes : cfg->mtu + FRAME_OVERHEAD);
+    uint32_t rx = RX_HEADROOM + cfg->mtu + FRAME_OVERHEAD;
     uint32_t bytes = tx > rx ? tx : rx;
     if (bytes < 2048 + RX_HEADROOM)
         bytes = 2048 + RX_HEADROOM; /* what drivers take for granted */

@@ -3,18 +3,13 @@
 #include "dev/port.h"
 
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "dev/afpacket.h"
 #include "dev/ethdev.h"
 #include "dev/netdev.h"
-
-#ifndef PACKET_IGNORE_OUTGOING
-#define PACKET_IGNORE_OUTGOING 23
-#endif
 
 /* What the interface says and the driver can do. */
 static int look_at_netdev(struct jr_port_config *cfg, struct jr_port *port)
@@ -26,6 +21,7 @@ static int look_at_netdev(struct jr_port_config *cfg, struct jr_port *port)
         return rc;
     }
     port->ifindex = nd.ifindex;
+    cfg->mac = nd.mac;
     uint32_t max = jr_port_mtu_max(cfg->kind);
     if (!cfg->mtu && nd.mtu > max)
         jr_log(JR_LOG_WARN, "port %s: %s has MTU %u, the driver carries frames up to %u", cfg->name, cfg->interface,
@@ -43,16 +39,7 @@ static int look_at_netdev(struct jr_port_config *cfg, struct jr_port *port)
     return 0;
 }
 
-/* What came before the filter was there is thrown away; a peer sends it again. */
-static void drain(struct jr_dev *dev)
-{
-    struct jr_pkt *pkts[32];
-    for (unsigned got, rounds = 0; rounds < 64 && (got = dev->ops->rx_burst(dev, pkts, 32, 0)); rounds++)
-        for (unsigned i = 0; i < got; i++)
-            jr_pkt_free(pkts[i]);
-    dev->rx_pkts = dev->rx_bytes = 0;
-}
-
+/* The socket hears nothing before its filter is there. */
 static int steer(struct jr_port *port, const struct jr_port_config *cfg)
 {
     enum jr_steer_kind kind = cfg->kind == JR_PORT_AF_XDP ? JR_STEER_XDP : JR_STEER_PACKET;
@@ -64,25 +51,20 @@ static int steer(struct jr_port *port, const struct jr_port_config *cfg)
     }
     if (kind == JR_STEER_XDP)
         return 0;
-    const struct jr_waitfds *fds = jr_ethdev_waitfds(port->dev);
-    int one = 1;
-    for (unsigned i = 0; i < fds->n; i++) {
-        int rc = jr_steer_filter_socket(port->steer, fds->fd[i]);
-        if (rc) {
-            jr_log(JR_LOG_ERROR, "port %s: socket filter: %s", cfg->name, strerror(-rc));
-            return rc;
-        }
-        if (setsockopt(fds->fd[i], SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one))
-            jr_log(JR_LOG_WARN, "port %s: the kernel's own packets will be seen as received", cfg->name);
+    int rc = jr_steer_filter_socket(port->steer, jr_afpacket_fd(port->dev));
+    if (rc) {
+        jr_log(JR_LOG_ERROR, "port %s: socket filter: %s", cfg->name, strerror(-rc));
+        return rc;
     }
-    drain(port->dev);
-    return 0;
+    return jr_afpacket_start(port->dev);
 }
 
 static int open_driver(struct jr_port *port, const struct jr_port_config *cfg, unsigned index,
                        struct jr_counters *counters)
 {
     int xdp_fd = -1;
+    if (cfg->kind == JR_PORT_AF_PACKET)
+        return jr_afpacket_open(cfg, port->ifindex, counters, &port->dev);
     if (cfg->kind == JR_PORT_AF_XDP) {
         xdp_fd = jr_steer_xdp_object();
         if (xdp_fd < 0)
@@ -121,6 +103,8 @@ int jr_port_open(struct jr_port *port, const struct jr_port_config *given, unsig
         jr_port_fill_defaults(&cfg, 0);
     }
     rc = open_driver(port, &cfg, index, counters);
+    if (!rc)
+        port->dev->name = given->name;
     if (!rc && has_netdev)
         rc = steer(port, &cfg);
     if (!rc)

@@ -28,12 +28,12 @@ struct jr_port_config {
     enum jr_port_kind kind;
     char interface[64];          /* af_xdp, af_packet, tap: a kernel interface; pci: the device's address */
     bool share;                  /* the kernel keeps the interface and its addresses */
-    uint32_t rx_queue, tx_queue; /* descriptors; 0: the kind's default */
+    uint32_t rx_queue, tx_queue; /* descriptors (af_packet: ring slots, long frames); 0: the kind's default */
     uint32_t queues;             /* receive queues; 0: as many as the interface has and the driver takes */
     uint32_t mtu;                /* 0: the interface's, else 1500 */
     struct jr_ether_addr mac;    /* all zero: the driver's */
     uint32_t buffers;            /* packet buffers; 0: the kind's default */
-    uint32_t frame_bytes;        /* af_packet: longest frame; 0: what the MTU needs */
+    uint32_t frame_bytes;        /* af_packet: longest frame that its ring holds; 0: what the MTU needs */
     uint32_t busy_budget;        /* af_xdp: packets per preferred busy poll; 0: off */
     uint32_t poll_us; /* longest pause between looks while asleep when the driver has no fd to wait on; 0: 5000 */
     char socket[108]; /* memif */

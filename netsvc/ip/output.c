@@ -98,8 +98,13 @@ bool jr_ip_route_by(struct jr_ip *ip, struct jr_addr dst, struct jr_netif *ifp, 
 
 struct jr_pkt *jr_ip_pkt_new(struct jr_ip *ip, const struct jr_ip_route *rt)
 {
-    struct jr_pkt *pkt = jr_pkt_new(rt->ifp->dev->tx_pool);
+    struct jr_pkt_pool *pool = rt->ifp->dev->tx_pool;
+    struct jr_pkt *pkt = jr_pkt_new(pool);
 
+    if (JR_UNLIKELY(!pkt) && rt->ifp->n_txq) { /* what waits for the end of the turn has buffers to give back */
+        jr_netif_flush(rt->ifp, ip->now);
+        pkt = jr_pkt_new(pool);
+    }
     if (!pkt)
         jr_count(ip->counters, JR_C_BASE_NOBUF);
     return pkt;

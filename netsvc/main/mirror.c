@@ -122,7 +122,8 @@ void jr_mirror_on_link(struct jr_mirror *m, const struct jr_mirror_link *link)
     }
     if (!p->cfg->dev.share)
         return;
-    uint32_t mtu = link->mtu < p->port.dev->mtu ? link->mtu : p->port.dev->mtu;
+    uint32_t max = p->port.dev->mtu_max ? p->port.dev->mtu_max : p->port.dev->mtu;
+    uint32_t mtu = link->mtu < max ? link->mtu : max;
     if (mtu && mtu != p->ifp->mtu)
         jr_netif_set_mtu(p->ifp, mtu);
     if (link->has_mac)

@@ -22,7 +22,7 @@
 #include "tcp/tlp.h"
 #include "wire/cksum.h"
 
-#define TSO_MAX_BYTES 65000u
+#define TSO_MAX_BYTES 65400u /* of payload in an IP packet with any options of ours */
 
 struct ctx { /* one call of jr_tcp_output() */
     struct jr_tcp_opts opts;
@@ -119,7 +119,8 @@ static void prepare(struct jr_tcpcb *tp, struct ctx *c, jr_time now)
     c->maxpay = tp->t_maxseg - (c->optlen > usual ? c->optlen - usual : 0);
     c->room = cwnd_room(tp);
     const uint32_t need = JR_PKT_TX_TSO | JR_PKT_TX_L4_CSUM;
-    c->tso = (tp->rt.tx_offloads & need) == need;
+    /* each segment would repeat the urgent pointer, which counts from its own start */
+    c->tso = (tp->rt.tx_offloads & need) == need && jr_seq_leq(tp->snd_up, tp->snd_una);
 }
 
 /* Recovery's share: lost holes first, new data next, then other holes (RFC 6675 NextSeg 1 to 3). */
@@ -187,7 +188,7 @@ static void plan_stream(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p
     p->len = n > 0 ? (uint32_t)n : 0;
     uint32_t max = c->maxpay;
     if (c->tso && p->len > max && jr_seq_eq(tp->snd_nxt, tp->snd_max))
-        max = TSO_MAX_BYTES / max * max;
+        max = jr_max_u32(max, TSO_MAX_BYTES / max * max);
     if (p->len > max)
         p->len = max;
     else if (p->len > c->maxpay && !may_be_small(tp, p))

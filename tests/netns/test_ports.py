@@ -73,8 +73,8 @@ def test_an_exclusive_port_answers_for_its_address(pair: netns.Pair, folder: Pat
             pair.peer.connect(pair.host_ip, 81)
 
 
-def test_fragments_are_put_together(pair: netns.Pair, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "PORT_KIND", "af_xdp")
+@pytest.mark.usefixtures("kind")
+def test_fragments_are_put_together(pair: netns.Pair, folder: Path) -> None:
     with serving(pair, folder, service.exclusive_config()) as svc:
         assert ping(pair.peer, pair.host_ip, 4000)
         assert svc.counters()["ip_reassembled"] == 1

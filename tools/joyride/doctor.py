@@ -194,10 +194,7 @@ def check_drivers() -> Finding:
     """Are DPDK's drivers for shared interfaces installed?"""
     folders = list(Path("/usr/lib").glob("*/dpdk/pmds-*")) + list(Path("/usr/lib64").glob("dpdk/pmds-*"))
     have = {
-        name
-        for folder in folders
-        for name in ("af_xdp", "af_packet", "memif", "tap")
-        if any(folder.glob(f"librte_net_{name}.so*"))
+        name for folder in folders for name in ("af_xdp", "memif", "tap") if any(folder.glob(f"librte_net_{name}.so*"))
     }
     if not have:
         return Finding(

@@ -309,11 +309,23 @@ JR_TEST(fragments_have_different_ids)
 JR_TEST(no_memory_for_fragments)
 {
     init(NULL, 1500, 0);
-    h.dev.pool.limit = 0;
-    h.dev.pool.fail_in = 3; /* the payload itself, one fragment, then none */
+    h.dev.pool.limit = h.dev.pool.pool.in_use + 2; /* the payload itself, one fragment, then none */
     JR_CHECK_EQ(tx(PEER, 4000, false), -ENOBUFS);
     JR_CHECK_EQ(host_counted(&h, JR_C_BASE_NOBUF), 1);
     JR_CHECK_EQ(host_discard(&h), 1);
+    host_fini(&h);
+}
+
+JR_TEST(an_empty_pool_sends_what_waits)
+{
+    init(NULL, 1500, 0);
+    const unsigned bursts = h.dev.bursts;
+    h.dev.pool.limit = 0;
+    h.dev.pool.fail_in = 3; /* when one fragment waits to be sent */
+    JR_CHECK_EQ(tx(PEER, 4000, false), 0);
+    JR_CHECK_EQ(h.dev.bursts, bursts + 2); /* then, and at the end of the turn */
+    JR_CHECK_EQ(host_counted(&h, JR_C_BASE_NOBUF), 0);
+    JR_CHECK_EQ(host_discard(&h), 3);
     host_fini(&h);
 }
 
