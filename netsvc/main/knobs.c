@@ -65,14 +65,16 @@ static bool may_set(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && (who.uid == 0 || who.uid == geteuid());
 }
 
-static void set(FILE *f, const struct jr_sysctl_tree *tree, const struct jr_sysctl *s, const char *value, int fd)
+static void set(FILE *f, struct jr_worker *w, const struct jr_sysctl *s, const char *value, int fd)
 {
+    const struct jr_sysctl_tree all = tree_of(w), *tree = &all;
     char why[JR_SYSCTL_WHY_BYTES] = "only root may set it", before[JR_SYSCTL_WORD_BYTES];
     jr_sysctl_get(tree, s, before);
     if (!may_set(fd) || jr_sysctl_set_live(tree, s, value, why)) {
         put_error(f, s->name, why);
         return;
     }
+    jr_tcp_config_changed(w->tcp);
     jr_log(JR_LOG_INFO, "sysctl %s: %s -> %s", s->name, before, value);
     fprintf(f, "{\"before\":\"%s\",\"now\":", before);
     put_knob(f, tree, s);
@@ -91,7 +93,7 @@ static void answer(FILE *f, struct jr_worker *w, char *request, int fd)
     else if (!s)
         put_error(f, request, "unknown sysctl");
     else if (value)
-        set(f, &tree, s, value, fd);
+        set(f, w, s, value, fd);
     else
         put_knob(f, &tree, s);
 }

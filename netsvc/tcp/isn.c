@@ -4,7 +4,7 @@
 
 #include "base/siphash.h"
 
-enum { TAG_ISN = 1, TAG_TS, TAG_PORT, TAG_COOKIE };
+enum { TAG_ISN = 1, TAG_TS, TAG_PORT, TAG_COOKIE, TAG_FASTOPEN };
 
 struct hash_input {
     struct jr_addr laddr, faddr;
@@ -37,5 +37,11 @@ uint64_t jr_tcp_cookie_hash(const struct jr_tcp *tcp, struct jr_addr laddr, uint
 {
     const struct hash_input in = {
         .laddr = laddr, .faddr = faddr, .lport = lport, .fport = fport, .tag = TAG_COOKIE, .a = irs, .b = epoch};
+    return jr_siphash(tcp->cfg.secret, &in, sizeof in);
+}
+
+uint64_t jr_tcp_fastopen_hash(const struct jr_tcp *tcp, struct jr_addr client, uint32_t epoch)
+{
+    const struct hash_input in = {.faddr = client, .tag = TAG_FASTOPEN, .b = epoch};
     return jr_siphash(tcp->cfg.secret, &in, sizeof in);
 }

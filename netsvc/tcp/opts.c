@@ -93,6 +93,15 @@ static int set_quickack(struct jr_tcpcb *tp, int v, jr_time now)
     return 0;
 }
 
+/* As on FreeBSD one flag for both sides: a socket that connects is a client, one that listens a server. */
+static int set_fastopen(struct jr_tcpcb *tp, int v)
+{
+    if (v < 0 || (tp->t_state != TCPS_CLOSED && tp->t_state != TCPS_LISTEN))
+        return -EINVAL;
+    tp->t_flags2 = v != 0 ? tp->t_flags2 | TF2_FASTOPEN : tp->t_flags2 & ~(uint32_t)TF2_FASTOPEN;
+    return 0;
+}
+
 static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len, jr_time now)
 {
     int v = 0, err = 0;
@@ -137,6 +146,9 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
         return 0;
     case TCP_QUICKACK:
         return set_quickack(tp, v, now);
+    case TCP_FASTOPEN:
+    case TCP_FASTOPEN_CONNECT:
+        return set_fastopen(tp, v);
     default:
         return -ENOPROTOOPT;
     }
@@ -246,6 +258,9 @@ static int get_tcp(const struct jr_tcpcb *tp, int name, void *val, uint32_t *len
         return put_int(val, len, (int)tp->rcv_clamp);
     case TCP_QUICKACK:
         return put_int(val, len, tp->quickacks != 0);
+    case TCP_FASTOPEN:
+    case TCP_FASTOPEN_CONNECT:
+        return put_int(val, len, !!(tp->t_flags2 & TF2_FASTOPEN));
     case TCP_CONGESTION:
         return get_congestion(tp, val, len);
     case TCP_INFO:

@@ -13,6 +13,7 @@
 #include "tcp/output.h"
 
 #include "tcp/cc_hystart.h"
+#include "tcp/fastopen.h"
 #include "tcp/isn.h"
 #include "tcp/mss.h"
 #include "tcp/reass.h"
@@ -84,6 +85,7 @@ static void fill_opts(const struct jr_tcpcb *tp, uint8_t flags, struct jr_tcp_op
         }
         if (tp->t_flags & TF_SACK_PERMIT)
             o->flags |= TOF_SACKPERM;
+        jr_fastopen_option(tp, o);
     }
     bool ts = flags & TH_SYN && !(flags & TH_ACK) ? tp->t_flags & TF_REQ_TSTMP : tp->t_flags & TF_RCVD_TSTMP;
     if (ts) {
@@ -166,6 +168,17 @@ static bool may_be_small(const struct jr_tcpcb *tp, const struct plan *p)
     return (tp->t_flags & TF_NODELAY) || jr_seq_leq(tp->snd_sml, tp->snd_una);
 }
 
+/* Data in or right behind the SYN (RFC 7413): one segment's worth at a time. */
+static void plan_early(const struct jr_tcpcb *tp, const struct ctx *c, struct plan *p)
+{
+    uint32_t room = jr_fastopen_room(tp, p->seq, c->optlen);
+    jr_seq first = jr_seq_eq(p->seq, tp->iss) ? jr_seq_add(p->seq, 1) : p->seq;
+    int32_t n = jr_seq_diff(jr_tcp_data_end(tp), first);
+    if (tp->t_state == TCPS_SYN_RECEIVED)
+        room = jr_min_u32(room, tp->snd_wnd - jr_min_u32(tp->snd_wnd, (uint32_t)jr_seq_diff(first, tp->snd_una)));
+    p->len = n > 0 ? jr_min_u32((uint32_t)n, room) : 0;
+}
+
 /* What the windows let go from snd_nxt; also steps over what the peer has when going back after a time-out. */
 static void plan_stream(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p)
 {
@@ -173,8 +186,10 @@ static void plan_stream(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p
     if (jr_seq_lt(tp->snd_nxt, tp->snd_max) && tp->board != NULL)
         tp->snd_nxt = jr_sack_skip(tp, tp->snd_nxt, &until);
     p->seq = tp->snd_nxt;
-    if (tp->t_state < TCPS_ESTABLISHED)
+    if (tp->t_state < TCPS_ESTABLISHED) {
+        plan_early(tp, c, p);
         return;
+    }
     int64_t n = jr_seq_diff(jr_tcp_data_end(tp), p->seq);
     int64_t wnd = jr_seq_diff(jr_seq_add(tp->snd_una, tp->snd_wnd), p->seq);
     if (wnd < n)
@@ -370,10 +385,10 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
                             .payload = p->len,
                             .tos = tp->tos,
                             .ttl = tp->ttl};
-    if (p->len > c->maxpay)
+    if (p->len > c->maxpay && !(p->flags & TH_SYN))
         w.tso_segsz = (uint16_t)c->maxpay;
     if (p->len != 0) {
-        uint64_t off = tp->snd->head + (uint32_t)jr_seq_diff(p->seq, tp->snd_sb_seq);
+        uint64_t off = tp->snd->head + (uint32_t)jr_seq_diff(jr_seq_max(p->seq, tp->snd_sb_seq), tp->snd_sb_seq);
         w.sum = copy_payload(tp->snd, off, jr_pkt_put(pkt, p->len), p->len, tp->rt.tx_offloads & JR_PKT_TX_L4_CSUM);
     }
     uint32_t win = jr_tcp_rcv_window(tp);

@@ -6,6 +6,7 @@
  */
 #include "tcp/ack.h"
 #include "tcp/cc.h"
+#include "tcp/fastopen.h"
 #include "tcp/input.h"
 #include "tcp/isn.h"
 #include "tcp/mss.h"
@@ -59,7 +60,9 @@ void jr_tcp_established(struct jr_tcpcb *tp, jr_time now)
     tp->rtt_start = now;
     jr_cc_conn_init(tp);
     struct jr_tcpcb *l = tp->parent;
-    if (l != NULL) {
+    if (tp->t_flags2 & TF2_FO_ACCEPT) {
+        jr_fastopen_settle(tp);
+    } else if (l != NULL) {
         l->listener->len++;
         jr_list_push_tail(&l->listener->queue, &tp->link);
         jr_tcp_event(l, JR_TCP_EV_ACCEPT);
@@ -88,6 +91,8 @@ static void syn_acked(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time
     tp->snd_wl1 = seg->seq;
     tp->snd_wl2 = seg->ack;
     tp->t_acktime = now;
+    if (jr_seq_gt(tp->snd_max, tp->snd_una)) /* Fast Open: data was sent with the SYN or behind it */
+        jr_tcp_start_rexmt(tp, now);
     jr_tcp_established(tp, now);
     tp->t_rxtshift = 0;
 }
@@ -121,6 +126,7 @@ static void on_syn_sent(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now
     tp->rcv_adv = tp->rcv_nxt;
     tp->rcv_adv = jr_seq_add(tp->rcv_nxt, jr_tcp_rcv_window(tp)); /* as our SYN said: the shift is still 0 */
     negotiate(tp, seg, now);
+    jr_fastopen_on_synack(tp, &seg->opts);
     if (!ack) {
         jr_tcp_move(tp, TCPS_SYN_RECEIVED);
         tp->snd_nxt = tp->snd_una;
@@ -133,6 +139,9 @@ static void on_syn_sent(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now
         return;
     }
     syn_acked(tp, seg, now);
+    tp->snd_nxt = tp->snd_una; /* what the SYN carried goes again, as far as it isn't acknowledged */
+    if (jr_seq_gt(seg->ack, tp->snd_una))
+        (void)jr_tcp_on_ack(tp, seg, now);
     jr_tcp_ack_now(tp);
     seg->seq = jr_seq_add(seg->seq, 1);
     seg->flags &= (uint8_t)~TH_SYN;
@@ -393,6 +402,8 @@ static void on_synchronized(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time
     /* fifth: ACK */
     if (!(seg->flags & TH_ACK)) {
         jr_tcp_count_c(tp, JR_C_TCP_NO_ACK);
+        if (tp->t_flags & TF_ACKNOW)
+            jr_tcp_want_output(tp);
         return;
     }
     if (tp->t_state == TCPS_SYN_RECEIVED && !on_ack_syn_received(tp, seg, now))

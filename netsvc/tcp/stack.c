@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/siphash.h"
+#include "tcp/fastopen.h"
 #include "tcp/input.h"
 #include "tcp/pcb.h"
 #include "tcp/state.h"
@@ -11,10 +12,7 @@
 #define INITIAL_BUCKETS 4096u
 #define PROTO_TCP 6
 
-void jr_tcp_config_defaults(struct jr_tcp_config *cfg)
-{
-    *cfg = (struct jr_tcp_config){JR_SYSCTL_TCP_DEFAULTS};
-}
+void jr_tcp_config_defaults(struct jr_tcp_config *cfg) { *cfg = (struct jr_tcp_config){JR_SYSCTL_TCP_DEFAULTS}; }
 
 struct jr_tcp_config *jr_tcp_config(struct jr_tcp *tcp) { return &tcp->cfg; }
 
@@ -60,9 +58,16 @@ void jr_tcp_free(struct jr_tcp *tcp)
     struct jr_list *l;
     while ((l = jr_list_first(&tcp->all)) != NULL)
         jr_tcp_pcb_free(JR_LIST_ENTRY(l, struct jr_tcpcb, all_link));
+    jr_fastopen_flush(tcp);
     jr_pcb_free_ports(tcp);
     free(tcp->buckets);
     free(tcp);
+}
+
+void jr_tcp_config_changed(struct jr_tcp *tcp)
+{
+    if (!tcp->cfg.fastopen_client_enable)
+        jr_fastopen_flush(tcp);
 }
 
 uint32_t jr_tcp_count(const struct jr_tcp *tcp) { return tcp->count - tcp->tw_count; }

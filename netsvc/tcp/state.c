@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "tcp/cc.h"
+#include "tcp/fastopen.h"
 #include "tcp/output.h"
 #include "tcp/pcb.h"
 #include "tcp/reass.h"
@@ -64,6 +65,7 @@ void jr_tcp_pcb_free(struct jr_tcpcb *tp)
     jr_wheel_cancel(&tp->tcp->wheel, &tp->timer);
     jr_reass_free(tp);
     jr_sack_free(tp);
+    free(tp->fo);
     if (tp->own_rcv.base != NULL && tp->up != NULL && tp->up->embryo_free != NULL)
         tp->up->embryo_free(tp->so, &tp->own_rcv);
     jr_list_del(&tp->link);
@@ -116,6 +118,7 @@ void jr_tcp_dead(struct jr_tcpcb *tp, int error)
         leave_timewait(tp);
     if (tp->t_state != TCPS_CLOSED)
         jr_tcp_move(tp, TCPS_CLOSED);
+    jr_fastopen_settle(tp);
     jr_tcp_timers_stop(tp);
     jr_pcb_remove(tp);
     jr_reass_free(tp);

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "tcp/fastopen.h"
 #include "tcp/input.h"
 #include "tcp/isn.h"
 #include "tcp/mss.h"
@@ -101,7 +102,8 @@ void jr_syncache_forget(struct jr_tcpcb *listener)
         drop_all(listener->tcp, listener);
 }
 
-static void answer(struct jr_tcp *tcp, const struct jr_sc_entry *e, jr_time now)
+/* fo: has the Fast Open cookie that the SYN|ACK gives; NULL: none. */
+static void answer(struct jr_tcp *tcp, const struct jr_sc_entry *e, const struct jr_tcp_opts *fo, jr_time now)
 {
     struct jr_ip_route rt = {0};
     struct jr_tcp_bare b = {.local = {e->laddr, e->lport},
@@ -127,6 +129,11 @@ static void answer(struct jr_tcp *tcp, const struct jr_sc_entry *e, jr_time now)
         b.opts.flags |= TOF_TS;
         b.opts.tsval = jr_tcp_ts(e->ts_offset, now);
         b.opts.tsecr = e->ts_recent;
+    }
+    if (fo != NULL && (fo->flags & TOF_FASTOPEN)) {
+        b.opts.flags |= TOF_FASTOPEN;
+        b.opts.cookie_len = fo->cookie_len;
+        memcpy(b.opts.cookie, fo->cookie, fo->cookie_len);
     }
     jr_tcp_send_bare(tcp, &b, now);
 }
@@ -176,7 +183,7 @@ static void on_known_syn(struct jr_tcp *tcp, struct jr_sc_entry *e, const struct
         e->ts_recent = o->tsval;
     else
         e->flags &= (uint8_t)~SC_TS;
-    answer(tcp, e, now);
+    answer(tcp, e, NULL, now);
     e->rexmits = 0;
     start_timer(tcp, e, now);
 }
@@ -222,35 +229,6 @@ static void choose_iss(struct jr_tcp *tcp, struct jr_sc_entry *e, const jr_seq *
         e->iss = jr_seq_add(*floor, 64000 + jr_rng_below(&tcp->rng, 64000));
 }
 
-void jr_syncache_add(struct jr_tcpcb *l, const struct jr_tcp_seg *seg, const jr_seq *iss_floor, jr_time now)
-{
-    struct jr_tcp *tcp = l->tcp;
-    struct jr_tcp_opts o;
-    if (!jr_tcp_parse_opts(jr_pkt_data(seg->pkt) + JR_TCP_HLEN, seg->hdr.hlen - JR_TCP_HLEN, true, &o))
-        jr_count(tcp->counters, JR_C_TCP_BAD_OPTIONS);
-    struct jr_sc_entry only = {0}, *e = find_seg(tcp, seg);
-    if (e != NULL && jr_seq_eq(e->irs, seg->seq)) {
-        on_known_syn(tcp, e, &o, now);
-        return;
-    }
-    if (e != NULL) /* 3.10.7.4 fourth, SYN-RECEIVED after a passive open: back to LISTEN */
-        drop(tcp, e);
-    jr_sc_fill(&only, l, seg, &o);
-    struct bucket *b = bucket_of(tcp, only.hash);
-    e = make_room(tcp, b, now);
-    if (e == NULL && !tcp->cfg.syncookies)
-        return;
-    choose_iss(tcp, &only, e != NULL ? iss_floor : NULL, now);
-    if (e != NULL) {
-        *e = only;
-        enter(tcp, b, e, now);
-    } else {
-        b->overflow = now;
-        jr_count(tcp->counters, JR_C_TCP_COOKIE_SENT);
-    }
-    answer(tcp, e != NULL ? e : &only, now);
-}
-
 void jr_syncache_timeout(struct jr_tcp *tcp, struct jr_timer *t, jr_time now)
 {
     struct jr_sc_entry *e = JR_CONTAINER_OF(t, struct jr_sc_entry, timer);
@@ -261,7 +239,7 @@ void jr_syncache_timeout(struct jr_tcp *tcp, struct jr_timer *t, jr_time now)
     }
     e->rexmits++;
     jr_count(tcp->counters, JR_C_TCP_SYNCACHE_REXMIT);
-    answer(tcp, e, now);
+    answer(tcp, e, NULL, now);
     start_timer(tcp, e, now);
 }
 
@@ -327,6 +305,71 @@ static struct jr_tcpcb *make_connection(const struct jr_sc_entry *e, jr_time now
     }
     jr_tcp_mss_update(tp);
     return tp;
+}
+
+/* RFC 7413 4.2: the SYN's cookie proves the peer's address, so its data is delivered. The SYN|ACK waits a little for
+ * the program's answer. false: the usual way must do. */
+static bool open_at_once(struct jr_sc_entry *e, struct jr_tcp_seg *seg, const struct jr_tcp_opts *o,
+                         const jr_seq *iss_floor, jr_time now)
+{
+    struct jr_tcpcb *l = e->listener;
+    struct jr_tcp *tcp = l->tcp;
+    if (l->listener->len > l->listener->backlog)
+        return false;
+    choose_iss(tcp, e, iss_floor, now);
+    struct jr_tcpcb *tp = make_connection(e, now);
+    if (tp == NULL)
+        return false;
+    tp->snd_nxt = tp->snd_max = tp->iss;
+    if (!jr_fastopen_accept(tp, o)) {
+        jr_tcp_pcb_free(tp);
+        return false;
+    }
+    l->listener->len++;
+    jr_list_push_tail(&l->listener->queue, &tp->link);
+    jr_tcp_event(l, JR_TCP_EV_ACCEPT);
+    jr_tcp_start_keep(tp, now);
+    seg->seq = tp->rcv_nxt;
+    jr_tcp_keep_early_data(tp, seg);
+    if (tp->reass != NULL) {
+        jr_tcp_early_data(tp, now);
+        tp->t_flags = (tp->t_flags & ~(uint32_t)(TF_ACKNOW | TF_OUTPUT)) | TF_DELACK;
+        jr_tcp_timer_set(tp, TT_DELACK, now + tcp->cfg.delacktime * JR_MS);
+    } else {
+        jr_tcp_ack_now(tp);
+    }
+    return true;
+}
+
+void jr_syncache_add(struct jr_tcpcb *l, struct jr_tcp_seg *seg, const jr_seq *iss_floor, jr_time now)
+{
+    struct jr_tcp *tcp = l->tcp;
+    struct jr_tcp_opts o;
+    if (!jr_tcp_parse_opts(jr_pkt_data(seg->pkt) + JR_TCP_HLEN, seg->hdr.hlen - JR_TCP_HLEN, true, &o))
+        jr_count(tcp->counters, JR_C_TCP_BAD_OPTIONS);
+    struct jr_sc_entry only = {0}, *e = find_seg(tcp, seg);
+    if (e != NULL && jr_seq_eq(e->irs, seg->seq)) {
+        on_known_syn(tcp, e, &o, now);
+        return;
+    }
+    if (e != NULL) /* 3.10.7.4 fourth, SYN-RECEIVED after a passive open: back to LISTEN */
+        drop(tcp, e);
+    jr_sc_fill(&only, l, seg, &o);
+    if (jr_fastopen_check(l, seg, &o, now) == JR_FASTOPEN_ACCEPTED && open_at_once(&only, seg, &o, iss_floor, now))
+        return;
+    struct bucket *b = bucket_of(tcp, only.hash);
+    e = make_room(tcp, b, now);
+    if (e == NULL && !tcp->cfg.syncookies)
+        return;
+    choose_iss(tcp, &only, e != NULL ? iss_floor : NULL, now);
+    if (e != NULL) {
+        *e = only;
+        enter(tcp, b, e, now);
+    } else {
+        b->overflow = now;
+        jr_count(tcp->counters, JR_C_TCP_COOKIE_SENT);
+    }
+    answer(tcp, e != NULL ? e : &only, &o, now);
 }
 
 static bool in_window(const struct jr_sc_entry *e, jr_seq seq)

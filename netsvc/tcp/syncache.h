@@ -13,7 +13,7 @@ void jr_syncache_free(struct jr_tcp *tcp);
 
 /* A SYN for a listener: remembers it and answers SYN|ACK. iss_floor: our ISN must lie above (a connection of the
  * same four-tuple in TIME_WAIT ended there), or NULL. */
-void jr_syncache_add(struct jr_tcpcb *listener, const struct jr_tcp_seg *seg, const jr_seq *iss_floor, jr_time now);
+void jr_syncache_add(struct jr_tcpcb *listener, struct jr_tcp_seg *seg, const jr_seq *iss_floor, jr_time now);
 /* An ACK without a connection. The connection it completes, in SYN_RECEIVED, for which the segment is still to be
  * processed; NULL: there is none, and the segment was answered if it had to be. */
 struct jr_tcpcb *jr_syncache_expand(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, jr_time now);

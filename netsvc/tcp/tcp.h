@@ -51,6 +51,8 @@ void jr_tcp_config_defaults(struct jr_tcp_config *cfg);
 const char *jr_tcp_cc_available(unsigned i);
 
 struct jr_tcp *jr_tcp_new(struct jr_ip *ip, const struct jr_tcp_config *cfg);
+/* After a change of what jr_tcp_config() points at: caches that were switched off or shall be purged are emptied. */
+void jr_tcp_config_changed(struct jr_tcp *tcp);
 void jr_tcp_free(struct jr_tcp *tcp); /* drops every connection silently */
 /* The configuration in use: its knobs may be changed between two calls. */
 struct jr_tcp_config *jr_tcp_config(struct jr_tcp *tcp);
@@ -70,7 +72,8 @@ enum { JR_TCP_BIND_REUSEADDR = 1u << 0, JR_TCP_BIND_REUSEPORT = 1u << 1 };
 /* port 0: an ephemeral port (RFC 6056). -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (bound already). */
 int jr_tcp_bind(struct jr_tcpcb *tp, const struct jr_endpoint *local, uint32_t flags);
 int jr_tcp_listen(struct jr_tcpcb *tp, uint32_t backlog, jr_time now);
-/* Active open with buffers attached; binds when not bound. -EADDRNOTAVAIL, -ENETUNREACH, -EISCONN, -EADDRINUSE. */
+/* Active open with buffers attached; binds when not bound. What is in snd already may go with the SYN (TCP_FASTOPEN).
+ * -EADDRNOTAVAIL, -ENETUNREACH, -EISCONN, -EADDRINUSE. */
 int jr_tcp_connect(struct jr_tcpcb *tp, const struct jr_endpoint *remote, jr_time now);
 /* The oldest established connection of the listener, or NULL. The caller attaches buffers and its own so; then the next
  * flush reports what already happened (it may even be dead: jr_tcp_error()). */

@@ -54,6 +54,12 @@ enum {                      /* t_flags */
        TF_RESCUED = 1u << 31, /* the rescue retransmission of this recovery was sent (RFC 6675 NextSeg rule 4) */
 };
 
+enum {                           /* t_flags2 */
+       TF2_FASTOPEN = 1u << 0,   /* TCP_FASTOPEN: as a client and as a listener */
+       TF2_FO_ACCEPT = 1u << 1,  /* accepted by its SYN: on the accept queue before it is established */
+       TF2_FO_PENDING = 1u << 2, /* counted as such on parent */
+};
+
 enum { /* TT_NUDGE: output again, after TCP_CORK's longest wait or a shortage of packets */
        TT_REXMT,
        TT_PERSIST,
@@ -69,6 +75,8 @@ enum { JR_TIMER_TCPCB, JR_TIMER_SYNCACHE }; /* jr_timer.kind */
 struct jr_tcp_reass;
 struct jr_tcp_sackboard;
 struct jr_tcp_listener;
+struct jr_tcp_fastopen;
+struct jr_fastopen_cache;
 struct jr_cc_algo;
 
 /* Room for a congestion control algorithm's own numbers; each overlays its struct. */
@@ -172,7 +180,9 @@ struct jr_tcpcb {
     uint32_t rcv_want, snd_want;
 
     /* the connection as a whole: written by usrreq.c, opts.c, state.c, syncache.c */
-    struct jr_timer timer; /* runs at or before the first of t_dl */
+    uint32_t t_flags2;
+    struct jr_tcp_fastopen *fo; /* fastopen.c; NULL: not in use */
+    struct jr_timer timer;      /* runs at or before the first of t_dl */
     void *so;
     const struct jr_tcp_upcalls *up;
     struct jr_sockbuf own_snd, own_rcv; /* before attach and after detach */
@@ -209,6 +219,7 @@ struct jr_tcp_listener {  /* written by usrreq.c and syncache.c */
     struct jr_list queue; /* established embryos */
     uint32_t len, backlog;
     uint32_t half; /* entries of the SYN cache */
+    uint32_t fastopen_pending;
 };
 
 /* What is bound to a port. */
@@ -229,6 +240,7 @@ struct jr_tcp {
     struct jr_wheel wheel;
     struct jr_tcp_port **ports[256]; /* pcb.c; by high byte, then low byte; NULL: nothing uses it */
     struct jr_tcp_syncache *syncache;
+    struct jr_fastopen_cache *fastopen; /* NULL: empty */
     struct jr_list all, dead, timewait;
     uint32_t count, tw_count;
     struct jr_rng rng;

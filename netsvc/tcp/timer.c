@@ -12,6 +12,7 @@
 #include "tcp/timer.h"
 
 #include "tcp/cc.h"
+#include "tcp/fastopen.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
 #include "tcp/sack.h"
@@ -118,6 +119,7 @@ static bool on_rexmt(struct jr_tcpcb *tp, jr_time now)
         return give_up(tp, JR_C_TCP_TIMEOUTDROP, now);
     jr_tcp_count_c(tp, JR_C_TCP_REXMTTIMEO);
     if (opening) {
+        jr_fastopen_on_lost_syn(tp, now);
         const struct jr_tcp_config *cfg = &tp->tcp->cfg;
         uint64_t rto = (uint64_t)cfg->rexmit_initial * backoff(tp->t_rxtshift) + cfg->rexmit_slop;
         tp->t_rxtcur = (uint32_t)jr_min_u64(rto * JR_MS, JR_TCP_REXMTMAX_US);

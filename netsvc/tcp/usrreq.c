@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "tcp/cc.h"
+#include "tcp/fastopen.h"
 #include "tcp/input.h"
 #include "tcp/isn.h"
 #include "tcp/mss.h"
@@ -112,6 +113,7 @@ int jr_tcp_connect(struct jr_tcpcb *tp, const struct jr_endpoint *remote, jr_tim
     tp->ts_offset = jr_tcp_ts_offset(tp->tcp, tp->laddr, tp->faddr);
     tp->t_rcvtime = now;
     jr_tcp_mss_update(tp);
+    jr_fastopen_connect(tp, now);
     jr_tcp_move(tp, TCPS_SYN_SENT);
     jr_tcp_count_c(tp, JR_C_TCP_CONNECTS);
     jr_tcp_start_keep(tp, now);
@@ -126,6 +128,7 @@ struct jr_tcpcb *jr_tcp_accept(struct jr_tcpcb *l)
         return NULL;
     struct jr_tcpcb *tp = JR_LIST_ENTRY(first, struct jr_tcpcb, link);
     l->listener->len--;
+    jr_fastopen_settle(tp);
     tp->parent = NULL;
     return tp;
 }

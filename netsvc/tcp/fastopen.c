@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * TCP Fast Open; see fastopen.h. RFC 7413 4.1 (cookies), 4.1.3 (the client's cache), 4.1.3.1 (lost SYNs). The knobs are
+ * FreeBSD's. A server's cookie is a keyed hash of the client's address and of the current key period (autokey); those
+ * of the period before still count.
+ */
+#include "tcp/fastopen.h"
+
+#include <stdlib.h>
+
+#include "tcp/isn.h"
+#include "tcp/mss.h"
+
+#define COOKIE_BYTES 8u
+
+struct path {
+    struct jr_list link;
+    struct jr_addr laddr, faddr;
+    uint16_t fport, mss;
+    uint8_t cookie_len; /* 0: none is known */
+    uint8_t cookie[JR_TCP_FO_MAX];
+    jr_time disabled; /* since when; 0: it isn't */
+};
+
+struct bucket {
+    struct jr_list paths; /* the latest first */
+    uint32_t len;
+};
+
+struct jr_fastopen_cache {
+    uint32_t mask;
+    struct bucket buckets[];
+};
+
+static struct jr_fastopen_cache *cache_of(struct jr_tcp *tcp)
+{
+    if (tcp->fastopen != NULL)
+        return tcp->fastopen;
+    uint32_t n = jr_pow2_ceil(tcp->cfg.fastopen_ccache_buckets);
+    struct jr_fastopen_cache *c = calloc(1, sizeof *c + n * sizeof *c->buckets);
+    if (c == NULL)
+        return NULL;
+    c->mask = n - 1;
+    for (uint32_t i = 0; i < n; i++)
+        jr_list_init(&c->buckets[i].paths);
+    return tcp->fastopen = c;
+}
+
+void jr_fastopen_flush(struct jr_tcp *tcp)
+{
+    struct jr_list *l;
+    for (uint32_t i = 0; tcp->fastopen != NULL && i <= tcp->fastopen->mask; i++)
+        while ((l = jr_list_pop_head(&tcp->fastopen->buckets[i].paths)) != NULL)
+            free(JR_LIST_ENTRY(l, struct path, link));
+    free(tcp->fastopen);
+    tcp->fastopen = NULL;
+}
+
+static struct bucket *bucket_of(const struct jr_tcpcb *tp, struct jr_fastopen_cache *c)
+{
+    return &c->buckets[jr_tcp_port_offset(tp->tcp, tp->laddr, tp->faddr, tp->fport) & c->mask];
+}
+
+static struct path *find(const struct jr_tcpcb *tp, struct bucket *b)
+{
+    JR_LIST_EACH(it, &b->paths) {
+        struct path *p = JR_LIST_ENTRY(it, struct path, link);
+        if (p->fport == tp->fport && jr_addr_eq(p->faddr, tp->faddr) && jr_addr_eq(p->laddr, tp->laddr))
+            return p;
+    }
+    return NULL;
+}
+
+/* The path's entry, made if need be (the bucket's oldest gives way). NULL: no memory. */
+static struct path *obtain(const struct jr_tcpcb *tp)
+{
+    struct jr_fastopen_cache *c = cache_of(tp->tcp);
+    if (c == NULL)
+        return NULL;
+    struct bucket *b = bucket_of(tp, c);
+    struct path *p = find(tp, b);
+    if (p != NULL)
+        return p;
+    if (b->len >= jr_max_u32(tp->tcp->cfg.fastopen_ccache_bucket_limit, 1)) {
+        p = JR_LIST_ENTRY(b->paths.prev, struct path, link);
+        jr_list_del(&p->link);
+        memset(p, 0, sizeof *p);
+    } else if ((p = calloc(1, sizeof *p)) != NULL) {
+        b->len++;
+    } else {
+        return NULL;
+    }
+    p->laddr = tp->laddr;
+    p->faddr = tp->faddr;
+    p->fport = tp->fport;
+    jr_list_push_head(&b->paths, &p->link);
+    return p;
+}
+
+static bool is_disabled(const struct jr_tcpcb *tp, struct path *p, jr_time now)
+{
+    if (p->disabled == 0)
+        return false;
+    if (now - p->disabled < tp->tcp->cfg.fastopen_path_disable_time * JR_SEC)
+        return true;
+    p->disabled = 0;
+    return false;
+}
+
+void jr_fastopen_connect(struct jr_tcpcb *tp, jr_time now)
+{
+    struct jr_tcp *tcp = tp->tcp;
+    if (!(tp->t_flags2 & TF2_FASTOPEN) || !tcp->cfg.fastopen_client_enable)
+        return;
+    struct path *p = tcp->fastopen != NULL ? find(tp, bucket_of(tp, tcp->fastopen)) : NULL;
+    if (p != NULL && is_disabled(tp, p, now))
+        return;
+    tp->fo = calloc(1, sizeof *tp->fo);
+    if (tp->fo == NULL || p == NULL)
+        return;
+    tp->fo->mss = p->mss;
+    tp->fo->cookie_len = p->cookie_len;
+    memcpy(tp->fo->cookie, p->cookie, sizeof p->cookie);
+}
+
+void jr_fastopen_on_synack(struct jr_tcpcb *tp, const struct jr_tcp_opts *o)
+{
+    if (tp->fo == NULL || tp->fo->server || !(o->flags & TOF_FASTOPEN) || o->cookie_len == 0)
+        return;
+    struct path *p = obtain(tp);
+    if (p == NULL)
+        return;
+    p->mss = tp->t_peermss;
+    p->cookie_len = o->cookie_len;
+    memcpy(p->cookie, o->cookie, o->cookie_len);
+    jr_tcp_count_c(tp, JR_C_TCP_FASTOPEN_COOKIE);
+}
+
+void jr_fastopen_on_lost_syn(struct jr_tcpcb *tp, jr_time now)
+{
+    if (tp->fo == NULL || tp->fo->server)
+        return;
+    struct path *p = obtain(tp);
+    if (p != NULL && p->disabled == 0)
+        p->disabled = jr_max_u64(now, 1);
+    jr_tcp_count_c(tp, JR_C_TCP_FASTOPEN_LOST);
+}
+
+static void make_cookie(const struct jr_tcp *tcp, struct jr_addr client, jr_time now, uint32_t age, uint8_t *cookie)
+{
+    uint32_t period = tcp->cfg.fastopen_autokey;
+    uint32_t epoch = period != 0 ? (uint32_t)(now / (period * JR_SEC)) - age : 0;
+    uint64_t h = jr_tcp_fastopen_hash(tcp, client, epoch);
+    memcpy(cookie, &h, COOKIE_BYTES);
+}
+
+static bool is_cookie(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg, const struct jr_tcp_opts *o, jr_time now)
+{
+    if (o->cookie_len == 0)
+        return false;
+    if (tcp->cfg.fastopen_acceptany)
+        return true;
+    for (uint32_t age = 0; age < 2; age++) {
+        uint8_t want[COOKIE_BYTES], diff = 0;
+        make_cookie(tcp, seg->rx->src, now, age, want);
+        for (uint32_t i = 0; i < COOKIE_BYTES; i++)
+            diff |= want[i] ^ o->cookie[i];
+        if (o->cookie_len == COOKIE_BYTES && diff == 0)
+            return true;
+    }
+    return false;
+}
+
+enum jr_fastopen_verdict jr_fastopen_check(struct jr_tcpcb *l, const struct jr_tcp_seg *seg, struct jr_tcp_opts *o,
+                                           jr_time now)
+{
+    struct jr_tcp *tcp = l->tcp;
+    if (!(o->flags & TOF_FASTOPEN))
+        return JR_FASTOPEN_OFF;
+    o->flags &= ~(uint32_t)TOF_FASTOPEN;
+    if (!(l->t_flags2 & TF2_FASTOPEN) || !tcp->cfg.fastopen_server_enable)
+        return JR_FASTOPEN_OFF;
+    /* Half the queue at most for those that have not proved themselves (a stolen cookie may serve a flood). */
+    if (l->listener->fastopen_pending > l->listener->backlog / 2)
+        return JR_FASTOPEN_OFF;
+    bool good = is_cookie(tcp, seg, o, now);
+    jr_tcp_count_c(l, good ? JR_C_TCP_FASTOPEN_ACCEPTED : JR_C_TCP_FASTOPEN_REFUSED);
+    o->flags |= TOF_FASTOPEN;
+    o->cookie_len = COOKIE_BYTES;
+    make_cookie(tcp, seg->rx->src, now, 0, o->cookie);
+    return good ? JR_FASTOPEN_ACCEPTED : JR_FASTOPEN_REFUSED;
+}
+
+bool jr_fastopen_accept(struct jr_tcpcb *tp, const struct jr_tcp_opts *o)
+{
+    tp->fo = calloc(1, sizeof *tp->fo);
+    if (tp->fo == NULL)
+        return false;
+    tp->fo->server = true;
+    tp->fo->cookie_len = o->cookie_len;
+    memcpy(tp->fo->cookie, o->cookie, o->cookie_len);
+    tp->t_flags2 |= TF2_FO_ACCEPT | TF2_FO_PENDING;
+    tp->parent->listener->fastopen_pending++;
+    return true;
+}
+
+void jr_fastopen_settle(struct jr_tcpcb *tp)
+{
+    if (tp->t_flags2 & TF2_FO_PENDING)
+        tp->parent->listener->fastopen_pending--;
+    tp->t_flags2 &= ~(uint32_t)TF2_FO_PENDING;
+}
+
+void jr_fastopen_option(const struct jr_tcpcb *tp, struct jr_tcp_opts *o)
+{
+    if (tp->fo == NULL || tp->t_rxtshift != 0 || (o->flags & TOF_SIGNATURE))
+        return;
+    if ((tp->t_state == TCPS_SYN_RECEIVED) != tp->fo->server)
+        return;
+    o->flags |= TOF_FASTOPEN;
+    o->cookie_len = tp->fo->cookie_len;
+    memcpy(o->cookie, tp->fo->cookie, tp->fo->cookie_len);
+}
+
+uint32_t jr_fastopen_room(const struct jr_tcpcb *tp, jr_seq seq, uint32_t optlen)
+{
+    const struct jr_tcp_fastopen *fo = tp->fo;
+    if (fo == NULL || tp->t_rxtshift != 0 || fo->cookie_len == 0)
+        return 0;
+    if (fo->server)
+        return tp->t_state == TCPS_SYN_RECEIVED ? tp->t_maxseg - JR_TCP_MAXOLEN : 0;
+    if (tp->t_state != TCPS_SYN_SENT || !jr_seq_eq(seq, tp->iss))
+        return 0;
+    uint32_t mss = jr_min_u32(fo->mss, jr_tcp_mss_offer(tp->tcp, tp->faddr, tp->rt.mtu));
+    return mss > optlen ? mss - optlen : 0;
+}
