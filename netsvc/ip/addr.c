@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "ip/stack.h"
+#include "ip/stack6.h"
 #include "link/neigh.h"
 
 static struct jr_local_addr *slot_of(const struct jr_local_addrs *la, struct jr_addr addr)
@@ -16,22 +16,32 @@ static struct jr_local_addr *slot_of(const struct jr_local_addrs *la, struct jr_
     return &la->slots[i];
 }
 
+static void put_local(struct jr_local_addrs *la, struct jr_addr addr, struct jr_netif *ifp)
+{
+    struct jr_local_addr *s = slot_of(la, addr);
+
+    if (!s->ifp)
+        *s = (struct jr_local_addr){addr, ifp};
+}
+
 int jr_ip_local_rebuild(struct jr_ip *ip)
 {
     struct jr_local_addrs fresh = {.seed = ip->local.seed};
     uint32_t n = 0;
 
     for (unsigned i = 0; i < ip->n_netifs; i++)
-        n += ip->netifs[i]->n_addrs;
+        n += ip->netifs[i]->n_addrs + ip->netifs[i]->nd6->n_addrs;
     fresh.mask = jr_pow2_ceil(4 * n + 4) - 1;
     fresh.slots = calloc(fresh.mask + 1, sizeof *fresh.slots);
     if (!fresh.slots)
         return -ENOMEM;
     for (unsigned i = 0; i < ip->n_netifs; i++) {
-        for (unsigned j = 0; j < ip->netifs[i]->n_addrs; j++) {
-            struct jr_local_addr *s = slot_of(&fresh, ip->netifs[i]->addrs[j].addr);
-            if (!s->ifp)
-                *s = (struct jr_local_addr){ip->netifs[i]->addrs[j].addr, ip->netifs[i]};
+        struct jr_netif *ifp = ip->netifs[i];
+        for (unsigned j = 0; j < ifp->n_addrs; j++)
+            put_local(&fresh, ifp->addrs[j].addr, ifp);
+        for (unsigned j = 0; j < ifp->nd6->n_addrs; j++) {
+            if (jr_nd6_addr_usable(&ifp->nd6->addrs[j]))
+                put_local(&fresh, ifp->nd6->addrs[j].addr, ifp);
         }
     }
     free(ip->local.slots);
@@ -82,7 +92,7 @@ struct jr_addr jr_ip_source_for(const struct jr_ip *ip, const struct jr_netif *i
 
 struct jr_addr jr_ip_answer_addr(const struct jr_ip *ip, const struct jr_ip_rx *rx)
 {
-    return jr_ip_source_for(ip, rx->ifp, rx->src);
+    return jr_addr_is_v4(rx->dst) ? jr_ip_source_for(ip, rx->ifp, rx->src) : jr_ip6_source_for(ip, rx->ifp, rx->src);
 }
 
 uint32_t jr_ip_ifindex(const struct jr_netif *ifp) { return ifp->ifindex; }
@@ -95,7 +105,12 @@ int jr_ip_addr_add(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr, 
     const bool known = jr_netif_addr_find(ifp, addr) != NULL;
     int err;
 
-    if (plen > (jr_addr_is_v4(addr) ? 32 : 128) || (jr_addr_is_v4(addr) && !jr_ipv4_is_host(addr)))
+    if (!jr_addr_is_v4(addr)) {
+        const struct jr_ip_addr6 a6 = {
+            .addr = addr, .plen = plen, .detect = true, .preferred_until = JR_TIME_NEVER, .valid_until = JR_TIME_NEVER};
+        return jr_ip_addr6_add(ip, ifp, &a6, connected, now);
+    }
+    if (plen > 32 || !jr_ipv4_is_host(addr))
         return -EINVAL;
     err = jr_netif_addr_add(ifp, &a);
     if (err == 0)
@@ -135,6 +150,8 @@ int jr_ip_addr_del(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr)
     const struct jr_netif_addr *a = jr_netif_addr_find(ifp, addr);
     struct lost_addr lost = {.ifp = ifp};
 
+    if (!jr_addr_is_v4(addr))
+        return jr_ip6_addr_del(ip, ifp, addr, ip->now);
     if (!a)
         return -EADDRNOTAVAIL;
     lost.a = *a;
@@ -150,6 +167,11 @@ void jr_ip_addr_each(const struct jr_ip *ip,
         struct jr_netif *ifp = ip->netifs[i];
         for (unsigned j = 0; j < ifp->n_addrs; j++) {
             if (!fn(ctx, ifp, ifp->addrs[j].addr, ifp->addrs[j].plen))
+                return;
+        }
+        for (unsigned j = 0; j < ifp->nd6->n_addrs; j++) {
+            const struct jr_nd6_addr *a = &ifp->nd6->addrs[j];
+            if (jr_nd6_addr_usable(a) && !fn(ctx, ifp, a->addr, a->plen))
                 return;
         }
     }

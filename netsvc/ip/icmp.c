@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "ip/stack.h"
+#include "ip/stack6.h"
 #include "wire/cksum.h"
 
 enum {
@@ -16,7 +16,7 @@ enum {
     TOS_INTERNETWORK_CONTROL = 0xc0 /* RFC 1812 4.3.2.5 */
 };
 
-static bool bucket_take(struct jr_ip *ip, struct jr_bucket *b, uint32_t per_s, jr_time now)
+bool jr_bucket_take(struct jr_ip *ip, struct jr_bucket *b, uint32_t per_s, jr_time now)
 {
     const uint64_t most = 2000, full = jr_max_u64(1000ull * per_s, per_s ? most : 0);
 
@@ -57,7 +57,7 @@ void jr_icmp_error(struct jr_ip *ip, uint8_t type, uint8_t code, const uint8_t *
         jr_count(ip->counters, JR_C_ICMP_ERR_FORBIDDEN);
         return;
     }
-    if (!bucket_take(ip, &ip->icmp_errors, ip->cfg.icmp_errors_per_s, now)) {
+    if (!jr_bucket_take(ip, &ip->icmp_errors, ip->cfg.icmp_errors_per_s, now)) {
         jr_count(ip->counters, JR_C_ICMP_ERR_LIMITED);
         return;
     }
@@ -76,6 +76,10 @@ void jr_icmp_error(struct jr_ip *ip, uint8_t type, uint8_t code, const uint8_t *
 
 void jr_icmp_unreach(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr_ip_rx *rx, uint8_t code, jr_time now)
 {
+    if (!jr_addr_is_v4(rx->dst)) {
+        jr_icmp6_unreach(ip, pkt, rx, code, now);
+        return;
+    }
     if (rx->broadcast) {
         jr_count(ip->counters, JR_C_ICMP_ERR_FORBIDDEN);
         return;
@@ -93,7 +97,7 @@ static void on_echo(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr_
 
     if (ip->cfg.shared)
         return; /* the kernel answers */
-    if (!bucket_take(ip, &ip->icmp_echoes, ip->cfg.icmp_echo_per_s, now)) {
+    if (!jr_bucket_take(ip, &ip->icmp_echoes, ip->cfg.icmp_echo_per_s, now)) {
         jr_count(ip->counters, JR_C_ICMP_ECHO_LIMITED);
         return;
     }
@@ -168,6 +172,10 @@ void jr_icmp_on_unresolved(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, 
     const struct jr_icmp icmp = {.type = JR_ICMP_UNREACH, .code = JR_ICMP_UNREACH_HOST};
     struct jr_ip *ip = ctx;
 
+    if (*jr_pkt_data(pkt) >> 4 == 6) {
+        jr_icmp6_on_unresolved(ip, ifp, pkt, now);
+        return;
+    }
     on_error(ip, jr_ip_source_for(ip, ifp, jr_addr_v4(0)), &icmp, jr_pkt_data(pkt), pkt->len, now);
     jr_pkt_free(pkt);
 }

@@ -7,16 +7,30 @@
 #include <string.h>
 
 #include "base/siphash.h"
-#include "ip/stack.h"
+#include "ip/stack6.h"
 #include "link/neigh.h"
 #include "wire/icmp.h"
 
-void jr_ip_config_defaults(struct jr_ip_config *cfg)
-{
-    *cfg = (struct jr_ip_config){JR_SYSCTL_IP_DEFAULTS};
-}
+enum { ZONE_OWN = 0xff00 };
+
+void jr_ip_config_defaults(struct jr_ip_config *cfg) { *cfg = (struct jr_ip_config){JR_SYSCTL_IP_DEFAULTS}; }
 
 struct jr_ip_config *jr_ip_config(struct jr_ip *ip) { return &ip->cfg; }
+
+static void init6(struct jr_ip *ip)
+{
+    const struct jr_ip_config *cfg = &ip->cfg;
+    const uint64_t seed = jr_siphash(cfg->secret, "reass6", 6) ^ jr_rng_u64(ip->rng);
+
+    jr_reass_init(&ip->reass6, ip->counters, cfg, seed);
+    ip->reass6.datagrams_max = cfg->ip6_maxfragpackets;
+    ip->reass6.bytes_max = cfg->ip6_maxfragbytes;
+    ip->reass6.frags_max = cfg->ip6_maxfragsperpacket;
+    ip->reass6.timeout = JR_REASS6_TIMEOUT;
+    for (unsigned i = 0; i < JR_IP_IDS; i++)
+        ip->ids6[i] = jr_rng_u32(ip->rng);
+    ip->icmp6_errors.tokens = 1000ull * cfg->icmp6_errppslimit;
+}
 
 struct jr_ip *jr_ip_new(struct jr_counters *counters, struct jr_rng *rng, const struct jr_ip_config *cfg)
 {
@@ -37,6 +51,7 @@ struct jr_ip *jr_ip_new(struct jr_counters *counters, struct jr_rng *rng, const 
         ip->ids[i / JR_IP_IDS][i % JR_IP_IDS] = (uint16_t)jr_rng_u32(rng);
     ip->icmp_errors.tokens = 1000ull * ip->cfg.icmp_errors_per_s;
     ip->icmp_echoes.tokens = 1000ull * ip->cfg.icmp_echo_per_s;
+    init6(ip);
     return ip;
 }
 
@@ -45,6 +60,8 @@ void jr_ip_free(struct jr_ip *ip)
     while (ip->n_netifs)
         jr_ip_netif_del(ip, ip->netifs[ip->n_netifs - 1]);
     jr_reass_fini(&ip->reass);
+    jr_reass_fini(&ip->reass6);
+    free(ip->rtr);
     jr_route_table_fini(&ip->routes);
     free(ip->local.slots);
     free(ip);
@@ -76,7 +93,18 @@ int jr_ip_netif_add(struct jr_ip *ip, struct jr_netif *ifp)
         if (ip->netifs[i] == ifp)
             return -EEXIST;
     }
-    ifp->l3 = (struct jr_netif_l3){.ctx = ip, .input = jr_ip_on_packet, .unresolved = jr_icmp_on_unresolved};
+    ifp->l3 = (struct jr_netif_l3){
+        .ctx = ip,
+        .input = jr_ip_on_packet,
+        .input6 = jr_ip6_on_packet,
+        .addr6_changed = jr_ip6_addr_changed,
+        .router_gone = jr_nd6_rtr_gone,
+        .unresolved = jr_icmp_on_unresolved,
+    };
+    /* where the kernel gave no number: one that none of its interfaces has */
+    jr_nd6_set_zone(ifp, ifp->ifindex && ifp->ifindex < ZONE_OWN ? (uint16_t)ifp->ifindex
+                                                                 : (uint16_t)(ZONE_OWN + ip->zones++));
+    ifp->nd6->dad_count = ip->cfg.ip6_dad_count;
     ip->netifs[ip->n_netifs++] = ifp;
     return jr_ip_local_rebuild(ip);
 }
@@ -97,7 +125,8 @@ void jr_ip_netif_del(struct jr_ip *ip, struct jr_netif *ifp)
         memmove(&ip->netifs[i], &ip->netifs[i + 1], (ip->n_netifs - i - 1) * sizeof ip->netifs[0]);
         ip->n_netifs--;
         jr_route_table_prune(&ip->routes, route_of_netif, ifp);
-        ifp->l3 = (struct jr_netif_l3){.input = drop_packet};
+        jr_nd6_rtr_forget(ip, ifp);
+        ifp->l3 = (struct jr_netif_l3){.input = drop_packet, .input6 = drop_packet};
         if (jr_ip_local_rebuild(ip) != 0) {
             ip->local.mask = 0; /* without memory: better no address than one of a port that is gone */
             ip->generation++;
@@ -137,8 +166,8 @@ jr_time jr_ip_next_tick(const struct jr_ip *ip)
     jr_time next = jr_reass_next_tick(&ip->reass);
 
     for (unsigned i = 0; i < ip->n_netifs; i++)
-        next = jr_min_u64(next, jr_neigh_next_tick(ip->netifs[i]));
-    return next;
+        next = jr_min_u64(next, jr_min_u64(jr_neigh_next_tick(ip->netifs[i]), jr_nd6_next_tick(ip->netifs[i])));
+    return jr_min_u64(next, jr_min_u64(jr_reass_next_tick(&ip->reass6), jr_nd6_rtr_next_tick(ip)));
 }
 
 static void on_reass_expired(void *ctx, const uint8_t *quote, uint32_t quote_len, jr_time now)
@@ -147,10 +176,30 @@ static void on_reass_expired(void *ctx, const uint8_t *quote, uint32_t quote_len
     jr_icmp_error(ctx, JR_ICMP_TIME_EXCEEDED, JR_ICMP_TIME_REASS, quote, quote_len, now);
 }
 
+/* RFC 8200 4.5 */
+static void on_reass6_expired(void *ctx, const uint8_t *quote, uint32_t quote_len, jr_time now)
+{
+    const struct jr_icmp6 icmp = {.type = JR_ICMP6_TIME_EXCEEDED, .code = JR_ICMP6_TIME_REASS};
+    struct jr_ip *ip = ctx;
+
+    for (unsigned i = 0; i < ip->n_netifs; i++) { /* the one whose address it was sent to */
+        struct jr_addr dst;
+        memcpy(dst.b, quote + 24, sizeof dst.b);
+        if (jr_ip_local_find(ip, jr_ipv6_set_zone(dst, ip->netifs[i]->nd6->zone)) == ip->netifs[i]) {
+            jr_icmp6_error(ip, ip->netifs[i], &icmp, quote, quote_len, now);
+            return;
+        }
+    }
+}
+
 void jr_ip_tick(struct jr_ip *ip, jr_time now)
 {
     ip->now = now;
     jr_reass_tick(&ip->reass, now, on_reass_expired, ip);
-    for (unsigned i = 0; i < ip->n_netifs; i++)
+    jr_reass_tick(&ip->reass6, now, on_reass6_expired, ip);
+    for (unsigned i = 0; i < ip->n_netifs; i++) {
         jr_neigh_tick(ip->netifs[i], now);
+        jr_nd6_tick(ip->netifs[i], now);
+    }
+    jr_nd6_rtr_tick(ip, now);
 }

@@ -46,6 +46,7 @@ struct jr_ip_ctl {
     uint16_t mtu;            /* for type 3 code 4; 0: not told */
     const uint8_t *quote;    /* transport header of the quoted packet */
     uint32_t quote_len;      /* at least 8 */
+    uint8_t type6, code6;    /* of an ICMPv6 error, whose meaning type and code translate; 0: it was ICMPv4 */
 };
 
 /* Where a packet to dst would go. */
@@ -115,6 +116,8 @@ uint32_t jr_ip_pmtu_update(struct jr_ip *ip, struct jr_addr dst, uint16_t mtu, j
 /* The errno of an ICMP error, as icmp(7) has it; 0: none. fatal: it ends a connection attempt or a datagram
  * socket's call, the others are only hints (RFC 1122 4.2.3.9). */
 int jr_icmp_errno(uint8_t type, uint8_t code, bool *fatal);
+/* The same for an error of either family, ipv6(7)'s for ICMPv6. */
+int jr_ip_ctl_errno(const struct jr_ip_ctl *ctl, bool *fatal);
 /* Sends hdr (the transport header, checksum filled) followed by a and b in as many packets as it needs. */
 int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struct jr_ip_route *rt, const void *hdr,
                         uint32_t hdr_len, const void *a, uint32_t a_len, const void *b, uint32_t b_len, jr_time now);
@@ -155,6 +158,18 @@ void jr_ip_tick(struct jr_ip *ip, jr_time now);
  * updated. -EINVAL, -ENOMEM */
 int jr_ip_addr_add(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr, uint8_t plen, struct jr_addr bcast,
                    bool connected, jr_time now);
+/* An IPv6 address with all there is to say; jr_ip_addr_add() takes the usual. */
+struct jr_ip_addr6 {
+    struct jr_addr addr;
+    uint8_t plen;
+    bool detect;                          /* see first whether others have it (RFC 4862 5.4) */
+    bool deprecated, temporary, autoconf; /* autoconf: made from a router's prefix */
+    jr_time preferred_until, valid_until; /* JR_TIME_NEVER */
+};
+int jr_ip_addr6_add(struct jr_ip *ip, struct jr_netif *ifp, const struct jr_ip_addr6 *addr, bool connected,
+                    jr_time now);
+/* A port of our own begins to speak IPv6: a link-local address, and routers are asked if they are to be believed. */
+int jr_ip_start6(struct jr_ip *ip, struct jr_netif *ifp, bool accept_rtadv, jr_time now);
 /* With its connected route and the routes that prefer it as source. -EADDRNOTAVAIL. */
 int jr_ip_addr_del(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr);
 

@@ -5,7 +5,7 @@
 
 #include "base/hash.h"
 #include "base/siphash.h"
-#include "ip/stack.h"
+#include "ip/stack6.h"
 
 /* To every station: by the route that covers it, else by the first port that could. */
 static const struct jr_netif *netif_for_group(const struct jr_ip *ip)
@@ -17,7 +17,7 @@ static const struct jr_netif *netif_for_group(const struct jr_ip *ip)
     return NULL;
 }
 
-static uint32_t offloads_of(const struct jr_netif *ifp)
+uint32_t jr_ip_offloads_of(const struct jr_netif *ifp)
 {
     const uint32_t caps = ifp->dev->caps;
 
@@ -36,7 +36,7 @@ static bool route_to_group(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_ro
     out->next_hop = dst;
     out->src = r && !jr_addr_is_any(r->conf.src) ? r->conf.src : jr_ip_source_for(ip, ifp, dst);
     out->mtu = out->ifp_mtu = ifp->mtu;
-    out->tx_offloads = offloads_of(ifp);
+    out->tx_offloads = jr_ip_offloads_of(ifp);
     out->broadcast = true;
     return true;
 }
@@ -58,7 +58,7 @@ static bool route_to_host(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_rou
         out->mtu = path->mtu;
         out->no_df = path->no_df;
     }
-    out->tx_offloads = offloads_of(out->ifp);
+    out->tx_offloads = jr_ip_offloads_of(out->ifp);
     out->broadcast = jr_ip_is_broadcast(out->ifp, dst);
     return true;
 }
@@ -73,7 +73,9 @@ bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out)
             .ifp = own, .next_hop = dst, .src = dst, .mtu = own->mtu, .ifp_mtu = own->mtu, .local = true};
         return true;
     }
-    if (!jr_addr_is_v4(dst) || jr_ipv4_is_loopback(dst) || jr_ipv4_is_zeronet(dst))
+    if (!jr_addr_is_v4(dst))
+        return jr_ip6_route(ip, dst, out);
+    if (jr_ipv4_is_loopback(dst) || jr_ipv4_is_zeronet(dst))
         return false;
     if (jr_ipv4_is_multicast(dst) || jr_ipv4_is_broadcast(dst))
         return route_to_group(ip, dst, out);
@@ -84,13 +86,15 @@ bool jr_ip_route_by(struct jr_ip *ip, struct jr_addr dst, struct jr_netif *ifp, 
 {
     if (jr_ip_route(ip, dst, out) && (out->ifp == ifp || out->local))
         return true;
+    if (!jr_addr_is_v4(dst))
+        return jr_ip6_route_by(ip, dst, ifp, out);
     *out = (struct jr_ip_route){
         .ifp = ifp,
         .next_hop = dst,
         .src = jr_ip_source_for(ip, ifp, dst),
         .mtu = ifp->mtu,
         .ifp_mtu = ifp->mtu,
-        .tx_offloads = offloads_of(ifp),
+        .tx_offloads = jr_ip_offloads_of(ifp),
         .broadcast = jr_ipv4_is_multicast(dst) || jr_ip_is_broadcast(ifp, dst),
     };
     return ifp->up;
@@ -176,6 +180,8 @@ int jr_ip_output(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_tx *tx
     struct jr_ipv4 hdr = {0};
     int err;
 
+    if (JR_UNLIKELY(!jr_addr_is_v4(tx->dst)))
+        return jr_ip6_output(ip, pkt, tx, rt, now);
     ip->now = now;
     rt = route_for(ip, tx, rt, &found);
     if (JR_UNLIKELY(!rt)) {
@@ -254,6 +260,8 @@ int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struc
     uint32_t room;
     int err = 0;
 
+    if (!jr_addr_is_v4(tx->dst))
+        return jr_ip6_output_gather(ip, tx, rt, head, head_len, a, a_len, b, b_len, now);
     ip->now = now;
     rt = route_for(ip, tx, rt, &found);
     if (!rt) {
@@ -285,6 +293,8 @@ uint32_t jr_ip_pmtu_update(struct jr_ip *ip, struct jr_addr dst, uint16_t told, 
     struct jr_ip_route rt;
     uint32_t mtu = told;
 
+    if (!jr_addr_is_v4(dst))
+        return jr_ip6_pmtu_update(ip, dst, told, now);
     ip->now = now;
     if (!jr_ip_route(ip, dst, &rt) || rt.local)
         return 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "wire/ipv6.h"
 
 struct frag {
     struct frag *next;
@@ -12,23 +13,28 @@ struct frag {
     uint8_t data[];
 };
 
+/* Room for a header and 8 bytes: IPv4's longest, or IPv6's with 64 bytes of further headers and the fragment's. */
+enum { HDR_BYTES = 120, QUOTE6_MAX = JR_IPV6_MIN_MTU - JR_IPV6_HLEN - 8 };
+
 struct jr_reass_dgram {
     struct jr_reass_dgram *hash_next;
     struct jr_list fifo;
     struct jr_addr src, dst;
-    uint16_t id;
+    uint32_t id;
     uint8_t proto;
     bool dead;        /* dropped; stays to swallow what is still to come */
     uint8_t ecn_seen; /* a bit for each of the four ECN codes (RFC 3168 5.3) */
     uint8_t hdr_len;  /* 0: the first fragment is missing */
+    uint8_t skip;     /* bytes of hdr behind hdr_len that the whole does without */
+    uint8_t proto_at; /* IPv6 */
     uint8_t n_quote;  /* bytes in hdr */
     uint32_t n_frags;
     uint32_t have;  /* payload bytes */
     uint32_t total; /* payload bytes in all; 0: the last fragment is missing */
     uint32_t bytes; /* malloc'ed for it */
     jr_time deadline;
-    struct frag *frags;                /* by offset, disjoint */
-    uint8_t hdr[JR_IPV4_HLEN_MAX + 8]; /* of the first fragment */
+    struct frag *frags;     /* by offset, disjoint */
+    uint8_t hdr[HDR_BYTES]; /* of the first fragment */
 };
 
 enum { FRAG_COST = 32 }; /* what malloc() and a frag take besides the data, roughly */
@@ -40,16 +46,18 @@ void jr_reass_init(struct jr_reass *rs, struct jr_counters *counters, const stru
         .datagrams_max = cfg->frag_datagrams_max,
         .bytes_max = cfg->frag_bytes_max,
         .frags_max = cfg->frags_per_datagram,
+        .timeout = JR_REASS_TIMEOUT,
         .seed = seed,
     };
     jr_list_init(&rs->fifo);
     jr_heap_pool_init(&rs->pool, 0, 0);
 }
 
-static struct jr_reass_dgram **bucket(struct jr_reass *rs, struct jr_addr src, struct jr_addr dst, uint16_t id,
+static struct jr_reass_dgram **bucket(struct jr_reass *rs, struct jr_addr src, struct jr_addr dst, uint32_t id,
                                       uint8_t proto)
 {
-    return &rs->buckets[jr_hash_flow(dst, id, src, proto, rs->seed) % JR_REASS_BUCKETS];
+    return &rs->buckets[jr_hash_flow(dst, (uint16_t)id, src, (uint16_t)((id >> 16) ^ proto), rs->seed) %
+                        JR_REASS_BUCKETS];
 }
 
 static void charge(struct jr_reass *rs, struct jr_reass_dgram *d, uint32_t bytes)
@@ -111,7 +119,7 @@ static void kill_dgram(struct jr_reass *rs, struct jr_reass_dgram *d, enum jr_co
     d->dead = true;
 }
 
-static struct jr_reass_dgram *find(struct jr_reass *rs, const struct jr_ipv4 *hdr)
+static struct jr_reass_dgram *find(struct jr_reass *rs, const struct jr_reass_frag *hdr)
 {
     struct jr_reass_dgram *d = *bucket(rs, hdr->src, hdr->dst, hdr->id, hdr->proto);
 
@@ -140,7 +148,7 @@ static void make_room(struct jr_reass *rs, struct jr_addr src)
         evict(rs, oldest(rs));
 }
 
-static struct jr_reass_dgram *create(struct jr_reass *rs, const struct jr_ipv4 *hdr, jr_time now)
+static struct jr_reass_dgram *create(struct jr_reass *rs, const struct jr_reass_frag *hdr, jr_time now)
 {
     struct jr_reass_dgram *d, **at;
 
@@ -152,7 +160,7 @@ static struct jr_reass_dgram *create(struct jr_reass *rs, const struct jr_ipv4 *
     d->dst = hdr->dst;
     d->id = hdr->id;
     d->proto = hdr->proto;
-    d->deadline = now + JR_REASS_TIMEOUT;
+    d->deadline = now + rs->timeout;
     at = bucket(rs, d->src, d->dst, d->id, d->proto);
     d->hash_next = *at;
     *at = d;
@@ -212,9 +220,9 @@ static bool ends_agree(const struct jr_reass_dgram *d, uint32_t end, bool last)
 }
 
 /* Adds the fragment, or drops the datagram; false: it is not to be looked at any more. */
-static bool add_frag(struct jr_reass *rs, struct jr_reass_dgram *d, const uint8_t *p, const struct jr_ipv4 *hdr)
+static bool add_frag(struct jr_reass *rs, struct jr_reass_dgram *d, const struct jr_reass_frag *hdr)
 {
-    const uint32_t off = hdr->frag_off, len = (uint32_t)hdr->total_len - hdr->hlen;
+    const uint32_t off = hdr->off, len = hdr->len;
     struct frag **at, *f;
     const enum place place = find_place(d, off, len, &at);
 
@@ -222,7 +230,7 @@ static bool add_frag(struct jr_reass *rs, struct jr_reass_dgram *d, const uint8_
         jr_count(rs->counters, JR_C_IP_FRAG_DUPLICATE);
         return false;
     }
-    if (place == PLACE_OVERLAP || !ends_agree(d, off + len, !hdr->mf)) {
+    if (place == PLACE_OVERLAP || !ends_agree(d, off + len, !hdr->more)) {
         kill_dgram(rs, d, JR_C_IP_FRAG_OVERLAP);
         return false;
     }
@@ -237,21 +245,39 @@ static bool add_frag(struct jr_reass *rs, struct jr_reass_dgram *d, const uint8_
     }
     f->off = off;
     f->len = len;
-    memcpy(f->data, p + hdr->hlen, len);
+    memcpy(f->data, hdr->hdr + hdr->hdr_len + hdr->skip, len);
     f->next = *at;
     *at = f;
     charge(rs, d, len + FRAG_COST);
     d->n_frags++;
     d->have += len;
-    d->ecn_seen |= (uint8_t)(1 << (hdr->tos & 3));
-    if (!hdr->mf)
+    d->ecn_seen |= (uint8_t)(1 << hdr->ecn);
+    if (!hdr->more)
         d->total = off + len;
     if (off == 0) {
-        d->hdr_len = hdr->hlen;
-        d->n_quote = (uint8_t)(hdr->hlen + (len < 8 ? len : 8));
-        memcpy(d->hdr, p, d->n_quote);
+        d->hdr_len = (uint8_t)hdr->hdr_len;
+        d->skip = (uint8_t)hdr->skip;
+        d->proto_at = (uint8_t)hdr->proto_at;
+        d->n_quote = (uint8_t)(hdr->hdr_len + hdr->skip + (len < 8 ? len : 8));
+        memcpy(d->hdr, hdr->hdr, d->n_quote);
     }
     return true;
+}
+
+/* The first fragment's header becomes the whole packet's. */
+static void fix_header(const struct jr_reass_dgram *d, uint8_t *p, uint32_t len)
+{
+    const uint8_t ce = d->ecn_seen & 1 << 3 ? 3 : 0;
+
+    if (jr_addr_is_v4(d->dst)) {
+        jr_store_be16(p + 2, (uint16_t)len);
+        jr_store_be16(p + 6, 0);
+        p[1] |= ce;
+    } else {
+        jr_store_be16(p + 4, (uint16_t)(len - JR_IPV6_HLEN));
+        p[d->proto_at] = d->hdr[d->hdr_len]; /* the fragment header's next header */
+        p[1] |= (uint8_t)(ce << 4);
+    }
 }
 
 /* All is there: one packet of it, with the first fragment's header. */
@@ -267,10 +293,7 @@ static struct jr_pkt *assemble(struct jr_reass *rs, const struct jr_reass_dgram 
     }
     p = jr_pkt_put(pkt, len);
     memcpy(p, d->hdr, d->hdr_len);
-    jr_store_be16(p + 2, (uint16_t)len);
-    jr_store_be16(p + 6, 0);
-    if (d->ecn_seen & 1 << 3)
-        p[1] |= 3;
+    fix_header(d, p, len);
     for (const struct frag *f = d->frags; f; f = f->next)
         memcpy(p + d->hdr_len + f->off, f->data, f->len);
     pkt->l3_off = (uint16_t)pkt->off;
@@ -278,13 +301,21 @@ static struct jr_pkt *assemble(struct jr_reass *rs, const struct jr_reass_dgram 
     return pkt;
 }
 
-static struct jr_pkt *on_frag(struct jr_reass *rs, const uint8_t *p, const struct jr_ipv4 *hdr, jr_time now)
+/* The longest whole packet that its header can name. */
+static uint32_t whole_max(const struct jr_reass_frag *hdr)
 {
-    const uint32_t len = (uint32_t)hdr->total_len - hdr->hlen;
+    return jr_addr_is_v4(hdr->dst) ? JR_IPV4_MAX : JR_IPV6_HLEN + JR_IPV6_PAYLOAD_MAX;
+}
+
+struct jr_pkt *jr_reass_frag_input(struct jr_reass *rs, const struct jr_reass_frag *hdr, jr_time now)
+{
+    const uint32_t len = hdr->len, least = hdr->skip ? JR_IPV6_HLEN : JR_IPV4_HLEN;
     struct jr_reass_dgram *d;
     struct jr_pkt *whole = NULL;
 
-    if (len == 0 || (hdr->mf && len % 8) || JR_IPV4_HLEN + hdr->frag_off + len > JR_IPV4_MAX) {
+    jr_count(rs->counters, JR_C_IP_FRAG_RX);
+    if (len == 0 || (hdr->more && len % 8) || least + hdr->off + len > whole_max(hdr) ||
+        hdr->hdr_len + hdr->skip + 8u > HDR_BYTES) {
         jr_count(rs->counters, JR_C_IP_FRAG_BAD);
         return NULL;
     }
@@ -297,9 +328,9 @@ static struct jr_pkt *on_frag(struct jr_reass *rs, const uint8_t *p, const struc
         jr_count(rs->counters, JR_C_IP_FRAG_LATE);
         return NULL;
     }
-    if (!add_frag(rs, d, p, hdr) || !d->total || d->have != d->total)
+    if (!add_frag(rs, d, hdr) || !d->total || d->have != d->total)
         return NULL;
-    if ((d->ecn_seen & 1 << 3 && d->ecn_seen & 1) || d->hdr_len + d->total > JR_IPV4_MAX)
+    if ((d->ecn_seen & 1 << 3 && d->ecn_seen & 1) || d->hdr_len + d->total > whole_max(hdr))
         jr_count(rs->counters, JR_C_IP_FRAG_BAD);
     else
         whole = assemble(rs, d);
@@ -309,10 +340,20 @@ static struct jr_pkt *on_frag(struct jr_reass *rs, const uint8_t *p, const struc
 
 struct jr_pkt *jr_reass_input(struct jr_reass *rs, struct jr_pkt *pkt, const struct jr_ipv4 *hdr, jr_time now)
 {
-    struct jr_pkt *whole;
+    const struct jr_reass_frag frag = {
+        .src = hdr->src,
+        .dst = hdr->dst,
+        .id = hdr->id,
+        .proto = hdr->proto,
+        .ecn = hdr->tos & 3,
+        .more = hdr->mf,
+        .off = hdr->frag_off,
+        .hdr = jr_pkt_data(pkt),
+        .hdr_len = hdr->hlen,
+        .len = (uint32_t)hdr->total_len - hdr->hlen,
+    };
+    struct jr_pkt *whole = jr_reass_frag_input(rs, &frag, now);
 
-    jr_count(rs->counters, JR_C_IP_FRAG_RX);
-    whole = on_frag(rs, jr_pkt_data(pkt), hdr, now);
     jr_pkt_free(pkt);
     return whole;
 }
@@ -324,13 +365,29 @@ jr_time jr_reass_next_tick(const struct jr_reass *rs)
     return n ? JR_LIST_ENTRY(n, struct jr_reass_dgram, fifo)->deadline : JR_TIME_NEVER;
 }
 
+/* What is told of a datagram that timed out. */
+static void report(const struct jr_reass_dgram *d, jr_reass_expired expired, void *ctx, jr_time now)
+{
+    uint8_t quote[QUOTE6_MAX];
+    uint32_t n = d->hdr_len + d->skip, more;
+
+    if (jr_addr_is_v4(d->dst)) {
+        expired(ctx, d->hdr, d->n_quote, now);
+        return;
+    }
+    more = d->frags->len < sizeof quote - n ? d->frags->len : (uint32_t)sizeof quote - n;
+    memcpy(quote, d->hdr, n);
+    memcpy(quote + n, d->frags->data, more);
+    expired(ctx, quote, n + more, now);
+}
+
 void jr_reass_tick(struct jr_reass *rs, jr_time now, jr_reass_expired expired, void *ctx)
 {
     for (struct jr_reass_dgram *d; (d = oldest(rs)) && now >= d->deadline;) {
         if (!d->dead) {
             jr_count(rs->counters, JR_C_IP_FRAG_TIMEOUT);
             if (d->hdr_len)
-                expired(ctx, d->hdr, d->n_quote, now);
+                report(d, expired, ctx, now);
         }
         remove_dgram(rs, d);
     }

@@ -135,7 +135,9 @@ uint32_t jr_route_table_prune(struct jr_route_table *tbl, bool (*gone)(const voi
 
 const struct jr_route *jr_route_table_find(const struct jr_route_table *tbl, struct jr_addr dst)
 {
-    for (uint32_t g = 0; g < tbl->n_groups; g++) {
+    const uint8_t least = jr_addr_is_v4(dst) ? 96 : 0; /* shorter prefixes are IPv6's */
+
+    for (uint32_t g = 0; g < tbl->n_groups && tbl->groups[g].bits >= least; g++) {
         const uint8_t bits = tbl->groups[g].bits;
         const struct jr_addr net = mask_bits(dst, bits);
         const uint32_t end = tbl->groups[g].end;

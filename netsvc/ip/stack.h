@@ -31,6 +31,8 @@ struct jr_bucket {
     jr_time filled;
 };
 
+struct jr_nd6_rtr;
+
 struct jr_ip {
     struct jr_counters *counters;
     struct jr_rng *rng;
@@ -39,14 +41,23 @@ struct jr_ip {
     uint32_t generation;
     struct jr_netif *netifs[JR_IP_NETIFS];
     unsigned n_netifs;
+    uint16_t zones; /* numbers given to ports that the kernel does not know */
     struct jr_ip_proto protos[256];
     struct jr_local_addrs local;
     struct jr_route_table routes;
     struct jr_pmtu_table pmtu;
     struct jr_reass reass;
-    struct jr_bucket icmp_errors, icmp_echoes;
+    struct jr_reass reass6;
+    struct jr_bucket icmp_errors, icmp_echoes, icmp6_errors;
     uint16_t ids[2][JR_IP_IDS]; /* of whole packets, of packets fragmented here */
+    uint32_t ids6[JR_IP_IDS];
+    struct jr_nd6_rtr *rtr; /* nd6_rtr.c; NULL until a router is heard */
 };
+
+/* icmp.c: whether one more may be sent. */
+bool jr_bucket_take(struct jr_ip *ip, struct jr_bucket *b, uint32_t per_s, jr_time now);
+/* output.c: JR_PKT_TX_* that the port takes. */
+uint32_t jr_ip_offloads_of(const struct jr_netif *ifp);
 
 /* addr.c */
 int jr_ip_local_rebuild(struct jr_ip *ip);

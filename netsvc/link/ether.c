@@ -29,6 +29,8 @@ void jr_ether_input(struct jr_netif *ifp, struct jr_pkt *pkt, jr_time now)
     pkt->l3_off = (uint16_t)pkt->off;
     if (JR_LIKELY(eth.type == JR_ETHERTYPE_IPV4)) {
         ifp->l3.input(ifp->l3.ctx, ifp, pkt, group, now);
+    } else if (eth.type == JR_ETHERTYPE_IPV6) {
+        ifp->l3.input6(ifp->l3.ctx, ifp, pkt, group, now);
     } else if (eth.type == JR_ETHERTYPE_ARP) {
         jr_arp_input(ifp, pkt, now);
         jr_pkt_free(pkt);
@@ -40,6 +42,7 @@ void jr_ether_input(struct jr_netif *ifp, struct jr_pkt *pkt, jr_time now)
 int jr_ether_output(struct jr_netif *ifp, struct jr_pkt *pkt, struct jr_addr next_hop, bool group, jr_time now)
 {
     struct jr_ether_addr mac;
+    uint16_t type;
     uint8_t *p;
     int err;
 
@@ -52,7 +55,7 @@ int jr_ether_output(struct jr_netif *ifp, struct jr_pkt *pkt, struct jr_addr nex
         return -EMSGSIZE;
     }
     if (JR_UNLIKELY(group)) {
-        const bool multicast = jr_addr_is_v4(next_hop) && (next_hop.b[12] & 0xf0) == 0xe0;
+        const bool multicast = !jr_addr_is_v4(next_hop) || (next_hop.b[12] & 0xf0) == 0xe0;
         mac = multicast ? jr_ether_multicast(next_hop) : jr_ether_broadcast();
     } else {
         const struct jr_ether_addr *known = jr_neigh_resolve(ifp, next_hop, pkt, now, &err);
@@ -60,11 +63,12 @@ int jr_ether_output(struct jr_netif *ifp, struct jr_pkt *pkt, struct jr_addr nex
             return err;
         mac = *known;
     }
+    type = *jr_pkt_data(pkt) >> 4 == 6 ? JR_ETHERTYPE_IPV6 : JR_ETHERTYPE_IPV4;
     p = jr_pkt_push(pkt, JR_ETHER_HLEN);
     if (JR_UNLIKELY(!p)) {
         jr_drop(ifp->counters, pkt, JR_C_ETHER_NO_HEADROOM);
         return -ENOBUFS;
     }
-    jr_ether_build(p, mac, ifp->mac, JR_ETHERTYPE_IPV4);
+    jr_ether_build(p, mac, ifp->mac, type);
     return jr_netif_tx(ifp, pkt, now);
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "link/nd6.h"
 #include "wire/ether.h"
 
 struct jr_neigh_table *jr_neigh_table_new(uint64_t seed)
@@ -110,6 +111,8 @@ static void ask(struct jr_netif *ifp, struct jr_neigh *n, jr_time now)
     if (ifp->hooks.neigh_ask) {
         jr_count(ifp->counters, JR_C_NEIGH_ASKED);
         ifp->hooks.neigh_ask(ifp->hooks.ctx, ifp, n->addr, now);
+    } else if (!jr_addr_is_v4(n->addr)) {
+        jr_nd6_solicit(ifp, n->addr, n->state == JR_NEIGH_PROBE ? &mac : NULL, now);
     } else {
         jr_arp_request(ifp, n->addr, n->state == JR_NEIGH_PROBE ? &mac : NULL, now);
     }
@@ -247,6 +250,26 @@ void jr_neigh_heard(struct jr_netif *ifp, struct jr_addr addr, struct jr_ether_a
     if ((fresh || moved) && ifp->hooks.neigh_learned)
         ifp->hooks.neigh_learned(ifp->hooks.ctx, ifp, addr, mac);
     send_waiting(ifp, n, now);
+}
+
+void jr_neigh_advert(struct jr_netif *ifp, struct jr_addr addr, const struct jr_ether_addr *mac, bool solicited,
+                     bool override, jr_time now)
+{
+    struct jr_neigh *n = jr_neigh_find(ifp->neigh, addr);
+    bool differs;
+
+    if (!n || n->state == JR_NEIGH_PERMANENT || (n->state == JR_NEIGH_INCOMPLETE && !mac))
+        return;
+    differs = mac && n->state != JR_NEIGH_INCOMPLETE && !jr_ether_eq(n->mac, *mac);
+    if (differs && !override) {
+        if (n->state == JR_NEIGH_REACHABLE)
+            n->state = JR_NEIGH_STALE;
+        return;
+    }
+    if (mac)
+        jr_neigh_heard(ifp, addr, *mac, solicited, false, now);
+    else if (solicited)
+        make_reachable(ifp, n, now);
 }
 
 void jr_neigh_flush(struct jr_netif *ifp)

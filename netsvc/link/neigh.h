@@ -86,6 +86,10 @@ void jr_neigh_confirm(struct jr_netif *ifp, struct jr_addr addr, jr_time now);
 /* Heard by ARP. solicited: it answers us. create: also when it is not known yet. */
 void jr_neigh_heard(struct jr_netif *ifp, struct jr_addr addr, struct jr_ether_addr mac, bool solicited, bool create,
                     jr_time now);
+/* Heard by a neighbour advertisement (RFC 4861 7.2.5); mac NULL: it told none. override: it may change what is known.
+ */
+void jr_neigh_advert(struct jr_netif *ifp, struct jr_addr addr, const struct jr_ether_addr *mac, bool solicited,
+                     bool override, jr_time now);
 /* Forgets all but permanent entries; what waits is dropped. */
 void jr_neigh_flush(struct jr_netif *ifp);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "link/nd6.h"
 #include "link/neigh.h"
 
 struct jr_netif *jr_netif_new(struct jr_dev *dev, struct jr_counters *counters, struct jr_rng *rng)
@@ -20,7 +21,12 @@ struct jr_netif *jr_netif_new(struct jr_dev *dev, struct jr_counters *counters, 
     ifp->mtu = dev->mtu;
     ifp->up = true;
     ifp->neigh = jr_neigh_table_new(jr_rng_u64(rng));
-    if (!ifp->neigh) {
+    ifp->nd6 = jr_nd6_new(rng);
+    if (!ifp->neigh || !ifp->nd6) {
+        if (ifp->neigh)
+            jr_neigh_table_free(ifp->neigh);
+        if (ifp->nd6)
+            jr_nd6_free(ifp->nd6);
         free(ifp);
         return NULL;
     }
@@ -38,6 +44,7 @@ void jr_netif_free(struct jr_netif *ifp)
 {
     txq_purge(ifp);
     jr_neigh_table_free(ifp->neigh);
+    jr_nd6_free(ifp->nd6);
     free(ifp->addrs);
     free(ifp);
 }

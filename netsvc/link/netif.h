@@ -13,6 +13,7 @@
 
 struct jr_netif;
 struct jr_neigh_table;
+struct jr_nd6;
 
 enum { JR_NETIF_TXQ = 512 };
 
@@ -22,6 +23,12 @@ struct jr_netif_l3 {
     /* A packet for the network layer, which owns it from here: l3_off is set and the data starts there. group: it
      * came by link broadcast or multicast. */
     void (*input)(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool group, jr_time now);
+    /* The same for IPv6. */
+    void (*input6)(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool group, jr_time now);
+    /* An IPv6 address became usable, deprecated, or went. */
+    void (*addr6_changed)(void *ctx, struct jr_netif *ifp, jr_time now);
+    /* A neighbour says that it is no router. */
+    void (*router_gone)(void *ctx, struct jr_netif *ifp, struct jr_addr addr, jr_time now);
     /* The next hop of this packet, which starts at its network header, did not answer. Owns pkt. */
     void (*unresolved)(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, jr_time now);
 };
@@ -58,7 +65,8 @@ struct jr_netif {
     unsigned n_addrs;
 
     struct jr_neigh_table *neigh;
-    jr_time defended; /* last time a conflicting claim to an address was answered (RFC 5227 2.4) */
+    struct jr_nd6 *nd6; /* link/nd6.h: IPv6 addresses among other things; addrs above are IPv4's */
+    jr_time defended;   /* last time a conflicting claim to an address was answered (RFC 5227 2.4) */
 
     struct jr_pkt *txq[JR_NETIF_TXQ]; /* written by netif.c only */
     unsigned n_txq;

@@ -82,7 +82,7 @@ void jr_tcp_ctlinput(void *ctx, const struct jr_ip_ctl *ctl, jr_time now)
     const jr_seq seq = jr_seq_of(jr_load_be32(ctl->quote + 4));
     jr_count(tcp->counters, JR_C_TCP_ICMP);
     bool fatal = false;
-    const int error = jr_icmp_errno(ctl->type, ctl->code, &fatal);
+    const int error = jr_ip_ctl_errno(ctl, &fatal);
     struct jr_tcpcb *tp = jr_pcb_lookup(tcp, ctl->src, lport, ctl->dst, fport);
     if (tp == NULL) {
         if (fatal)

@@ -10,6 +10,7 @@
 #include "udp/pcb.h"
 #include "wire/cksum.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
 #include "wire/udp_wire.h"
 
 enum { SEGMENTS_MAX = 64 }; /* of one call: Linux's UDP_MAX_SEGMENTS */
@@ -35,6 +36,8 @@ static const struct jr_ip_route *route_to(struct jr_udpcb *up, struct jr_addr ds
     up->rt_generation = generation;
     return up->rt_valid ? &up->rt : NULL;
 }
+
+static uint32_t ip_bytes(struct jr_addr dst) { return jr_addr_is_v4(dst) ? JR_IPV4_HLEN : JR_IPV6_HLEN; }
 
 static void no_cksum(uint8_t *p) { jr_store_raw16(p + 6, 0); }
 
@@ -114,7 +117,7 @@ static int too_big(struct jr_udpcb *up, const struct jr_endpoint *to, const stru
 static int send_one(struct jr_udpcb *up, const struct jr_endpoint *to, struct datagram *dg,
                     const struct jr_ip_route *rt, jr_time now)
 {
-    const uint32_t len = dg->a_len + dg->b_len + JR_UDP_HLEN + JR_IPV4_HLEN;
+    const uint32_t len = dg->a_len + dg->b_len + JR_UDP_HLEN + ip_bytes(to->addr);
     const struct mtu_rule rule = mtu_rule(up, rt);
     struct jr_ip_route path;
 
@@ -140,7 +143,7 @@ static int send_segments(struct jr_udpcb *up, const struct jr_endpoint *to, cons
     struct datagram dg = *all;
     int err = 0;
 
-    if ((uint32_t)segsz + JR_UDP_HLEN + JR_IPV4_HLEN > rt->mtu ||
+    if ((uint32_t)segsz + JR_UDP_HLEN + ip_bytes(to->addr) > rt->mtu ||
         (total + segsz - 1) / segsz > (uint32_t)SEGMENTS_MAX || !dg.cksum)
         return -EINVAL;
     for (uint32_t at = 0; err == 0 && at < total; at += segsz) {
@@ -175,14 +178,18 @@ static int prepare(struct jr_udpcb *up, const struct jr_endpoint *to, const stru
     struct jr_addr src = up->local.addr;
     const bool named = (tx->src.q[0] | tx->src.q[1]) != 0 && !jr_addr_is_any(tx->src);
 
-    if (rt->broadcast && !jr_ipv4_is_multicast(to->addr) && !up->opt.broadcast)
+    const bool v4 = jr_addr_is_v4(to->addr);
+
+    if (v4 && rt->broadcast && !jr_ipv4_is_multicast(to->addr) && !up->opt.broadcast)
         return -EACCES;
     if (named && !jr_ip_is_local(up->udp->ip, tx->src))
         return -EINVAL;
     if (named)
         src = tx->src;
+    if (!jr_addr_is_any(src) && jr_addr_is_v4(src) != v4)
+        return -ENETUNREACH;
     dg->dport = to->port;
-    dg->cksum = up->udp->cfg.checksum && !up->opt.no_check;
+    dg->cksum = !v4 || (up->udp->cfg.checksum && !up->opt.no_check); /* IPv6: RFC 8200 8.1 */
     dg->tx = (struct jr_ip_tx){
         .src = jr_ip_is_local(up->udp->ip, src) ? src : rt->src,
         .dst = to->addr,
@@ -251,5 +258,5 @@ uint32_t jr_udp_whole_max(struct jr_udpcb *up)
 {
     const struct jr_ip_route *rt = up->remote.port ? route_to(up, up->remote.addr) : NULL;
 
-    return rt ? mtu_rule(up, rt).mtu - JR_IPV4_HLEN - JR_UDP_HLEN : 0;
+    return rt ? mtu_rule(up, rt).mtu - ip_bytes(up->remote.addr) - JR_UDP_HLEN : 0;
 }

@@ -50,6 +50,24 @@ static bool may_share(const struct jr_udpcb *a, uint32_t flags)
     return a->flags & flags & (JR_UDP_BIND_REUSEADDR | JR_UDP_BIND_REUSEPORT);
 }
 
+static bool is_any6(struct jr_addr a) { return (a.q[0] | a.q[1]) == 0; }
+
+/* Whether a socket bound to wildcard w gets datagrams to addresses of a's family. */
+static bool covers(struct jr_addr w, uint32_t flags, struct jr_addr a)
+{
+    const bool v4 = jr_addr_is_v4(a);
+
+    return is_any6(w) ? !v4 || !(flags & JR_UDP_BIND_V6ONLY) : v4;
+}
+
+/* Whether two local addresses can mean the same datagrams. */
+static bool overlap(struct jr_addr a, uint32_t a_flags, struct jr_addr b, uint32_t b_flags)
+{
+    if (jr_addr_eq(a, b))
+        return true;
+    return (jr_addr_is_any(a) && covers(a, a_flags, b)) || (jr_addr_is_any(b) && covers(b, b_flags, a));
+}
+
 /* Whether nobody is in the way of binding to local with these flags. */
 static bool port_free(struct jr_udp *udp, const struct jr_endpoint *local, uint32_t flags)
 {
@@ -57,7 +75,7 @@ static bool port_free(struct jr_udp *udp, const struct jr_endpoint *local, uint3
         const struct jr_udpcb *other = of_port_link(n);
         if (other->local.port != local->port || may_share(other, flags))
             continue;
-        if (jr_addr_is_any(other->bound) || jr_addr_is_any(local->addr) || jr_addr_eq(other->bound, local->addr))
+        if (overlap(other->bound, other->flags, local->addr, flags))
             return false;
     }
     return true;
@@ -80,7 +98,7 @@ int jr_udp_pcb_autobind(struct jr_udpcb *up, struct jr_addr addr)
 
     for (uint32_t i = 0; i < range; i++) {
         const struct jr_endpoint local = {addr, (uint16_t)(udp->port_first + (start + i) % range)};
-        if (port_free(udp, &local, 0)) {
+        if (port_free(udp, &local, up->flags & JR_UDP_BIND_V6ONLY)) {
             take_port(up, &local, up->flags);
             return 0;
         }
@@ -132,6 +150,8 @@ int jr_udp_connect(struct jr_udpcb *up, const struct jr_endpoint *remote)
         return -EINVAL;
     if (!jr_ip_route(up->udp->ip, remote->addr, &rt))
         return -ENETUNREACH;
+    if (!jr_addr_is_any(up->bound) && jr_addr_is_v4(up->bound) != jr_addr_is_v4(remote->addr))
+        return -ENETUNREACH;
     if (!up->local.port && (err = jr_udp_pcb_autobind(up, up->bound)) != 0)
         return err;
     jr_list_del(&up->flow_link);
@@ -162,7 +182,11 @@ unsigned jr_udp_pcb_score(const struct jr_udpcb *up, const struct jr_endpoint *l
     if (!jr_addr_is_any(up->local.addr)) {
         if (!jr_addr_eq(up->local.addr, local->addr))
             return 0;
-        score += 1;
+        score += 2;
+    } else if (!covers(up->local.addr, up->flags, local->addr)) {
+        return 0;
+    } else if (is_any6(up->local.addr) != jr_addr_is_v4(local->addr)) {
+        score += 1; /* the wildcard of its own family */
     }
     if (up->remote.port && (up->remote.port != remote->port || !jr_addr_eq(up->remote.addr, remote->addr)))
         return 0;

@@ -16,6 +16,7 @@
 #include "wire/cksum.h"
 #include "wire/icmp.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
 #include "wire/udp_wire.h"
 
 /* To every socket that fits; they are the same bytes for all (RFC 1122 4.1.3.3 leaves open to how many). */
@@ -41,6 +42,8 @@ static enum jr_counter check_datagram(const struct jr_pkt *pkt, const struct jr_
 
     if (bad != JR_WIRE_OK)
         return bad;
+    if (!hdr->has_cksum && !jr_addr_is_v4(rx->dst)) /* RFC 8200 8.1; RFC 6936's tunnels are not spoken here */
+        return JR_C_UDP_ZERO_CKSUM6;
     if (!(pkt->flags & JR_PKT_RX_L4_CSUM_OK) && !jr_udp_cksum_ok(jr_pkt_data(pkt), hdr, rx->src, rx->dst))
         return JR_C_UDP_BAD_CKSUM;
     return JR_WIRE_OK;
@@ -105,9 +108,9 @@ static void udp_ctlinput(void *ctx, const struct jr_ip_ctl *ctl, jr_time now)
     const struct jr_endpoint local = {ctl->src, jr_load_be16(ctl->quote)};
     const bool too_big = ctl->type == JR_ICMP_UNREACH && ctl->code == JR_ICMP_UNREACH_FRAG;
     struct jr_udp_error e = {
-        .origin = SO_EE_ORIGIN_ICMP,
-        .type = ctl->type,
-        .code = ctl->code,
+        .origin = ctl->type6 ? SO_EE_ORIGIN_ICMP6 : SO_EE_ORIGIN_ICMP,
+        .type = ctl->type6 ? ctl->type6 : ctl->type,
+        .code = ctl->type6 ? ctl->code6 : ctl->code,
         .offender = ctl->from,
         .dst = {ctl->dst, jr_load_be16(ctl->quote + 2)},
         .data = ctl->quote + JR_UDP_HLEN,
@@ -122,7 +125,7 @@ static void udp_ctlinput(void *ctx, const struct jr_ip_ctl *ctl, jr_time now)
         jr_count(udp->counters, JR_C_UDP_CTL_UNMATCHED);
         return;
     }
-    e.err = jr_icmp_errno(ctl->type, ctl->code, &fatal);
+    e.err = jr_ip_ctl_errno(ctl, &fatal);
     if (too_big) { /* Linux: only who minds the path's MTU hears of it */
         if (up->opt.pmtudisc == IP_PMTUDISC_DONT)
             return;

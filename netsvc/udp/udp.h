@@ -32,7 +32,11 @@ struct jr_udp_upcalls {
 };
 
 /* The same bits as JR_TCP_BIND_*. */
-enum { JR_UDP_BIND_REUSEADDR = 1u << 0, JR_UDP_BIND_REUSEPORT = 1u << 1 };
+enum {
+    JR_UDP_BIND_REUSEADDR = 1u << 0,
+    JR_UDP_BIND_REUSEPORT = 1u << 1,
+    JR_UDP_BIND_V6ONLY = 1u << 2, /* :: means no IPv4 datagrams */
+};
 
 struct jr_udp_config {
     bool checksum;     /* net.inet.udp.checksum, 1: datagrams carry one */

@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "base/byteorder.h"
+#include "wire/ipv6.h"
 
 /* Adds len bytes to sum. */
 uint32_t jr_cksum_partial(const void *p, uint32_t len, uint32_t sum);
@@ -42,6 +43,8 @@ static inline uint32_t jr_cksum_pseudo(struct jr_addr src, struct jr_addr dst, u
     uint64_t s = (uint64_t)src.w[3] + dst.w[3] + jr_be32(proto) + jr_be32(len);
 
     if (!jr_addr_is_v4(dst)) {
+        src = jr_ipv6_wire(src);
+        dst = jr_ipv6_wire(dst);
         for (int i = 0; i < 3; i++)
             s += (uint64_t)src.w[i] + dst.w[i];
     }

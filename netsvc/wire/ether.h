@@ -11,6 +11,7 @@ enum {
     JR_ETHERTYPE_IPV4 = 0x0800,
     JR_ETHERTYPE_ARP = 0x0806,
     JR_ETHERTYPE_VLAN = 0x8100,
+    JR_ETHERTYPE_IPV6 = 0x86dd,
 };
 
 struct jr_ether {

@@ -257,3 +257,5 @@ int jr_icmp_errno(uint8_t type, uint8_t code, bool *fatal)
     *fatal = false;
     return EHOSTUNREACH;
 }
+
+int jr_ip_ctl_errno(const struct jr_ip_ctl *ctl, bool *fatal) { return jr_icmp_errno(ctl->type, ctl->code, fatal); }

@@ -125,7 +125,7 @@ JR_TEST(frames_for_others_and_link_broadcasts_of_unicast_are_dropped)
     jr_ether_build(f.b, jr_ether_broadcast(), MAC_ROUTER, JR_ETHERTYPE_IPV4);
     host_rx(&h, f.b, f.len);
     JR_CHECK_EQ(host_counted(&h, JR_C_IP_BAD_DST), 1);
-    jr_ether_build(f.b, MAC_US, MAC_ROUTER, 0x86dd);
+    jr_ether_build(f.b, MAC_US, MAC_ROUTER, 0x88cc);
     host_rx(&h, f.b, f.len);
     JR_CHECK_EQ(host_counted(&h, JR_C_ETHER_UNKNOWN_TYPE), 1);
     JR_CHECK_EQ(got.calls, 0);

@@ -154,3 +154,5 @@ int jr_icmp_errno(uint8_t type, uint8_t code, bool *fatal)
     *fatal = type == 3 && (code == 2 || code == 3);
     return type != 3 ? EHOSTUNREACH : code == 3 ? ECONNREFUSED : code == 0 ? ENETUNREACH : EHOSTUNREACH;
 }
+
+int jr_ip_ctl_errno(const struct jr_ip_ctl *ctl, bool *fatal) { return jr_icmp_errno(ctl->type, ctl->code, fatal); }

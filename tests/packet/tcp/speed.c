@@ -93,6 +93,7 @@ uint32_t jr_ip_pmtu_update(struct jr_ip *ip, struct jr_addr dst, uint16_t mtu, j
     return (void)ip, (void)dst, (void)mtu, (void)now, 1500;
 }
 int jr_icmp_errno(uint8_t type, uint8_t code, bool *fatal) { return (void)type, (void)code, *fatal = false, 0; }
+int jr_ip_ctl_errno(const struct jr_ip_ctl *ctl, bool *fatal) { return (void)ctl, *fatal = false, 0; }
 
 static void on_event(void *so, struct jr_tcpcb *tp, uint32_t events, jr_time now)
 {
