@@ -22,7 +22,7 @@ BUILD_APT = [
 ]  # fmt: skip
 TEST_APT = [
     "binutils", "bpftool", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "iputils-ping", "nftables",
-    "nginx-light", "openssl", "procps", "python3", "redis-server", "redis-tools", "tcpdump", "valgrind", "valgrind",
+    "nginx-light", "openssl", "procps", "python3", "redis-server", "redis-tools", "tcpdump", "valgrind",
 ]  # fmt: skip
 LINT_APT = ["clang-format", "clang-tidy"]
 
