@@ -226,6 +226,14 @@ def bench(s):
     run_netns(s, BIN / "python", "-m", "bench", *s.posargs, env={**BUILT, "PYTHONPATH": str(REPO / "tests")})
 
 
+@session
+def soak(s):
+    """Transfer over a bad network (loss, reordering, delay, ...), compare every byte, and rates with the kernel's."""
+    need_root(s, "the soak makes network namespaces: it")
+    everything(s)
+    run_netns(s, BIN / "python", "-m", "soak", *s.posargs, env={**BUILT, "PYTHONPATH": str(REPO / "tests")})
+
+
 def checks(s):
     """The checks of the tree: layers, sizes, documents, words."""
     for script in ("check_layers", "check_sizes", "check_docs", "check_words"):
@@ -254,6 +262,7 @@ def lint(s):
         "ci",
         "tests/harness",
         "tests/bench",
+        "tests/soak",
     )
     for folder in sorted({p.parent.relative_to(REPO) for p in (REPO / "tests").glob("*/test_*.py")}):
         run(

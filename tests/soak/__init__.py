@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Long transfers over a bad network: `nox -s soak`."""
