@@ -51,7 +51,6 @@ struct jr_tcpcb *jr_tcp_pcb_new(struct jr_tcp *tcp)
     if (cfg->sack_enable)
         tp->t_flags |= TF_SACK_PERMIT;
     tp->cc = jr_cc_find(cfg->cc_algorithm);
-    tp->quickacks = JR_TCP_QUICKACKS;
     jr_list_init(&tp->link);
     jr_list_init(&tp->port_link);
     jr_list_push_tail(&tcp->all, &tp->all_link);

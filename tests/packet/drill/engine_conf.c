@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sysctl commands of scripts, in process: FreeBSD's names onto the engine's configuration. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+#include "sysctl/sysctl.h"
+
+/* Keys of FreeBSD's that the engine has no switch for: the value is how it behaves, any other is refused. */
+static const struct {
+    const char *name, *value;
+} fixed[] = {
+    {"net.inet.tcp.hostcache.purgenow", "1"},
+    {"net.inet.tcp.hostcache.purge", "1"},
+    {"net.inet.tcp.icmp_may_rst", "1"},
+    {"net.inet.tcp.rexmit_drop_options", "0"},
+    {"net.inet.tcp.ecn.enable", "2"},
+    {"net.inet.tcp.path_mtu_discovery", "1"},
+    {"net.inet.tcp.rfc3042", "1"},
+    {"net.inet.tcp.rfc3390", "1"},
+    {"net.inet.tcp.rfc6675_pipe", "1"},
+    {"net.inet.tcp.sack.revised", "1"},
+    {"net.inet.tcp.tso", "0"},
+    {"net.inet.tcp.fast_finwait2_recycle", "0"},
+    {"net.inet.tcp.nolocaltimewait", "0"},
+    {"net.inet.tcp.always_keepalive", "0"},
+    {"net.inet.tcp.insecure_rst", "0"},
+    {"net.inet.tcp.insecure_syn", "0"},
+    {"net.inet.tcp.tolerate_missing_ts", "0"},
+    {"net.inet.tcp.abc_l_var", "2"},
+    {"net.inet.tcp.functions_default", "freebsd"},
+    {"net.inet.tcp.syncookies_only", "0"},
+    {"kern.ipc.maxsockbuf", NULL},
+    {"net.inet.ip.ttl", "64"},
+};
+
+static bool set_key(struct engine *en, const char *name, const char *value, char *why, size_t room)
+{
+    const struct jr_sysctl_tree tree = {.at = {jr_ip_config(en->ip), jr_tcp_config(en->tcp)}};
+    const struct jr_sysctl *key = jr_sysctl_find(name);
+    char reason[JR_SYSCTL_WHY_BYTES];
+
+    if (key) {
+        if ((key->boot ? jr_sysctl_set_live : jr_sysctl_set)(&tree, key, value, reason) == 0)
+            return true;
+        snprintf(why, room, "%s=%s: %s", name, value, reason);
+        return false;
+    }
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        if (strcmp(fixed[i].name, name) != 0)
+            continue;
+        if (!fixed[i].value || strcmp(fixed[i].value, value) == 0)
+            return true;
+        snprintf(why, room, "%s is always %s, not '%s'", name, fixed[i].value, value);
+        return false;
+    }
+    snprintf(why, room, "no key %s", name);
+    return false;
+}
+
+/* One "sysctl [-q] [-w] key=value ..." */
+static bool one_sysctl(struct engine *en, char *words, char *why, size_t room)
+{
+    char *save, *w;
+
+    for (w = strtok_r(words, " \t", &save); w; w = strtok_r(NULL, " \t", &save)) {
+        char *eq = strchr(w, '=');
+        if (strcmp(w, "-w") == 0 || strcmp(w, "-q") == 0 || strcmp(w, ">/dev/null") == 0 || strcmp(w, "2>&1") == 0)
+            continue;
+        if (!eq) {
+            snprintf(why, room, "'%s' sets nothing", w);
+            return false;
+        }
+        *eq = 0;
+        if (strncmp(w, "net.ipv4.", 9) == 0 || strncmp(w, "net.core.", 9) == 0 || strncmp(w, "net.ipv6.", 9) == 0)
+            continue; /* for the kernel */
+        if (!set_key(en, w, eq + 1, why, room))
+            return false;
+    }
+    return true;
+}
+
+static bool one_command(struct engine *en, char *cmd, char *why, size_t room)
+{
+    cmd += strspn(cmd, " \t\n");
+    if (*cmd == 0 || *cmd == '#' || strcmp(cmd, "true") == 0)
+        return true;
+    if (strncmp(cmd, "sysctl ", 7) == 0)
+        return one_sysctl(en, cmd + 7, why, room);
+    if (strncmp(cmd, "kldload ", 8) == 0 || strncmp(cmd, "kldunload ", 10) == 0)
+        return true; /* what the engine has is always there */
+    snprintf(why, room, "'%s' is no command that the engine has", cmd);
+    return false;
+}
+
+bool engine_command(struct engine *en, const char *text, char *why, size_t room)
+{
+    char *copy = drill_strndup(text, strlen(text)), *save, *cmd;
+
+    for (cmd = strtok_r(copy, ";\n", &save); cmd; cmd = strtok_r(NULL, ";\n", &save))
+        if (!one_command(en, cmd, why, room))
+            return false;
+    return true;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Socket options over the engine: those of the socket layer here, as FreeBSD has them, the rest by jr_tcp. */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "engine.h"
+#include "symbol.h"
+
+static uint32_t pow2_up(uint32_t n)
+{
+    uint32_t p = 2048;
+
+    while (p < n)
+        p *= 2;
+    return p;
+}
+
+uint32_t esock_rcv_cap(const struct esock *so) { return pow2_up(so->rcvbuf ? so->rcvbuf : so->en->cfg->recvspace); }
+uint32_t esock_snd_limit(const struct esock *so) { return so->sndbuf ? so->sndbuf : so->en->cfg->sendspace; }
+
+static int set_socket(struct esock *so, int name, int v, const void *val, uint32_t len)
+{
+    switch (name) {
+    case SO_REUSEADDR:
+    case SO_REUSEPORT: {
+        const uint32_t bit = name == SO_REUSEADDR ? JR_TCP_BIND_REUSEADDR : JR_TCP_BIND_REUSEPORT;
+        so->bind_flags = v ? so->bind_flags | bit : so->bind_flags & ~bit;
+        return 0;
+    }
+    case SO_LINGER:
+        if (len < sizeof so->linger)
+            return EINVAL;
+        memcpy(&so->linger, val, sizeof so->linger);
+        return 0;
+    case SO_SNDBUF:
+        if (v <= 0)
+            return EINVAL;
+        so->sndbuf = (uint32_t)v;
+        return 0;
+    case SO_RCVBUF:
+        if (v <= 0)
+            return EINVAL;
+        so->rcvbuf = (uint32_t)v;
+        return 0;
+    case SO_OOBINLINE:
+        so->oobinline = v != 0;
+        return 0;
+    case SO_BROADCAST:
+    case SO_SNDTIMEO:
+    case SO_RCVTIMEO:
+    case DRILL_SO_NOSIGPIPE:
+        return 0;
+    default:
+        return so->tp ? -jr_tcp_setopt(so->tp, SOL_SOCKET, name, val, len, so->en->now) : ENOPROTOOPT;
+    }
+}
+
+static void remember(struct esock *so, int level, int name, int v)
+{
+    if (so->nopts == sizeof so->opts / sizeof *so->opts)
+        return;
+    so->opts[so->nopts].level = level;
+    so->opts[so->nopts].name = name;
+    so->opts[so->nopts++].value = v;
+}
+
+void esock_inherit(struct esock *so, const struct esock *listener)
+{
+    so->sndbuf = listener->sndbuf;
+    so->rcvbuf = listener->rcvbuf;
+    so->linger = listener->linger;
+    so->oobinline = listener->oobinline;
+    for (unsigned i = 0; i < listener->nopts; i++)
+        jr_tcp_setopt(so->tp, listener->opts[i].level, listener->opts[i].name, &listener->opts[i].value, sizeof(int),
+                      so->en->now);
+}
+
+int esock_setopt(struct esock *so, int level, int name, const void *val, uint32_t len)
+{
+    int v = 0, err;
+
+    memcpy(&v, val, jr_min_u32(len, sizeof v));
+    if (level == SOL_SOCKET)
+        return set_socket(so, name, v, val, len);
+    if (!so->tp)
+        return so->dead ? EINVAL : 0;
+    err = -jr_tcp_setopt(so->tp, level, name, val, len, so->en->now);
+    if (err == 0 && name != TCP_CONGESTION)
+        remember(so, level, name, v);
+    return err;
+}
+
+static int get_socket(struct esock *so, int name, int *v)
+{
+    switch (name) {
+    case SO_ERROR:
+        *v = so->error;
+        so->error = 0;
+        return 0;
+    case SO_TYPE:
+        *v = so->type;
+        return 0;
+    case SO_REUSEADDR:
+        *v = (so->bind_flags & JR_TCP_BIND_REUSEADDR) != 0;
+        return 0;
+    case SO_REUSEPORT:
+        *v = (so->bind_flags & JR_TCP_BIND_REUSEPORT) != 0;
+        return 0;
+    case SO_SNDBUF:
+        *v = (int)esock_snd_limit(so);
+        return 0;
+    case SO_RCVBUF:
+        *v = (int)(so->rcvbuf ? so->rcvbuf : so->en->cfg->recvspace);
+        return 0;
+    case SO_OOBINLINE:
+        *v = so->oobinline;
+        return 0;
+    case SO_ACCEPTCONN:
+        *v = so->listening;
+        return 0;
+    default:
+        return ENOPROTOOPT;
+    }
+}
+
+int esock_getopt(struct esock *so, int level, int name, void *val, uint32_t *len)
+{
+    int v;
+
+    if (level == SOL_SOCKET && name == SO_LINGER) {
+        *len = jr_min_u32(*len, sizeof so->linger);
+        memcpy(val, &so->linger, *len);
+        return 0;
+    }
+    if (level == SOL_SOCKET && get_socket(so, name, &v) == 0) {
+        *len = jr_min_u32(*len, sizeof v);
+        memcpy(val, &v, *len);
+        return 0;
+    }
+    return so->tp ? -jr_tcp_getopt(so->tp, level, name, val, len, so->en->now) : EINVAL;
+}

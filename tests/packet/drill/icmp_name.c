@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <string.h>
+
+#include "packet.h"
+
+struct name {
+    const char *name;
+    uint8_t type, code;
+};
+
+static const struct name types4[] = {
+    {"echo_reply", 0, 0},    {"unreachable", 3, 0},    {"destination_unreachable", 3, 0},
+    {"source_quench", 4, 0}, {"redirect", 5, 0},       {"echo_request", 8, 0},
+    {"echo", 8, 0},          {"time_exceeded", 11, 0}, {"parameter_problem", 12, 0},
+};
+static const struct name types6[] = {
+    {"unreachable", 1, 0},       {"destination_unreachable", 1, 0}, {"packet_too_big", 2, 0}, {"time_exceeded", 3, 0},
+    {"parameter_problem", 4, 0}, {"echo_request", 128, 0},          {"echo_reply", 129, 0},
+};
+static const struct name codes4[] = {
+    {"net_unreachable", 3, 0},
+    {"host_unreachable", 3, 1},
+    {"protocol_unreachable", 3, 2},
+    {"proto_unreachable", 3, 2},
+    {"port_unreachable", 3, 3},
+    {"frag_needed", 3, 4},
+    {"fragmentation_needed", 3, 4},
+    {"source_route_failed", 3, 5},
+    {"net_unknown", 3, 6},
+    {"host_unknown", 3, 7},
+    {"source_host_isolated", 3, 8},
+    {"net_prohibited", 3, 9},
+    {"host_prohibited", 3, 10},
+    {"net_unreachable_for_tos", 3, 11},
+    {"host_unreachable_for_tos", 3, 12},
+    {"comm_prohibited", 3, 13},
+    {"admin_prohibited", 3, 13},
+    {"packet_filtered", 3, 13},
+    {"host_precedence_violation", 3, 14},
+    {"precedence_cutoff", 3, 15},
+    {"exceeded_in_transit", 11, 0},
+    {"ttl_exceeded", 11, 0},
+    {"exceeded_reassembly", 11, 1},
+    {"frag_reassembly_time_exceeded", 11, 1},
+};
+static const struct name codes6[] = {
+    {"no_route", 1, 0},
+    {"admin_prohibited", 1, 1},
+    {"comm_prohibited", 1, 1},
+    {"beyond_scope", 1, 2},
+    {"host_unreachable", 1, 3},
+    {"address_unreachable", 1, 3},
+    {"port_unreachable", 1, 4},
+    {"exceeded_in_transit", 3, 0},
+    {"ttl_exceeded", 3, 0},
+    {"exceeded_reassembly", 3, 1},
+    {"unknown_next_header", 4, 1},
+    {"proto_unreachable", 4, 1},
+};
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+bool icmp_type_named(const char *name, bool v6, uint8_t *type)
+{
+    const struct name *tab = v6 ? types6 : types4;
+    const size_t n = v6 ? COUNT(types6) : COUNT(types4);
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(tab[i].name, name) == 0) {
+            *type = tab[i].type;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool icmp_code_named(uint8_t type, const char *name, bool v6, uint8_t *code)
+{
+    const struct name *tab = v6 ? codes6 : codes4;
+    const size_t n = v6 ? COUNT(codes6) : COUNT(codes4);
+
+    for (size_t i = 0; i < n; i++) {
+        if (tab[i].type == type && strcmp(tab[i].name, name) == 0) {
+            *code = tab[i].code;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *icmp_type_name(uint8_t type, bool v6)
+{
+    const struct name *tab = v6 ? types6 : types4;
+
+    for (size_t i = 0; i < (v6 ? COUNT(types6) : COUNT(types4)); i++)
+        if (tab[i].type == type)
+            return tab[i].name;
+    return "(unknown type)";
+}
+
+const char *icmp_code_name(uint8_t type, uint8_t code, bool v6)
+{
+    const struct name *tab = v6 ? codes6 : codes4;
+
+    for (size_t i = 0; i < (v6 ? COUNT(codes6) : COUNT(codes4)); i++)
+        if (tab[i].type == type && tab[i].code == code)
+            return tab[i].name;
+    return "";
+}
