@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* drill: runs scripts in packetdrill's language against the engine in this process. */
+/* drill: runs scripts in packetdrill's language against the engine in this process, or against the Linux kernel. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -7,7 +7,8 @@
 
 #include "run.h"
 
-static const char usage[] = "usage: drill [--strict] [--verbose] [--parse] SCRIPT...\n"
+static const char usage[] = "usage: drill [--kernel] [--strict] [--verbose] [--parse] SCRIPT...\n"
+                            "  --kernel   against the Linux kernel, in a network namespace of its own (needs root)\n"
                             "  --strict   packets that are left at the end are an error\n"
                             "  --parse    read the scripts only\n"
                             "exit status: 0 passed, 1 failed, 2 bad script\n";
@@ -29,26 +30,36 @@ static char *read_file(const char *name)
     return buf;
 }
 
+enum { KERNEL_TOLERANCE_US = 150000 }; /* its clock is real, and the machine may have other work */
+
 struct args {
-    int strict, verbose, parse;
+    int kernel, strict, verbose, parse;
 };
 
 static bool run_file(const char *name, const struct args *a)
 {
     static struct script s;
     struct backend *be;
+    char why[600];
 
     script_parse(&s, name, read_file(name));
+    if (a->kernel && s.opt.tolerance_us < KERNEL_TOLERANCE_US)
+        s.opt.tolerance_us = KERNEL_TOLERANCE_US;
     if (a->parse)
         return true;
-    be = engine_new(&s.opt);
+    be = a->kernel ? kernel_new(&s.opt, why, sizeof why) : engine_new(&s.opt);
+    if (!be) {
+        fprintf(stderr, "%s\n", why);
+        exit(DRILL_EXIT_FAILED);
+    }
     return run_script(&s, be, a->strict, a->verbose);
 }
 
 int main(int argc, char **argv)
 {
     struct args a = {0};
-    const struct option opts[] = {{"strict", no_argument, &a.strict, 1},
+    const struct option opts[] = {{"kernel", no_argument, &a.kernel, 1},
+                                  {"strict", no_argument, &a.strict, 1},
                                   {"verbose", no_argument, &a.verbose, 1},
                                   {"parse", no_argument, &a.parse, 1},
                                   {0}};

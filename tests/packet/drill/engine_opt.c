@@ -17,7 +17,11 @@ static uint32_t pow2_up(uint32_t n)
     return p;
 }
 
-uint32_t esock_rcv_cap(const struct esock *so) { return pow2_up(so->rcvbuf ? so->rcvbuf : so->en->cfg->recvspace); }
+/* One step larger than asked for: FreeBSD rounds the buffer up to whole segments. */
+uint32_t esock_rcv_cap(const struct esock *so)
+{
+    return so->rcvbuf ? pow2_up(so->rcvbuf) : 2 * pow2_up(so->en->cfg->recvspace);
+}
 uint32_t esock_snd_limit(const struct esock *so) { return so->sndbuf ? so->sndbuf : so->en->cfg->sendspace; }
 
 static int set_socket(struct esock *so, int name, int v, const void *val, uint32_t len)
@@ -84,6 +88,8 @@ int esock_setopt(struct esock *so, int level, int name, const void *val, uint32_
     memcpy(&v, val, jr_min_u32(len, sizeof v));
     if (level == SOL_SOCKET)
         return set_socket(so, name, v, val, len);
+    if (so->up)
+        return -jr_udp_setopt(so->up, level, name, val, len, so->en->now);
     if (!so->tp)
         return so->dead ? EINVAL : 0;
     err = -jr_tcp_setopt(so->tp, level, name, val, len, so->en->now);
@@ -139,5 +145,7 @@ int esock_getopt(struct esock *so, int level, int name, void *val, uint32_t *len
         memcpy(val, &v, *len);
         return 0;
     }
+    if (so->up)
+        return -jr_udp_getopt(so->up, level, name, val, len);
     return so->tp ? -jr_tcp_getopt(so->tp, level, name, val, len, so->en->now) : EINVAL;
 }

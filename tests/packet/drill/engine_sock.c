@@ -87,7 +87,7 @@ static void on_dgram_error(void *arg, struct jr_udpcb *up, int err, jr_time now)
     ((struct esock *)arg)->error = err;
 }
 
-static const struct jr_udp_upcalls udp_upcalls = {on_dgram, on_dgram_error};
+static const struct jr_udp_upcalls udp_upcalls = {.input = on_dgram, .error = on_dgram_error};
 
 static int fd_new(struct engine *en, struct esock **out)
 {
