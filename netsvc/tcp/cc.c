@@ -5,7 +5,7 @@
  */
 #include "tcp/cc_hystart.h"
 
-static const struct jr_cc_algo *const algos[] = {&jr_cc_cubic, &jr_cc_newreno};
+static const struct jr_cc_algo *const algos[] = {&jr_cc_cubic, &jr_cc_newreno, &jr_cc_dctcp};
 
 const struct jr_cc_algo *jr_cc_lookup(const char *name)
 {
@@ -28,6 +28,9 @@ const char *jr_tcp_cc_available(unsigned i) { return i < JR_ARRAY_LEN(algos) ? a
 void jr_cc_conn_init(struct jr_tcpcb *tp)
 {
     tp->ccs = (struct jr_cc_state){{0}};
+    tp->t_flags2 &= ~(uint32_t)(TF2_CONGRECOVERY | TF2_ECN_USE_ECT1);
+    if (tp->t_flags2 & TF2_ECN_CE_SYN) /* RFC 9768 3.2.2.1: the handshake met a queue; two for delayed ACKs */
+        tp->snd_cwnd = jr_min_u32(tp->snd_cwnd, 2 * tp->t_maxseg);
     tp->cc_round_end = tp->snd_max;
     tp->hs.phase = HS_OFF;
     jr_cc_time_forget(tp);
@@ -71,12 +74,33 @@ static void bring_back(struct jr_tcpcb *tp)
     tp->ccs = tp->ccs_prev;
 }
 
+/* Whether this window of data was answered already (RFC 3168 6.1.2). DCTCP takes a loss for more than its marks. */
+static bool was_answered(const struct jr_tcpcb *tp, enum jr_cc_signal signal)
+{
+    const bool marked = (tp->t_flags2 & TF2_CONGRECOVERY) && jr_seq_lt(tp->snd_una, tp->ecn_recover);
+    if (signal == JR_CC_ECN)
+        return marked || (tp->t_flags & (TF_FASTRECOVERY | TF_RTORECOVERY));
+    return signal == JR_CC_NDUPACK && marked && !(tp->cc->flags & JR_CC_WANTS_ECN);
+}
+
 void jr_cc_cong_signal(struct jr_tcpcb *tp, enum jr_cc_signal signal, jr_time now)
 {
     if (signal == JR_CC_RTO_ERR)
         bring_back(tp);
     else if (signal == JR_CC_NDUPACK || (signal == JR_CC_RTO && tp->t_rxtshift <= 1))
         remember(tp);
+    if (was_answered(tp, signal)) {
+        if (signal == JR_CC_NDUPACK)
+            tp->snd_ssthresh = jr_max_u32(jr_min_u32(tp->snd_ssthresh, tp->snd_cwnd), 2 * tp->t_maxseg);
+        return;
+    }
+    if (signal == JR_CC_ECN) {
+        jr_tcp_count_c(tp, JR_C_TCP_ECN_REDUCED);
+        tp->t_flags2 |= TF2_CONGRECOVERY;
+        tp->ecn_recover = tp->snd_max;
+    }
+    if (signal != JR_CC_RTO_ERR)
+        tp->t_flags2 |= TF2_ECN_SND_CWR;
     tp->cc->cong_signal(tp, signal, now);
 }
 

@@ -51,7 +51,7 @@ struct jr_cc_algo {
     void (*ecnpkt)(struct jr_tcpcb *tp, bool ce, jr_time now);
 };
 
-extern const struct jr_cc_algo jr_cc_newreno, jr_cc_cubic;
+extern const struct jr_cc_algo jr_cc_newreno, jr_cc_cubic, jr_cc_dctcp;
 
 /* By name; the default (cubic) when name is empty or unknown to jr_cc_find, NULL when unknown to jr_cc_lookup. */
 const struct jr_cc_algo *jr_cc_find(const char *name);

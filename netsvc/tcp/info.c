@@ -5,6 +5,7 @@
 #include <linux/tcp.h>
 
 #include "tcp/cc.h"
+#include "tcp/ecn.h"
 #include "tcp/output.h"
 #include "tcp/reass.h"
 #include "tcp/sack.h"
@@ -90,6 +91,8 @@ int jr_tcp_info(const struct jr_tcpcb *tp, void *val, uint32_t *len, jr_time now
         ti.tcpi_options |= TCPI_OPT_TIMESTAMPS;
     if (tp->t_flags & TF_SACK_PERMIT)
         ti.tcpi_options |= TCPI_OPT_SACK;
+    if (jr_ecn_is_on(tp))
+        ti.tcpi_options |= TCPI_OPT_ECN;
     if (tp->t_flags & TF_RCVD_SCALE) {
         ti.tcpi_options |= TCPI_OPT_WSCALE;
         ti.tcpi_snd_wscale = tp->snd_scale & 15;

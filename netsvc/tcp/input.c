@@ -7,6 +7,7 @@
 #include "tcp/input.h"
 
 #include "tcp/ack.h"
+#include "tcp/ecn.h"
 #include "tcp/output.h"
 #include "tcp/pcb.h"
 #include "tcp/state.h"
@@ -65,7 +66,7 @@ static bool predict_opts(const struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
 /* Header prediction: the next segment in order, or the next acknowledgement, with nothing unusual going on. */
 static bool fast_path(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
 {
-    if (tp->t_state != TCPS_ESTABLISHED || (seg->flags & (uint8_t)~TH_PUSH) != TH_ACK ||
+    if (tp->t_state != TCPS_ESTABLISHED || (seg->flags & (uint8_t) ~(TH_PUSH | TH_ECE | TH_CWR)) != TH_ACK ||
         !jr_seq_eq(seg->seq, tp->rcv_nxt) || tp->reass != NULL || tp->board != NULL ||
         (tp->t_flags & (TF_FASTRECOVERY | TF_RTORECOVERY | TF_GOTFIN)) || !jr_seq_eq(tp->snd_nxt, tp->snd_max))
         return false;
@@ -83,6 +84,8 @@ static bool fast_path(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
         tp->ts_recent_age = now;
     }
     seg->wnd = (uint32_t)seg->hdr.win << tp->snd_scale;
+    if (jr_ecn_is_on(tp))
+        jr_ecn_input_segment(tp, seg, now);
     if (acks)
         jr_tcp_on_new_ack(tp, seg, (uint32_t)jr_seq_diff(seg->ack, tp->snd_una), now);
     jr_tcp_update_window(tp, seg);

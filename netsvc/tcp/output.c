@@ -13,6 +13,7 @@
 #include "tcp/output.h"
 
 #include "tcp/cc_hystart.h"
+#include "tcp/ecn.h"
 #include "tcp/fastopen.h"
 #include "tcp/isn.h"
 #include "tcp/mss.h"
@@ -39,6 +40,7 @@ struct plan { /* one segment, or several in one TSO packet */
     uint32_t len;
     uint8_t flags;
     bool rexmit; /* leaves snd_nxt alone */
+    bool ae;     /* joins flags when the segment is built */
     bool cut;    /* the congestion window made it shorter */
 };
 
@@ -350,6 +352,7 @@ static void build_header(const struct jr_tcpcb *tp, const struct ctx *c, const s
                             .dport = tp->fport,
                             .seq = p->seq.v,
                             .flags = p->flags,
+                            .ae = p->ae,
                             .hlen = (uint8_t)(JR_TCP_HLEN + c->optlen)};
     if (p->flags & TH_ACK)
         v.ack = tp->rcv_nxt.v;
@@ -391,6 +394,10 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
         uint64_t off = tp->snd->head + (uint32_t)jr_seq_diff(jr_seq_max(p->seq, tp->snd_sb_seq), tp->snd_sb_seq);
         w.sum = copy_payload(tp->snd, off, jr_pkt_put(pkt, p->len), p->len, tp->rt.tx_offloads & JR_PKT_TX_L4_CSUM);
     }
+    const struct jr_ecn_bits ecn = jr_ecn_output(tp, p->flags, p->len != 0 && jr_seq_eq(p->seq, tp->snd_max));
+    p->flags |= ecn.flags;
+    p->ae = ecn.ae;
+    w.tos |= ecn.ip;
     uint32_t win = jr_tcp_rcv_window(tp);
     win = p->flags & TH_SYN ? jr_min_u32(win, JR_TCP_MAXWIN) : win >> tp->rcv_scale << tp->rcv_scale;
     build_header(tp, c, p, win, jr_pkt_push(pkt, w.hlen));
@@ -541,6 +548,9 @@ void jr_tcp_output_keepalive(struct jr_tcpcb *tp, jr_time now)
                             .tos = tp->tos,
                             .ttl = tp->ttl};
     fill_opts(tp, TH_ACK, &b.opts, now);
+    const struct jr_ecn_bits ecn = jr_ecn_output(tp, TH_ACK, false);
+    b.flags |= ecn.flags;
+    b.ae = ecn.ae;
     b.win = (uint16_t)(jr_tcp_rcv_window(tp) >> tp->rcv_scale);
     jr_tcp_send_bare(tp->tcp, &b, now);
 }

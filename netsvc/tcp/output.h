@@ -57,6 +57,7 @@ struct jr_tcp_bare {
     struct jr_endpoint local, remote;
     jr_seq seq, ack;
     uint8_t flags;
+    bool ae;
     uint8_t tos, ttl;
     uint16_t win;
     struct jr_tcp_opts opts;

@@ -62,6 +62,7 @@ void jr_tcp_send_bare(struct jr_tcp *tcp, struct jr_tcp_bare *b, jr_time now)
                                   .ack = b->ack.v,
                                   .win = b->win,
                                   .flags = b->flags,
+                                  .ae = b->ae,
                                   .hlen = (uint8_t)hlen};
     jr_tcp_build(p, &v);
     jr_tcp_build_opts(p + JR_TCP_HLEN, &b->opts);

@@ -6,6 +6,7 @@
  */
 #include "tcp/ack.h"
 #include "tcp/cc.h"
+#include "tcp/ecn.h"
 #include "tcp/fastopen.h"
 #include "tcp/input.h"
 #include "tcp/isn.h"
@@ -127,6 +128,10 @@ static void on_syn_sent(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now
     tp->rcv_adv = jr_seq_add(tp->rcv_nxt, jr_tcp_rcv_window(tp)); /* as our SYN said: the shift is still 0 */
     negotiate(tp, seg, now);
     jr_fastopen_on_synack(tp, &seg->opts);
+    if (ack)
+        jr_ecn_input_syn_sent(tp, seg);
+    else
+        jr_ecn_input_parallel_syn(tp, seg);
     if (!ack) {
         jr_tcp_move(tp, TCPS_SYN_RECEIVED);
         tp->snd_nxt = tp->snd_una;
@@ -406,6 +411,8 @@ static void on_synchronized(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time
             jr_tcp_want_output(tp);
         return;
     }
+    if (jr_ecn_is_on(tp))
+        jr_ecn_input_segment(tp, seg, now);
     if (tp->t_state == TCPS_SYN_RECEIVED && !on_ack_syn_received(tp, seg, now))
         return;
     if (!jr_tcp_on_ack(tp, seg, now) || tp->t_state == TCPS_CLOSED || !on_fin_acked(tp, now))

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "tcp/ecn.h"
 #include "tcp/fastopen.h"
 #include "tcp/input.h"
 #include "tcp/isn.h"
@@ -114,6 +115,9 @@ static void answer(struct jr_tcp *tcp, const struct jr_sc_entry *e, const struct
                             .tos = e->listener->tos,
                             .ttl = e->listener->ttl,
                             .win = e->win};
+    const struct jr_ecn_bits ecn = jr_ecn_syncache_respond(e->ecn);
+    b.flags |= ecn.flags;
+    b.ae = ecn.ae;
     uint32_t mtu = jr_ip_route(tcp->ip, e->faddr, &rt) ? rt.mtu : 1280;
     b.opts.flags = TOF_MSS;
     b.opts.mss = jr_tcp_mss_offer(tcp, e->faddr, mtu);
@@ -183,6 +187,8 @@ static void on_known_syn(struct jr_tcp *tcp, struct jr_sc_entry *e, const struct
         e->ts_recent = o->tsval;
     else
         e->flags &= (uint8_t)~SC_TS;
+    if (e->rexmits != 0) /* perhaps it was ECN that the SYN|ACK was lost for */
+        e->ecn = 0;
     answer(tcp, e, NULL, now);
     e->rexmits = 0;
     start_timer(tcp, e, now);
@@ -275,6 +281,7 @@ static struct jr_tcpcb *make_connection(const struct jr_sc_entry *e, jr_time now
     inherit(tp, l);
     tp->t_flags |= (e->flags & SC_SCALE ? TF_REQ_SCALE | TF_RCVD_SCALE : 0) |
                    (e->flags & SC_TS ? TF_REQ_TSTMP | TF_RCVD_TSTMP : 0) | (e->flags & SC_SACK ? TF_SACK_PERMIT : 0);
+    jr_ecn_syncache_socket(tp, e->ecn);
     tp->t_peermss = e->mss;
     tp->iss = e->iss;
     tp->irs = e->irs;
@@ -364,6 +371,7 @@ void jr_syncache_add(struct jr_tcpcb *l, struct jr_tcp_seg *seg, const jr_seq *i
     choose_iss(tcp, &only, e != NULL ? iss_floor : NULL, now);
     if (e != NULL) {
         *e = only;
+        e->ecn = jr_ecn_syncache_add(l, seg);
         enter(tcp, b, e, now);
     } else {
         b->overflow = now;

@@ -26,6 +26,7 @@ struct jr_sc_entry { /* written by syncache.c */
     uint16_t wnd, win; /* the peer's window, ours */
     uint16_t mss;      /* the peer's option */
     uint8_t wscale, flags, rexmits, challenges;
+    uint8_t ecn; /* ecn.c's; a cookie has no room for it */
 };
 
 /* Fills e's address, port and option fields with what the SYN offers and the listener wants, too. */

@@ -54,10 +54,20 @@ enum {                      /* t_flags */
        TF_RESCUED = 1u << 31, /* the rescue retransmission of this recovery was sent (RFC 6675 NextSeg rule 4) */
 };
 
-enum {                           /* t_flags2 */
-       TF2_FASTOPEN = 1u << 0,   /* TCP_FASTOPEN: as a client and as a listener */
-       TF2_FO_ACCEPT = 1u << 1,  /* accepted by its SYN: on the accept queue before it is established */
-       TF2_FO_PENDING = 1u << 2, /* counted as such on parent */
+enum {                              /* t_flags2 */
+       TF2_FASTOPEN = 1u << 0,      /* TCP_FASTOPEN: as a client and as a listener */
+       TF2_FO_ACCEPT = 1u << 1,     /* accepted by its SYN: on the accept queue before it is established */
+       TF2_FO_PENDING = 1u << 2,    /* counted as such on parent */
+       TF2_ECN_PERMIT = 1u << 3,    /* ECN was agreed on; with ACE_PERMIT: and the handshake's last bits are through */
+       TF2_ACE_PERMIT = 1u << 4,    /* Accurate ECN was agreed on */
+       TF2_ECN_ASKED = 1u << 5,     /* our last SYN asked for ECN */
+       TF2_ACE_ASKED = 1u << 6,     /* for Accurate ECN */
+       TF2_ACE_HANDSHAKE = 1u << 7, /* the next ACK tells how the SYN|ACK came */
+       TF2_ECN_SND_CWR = 1u << 8,   /* the next new data says that the window was reduced */
+       TF2_ECN_SND_ECE = 1u << 9,   /* marks are being echoed */
+       TF2_ECN_USE_ECT1 = 1u << 10,
+       TF2_ECN_CE_SYN = 1u << 11,   /* our part of the handshake was marked */
+       TF2_CONGRECOVERY = 1u << 12, /* marks before ecn_recover were answered */
 };
 
 enum { /* TT_NUDGE: output again, after TCP_CORK's longest wait or a shortage of packets */
@@ -128,6 +138,7 @@ struct jr_tcpcb {
 
     /* send side: written by output.c and ack.c */
     uint32_t t_maxseg;   /* most payload of a segment with no option but timestamps, if those are in use */
+    uint32_t t_flags2;   /* TF2_*: ECN_* and ACE_* by ecn.c, CONGRECOVERY and SND_CWR by cc.c, FO_* by fastopen.c */
     uint32_t ev_pending; /* state.c */
     uint32_t snd_ssthresh, max_sndwnd;
     uint32_t snd_maxflight; /* most bytes outstanding since snd_flight_seq was sent */
@@ -149,7 +160,11 @@ struct jr_tcpcb {
     struct jr_cc_state ccs;
     struct jr_cc_state ccs_prev; /* these three by cc.c: as before the last reduction, should it be a mistake */
     uint32_t snd_cwnd_prev, snd_ssthresh_prev;
-    jr_seq cc_round_end; /* cc.c: its ACK begins the next round */
+    uint32_t t_scep, t_rcep, t_rcep_sent; /* Accurate ECN: marked packets of ours, of the peer's, as last told */
+    uint32_t t_ecn_marked;                /* bytes of the ACK being handled that were marked */
+    jr_seq ecn_recover;                   /* cc.c: snd_max when marks were answered */
+    uint8_t t_ace_syn;                    /* how the SYN|ACK came */
+    jr_seq cc_round_end;                  /* cc.c: its ACK begins the next round */
     struct jr_cc_hystart hs;
     struct jr_cc_timed timed;
     bool tlp_armed;      /* TT_REXMT stands for a loss probe, not for the time-out (tlp.c) */
@@ -180,7 +195,6 @@ struct jr_tcpcb {
     uint32_t rcv_want, snd_want;
 
     /* the connection as a whole: written by usrreq.c, opts.c, state.c, syncache.c */
-    uint32_t t_flags2;
     struct jr_tcp_fastopen *fo; /* fastopen.c; NULL: not in use */
     struct jr_timer timer;      /* runs at or before the first of t_dl */
     void *so;

@@ -31,6 +31,7 @@ bool jr_tcp_parse(const uint8_t *p, uint32_t len, struct jr_tcp_view *out)
     out->seq = jr_load_be32(p + 4);
     out->ack = jr_load_be32(p + 8);
     out->hlen = (uint8_t)hlen;
+    out->ae = p[12] & 1;
     out->flags = p[13];
     out->win = jr_load_be16(p + 14);
     out->urp = jr_load_be16(p + 18);
@@ -222,7 +223,7 @@ void jr_tcp_build(uint8_t *p, const struct jr_tcp_view *v)
     q = put16(q, v->dport);
     q = put32(q, v->seq);
     q = put32(q, v->ack);
-    *q++ = (uint8_t)(v->hlen / 4 << 4);
+    *q++ = (uint8_t)(v->hlen / 4 << 4 | (v->ae ? 1 : 0));
     *q++ = v->flags;
     q = put16(q, v->win);
     q = put16(q, 0);

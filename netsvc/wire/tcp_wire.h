@@ -70,6 +70,7 @@ struct jr_tcp_view {
     uint16_t win, urp;
     uint8_t flags;
     uint8_t hlen; /* bytes, with options */
+    bool ae;      /* the flag left of CWR (RFC 9768) */
 };
 
 /* Reads the fixed header of len bytes at p; false when it is cut short or its data offset is impossible. */

@@ -124,7 +124,12 @@ static bool tcp_key(struct jr_tcp_config *t, const char *key, const char *v)
                 {"beta", &t->cc_newreno_beta},
                 {"sack", &t->sack_enable},
                 {"ts", &t->rfc1323},
-                {"delack", &t->delayed_ack}};
+                {"delack", &t->delayed_ack},
+                {"ecn", &t->ecn_enable}};
+    if (strcmp(key, "default") == 0) { /* also what the receiving host answers marks with */
+        snprintf(t->cc_algorithm, sizeof t->cc_algorithm, "%s", v);
+        return true;
+    }
     for (size_t i = 0; i < JR_ARRAY_LEN(keys); i++)
         if (strcmp(keys[i].name, key) == 0) {
             *keys[i].at = (uint32_t)number(v);

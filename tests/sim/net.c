@@ -163,6 +163,8 @@ sim_ns sim_wire_send(struct sim_wire *w, struct sim_pkt *p, sim_ns extra, sim_ns
     *again = 0;
     if (c->bleach)
         p->tos &= (uint8_t)~ECN_CE;
+    if ((p->tos & ECN_CE) != 0)
+        w->res.ects++;
     if (!survives(w, p, now)) {
         jr_pkt_free(&p->pkt);
         return 0;

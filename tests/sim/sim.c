@@ -50,6 +50,7 @@ static void host_init(struct sim *s, uint32_t id, const struct jr_tcp_config *co
     struct host *h = &s->host[id];
     struct jr_tcp_config cfg = *conf;
     cfg.sendbuf_max = cfg.recvbuf_max = jr_max_u32(s->conf.bufsize, cfg.recvbuf_max); /* the window scale follows */
+    cfg.sendspace = cfg.recvspace = s->conf.bufsize;                                  /* nothing else holds back */
     h->ip.sim = s;
     h->ip.id = id;
     h->ip.mtu = s->conf.mtu;

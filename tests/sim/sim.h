@@ -55,6 +55,7 @@ struct sim_flow_result {
 
 struct sim_link_result {
     uint64_t bytes, pkts, drops, marks, losses; /* since the start */
+    uint64_t ects;                              /* packets that could have been marked */
     uint64_t measured;                          /* bytes since the warm-up ended */
     double queue_mean, queue_max;               /* bytes, of samples since the warm-up */
 };

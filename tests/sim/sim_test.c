@@ -207,6 +207,76 @@ JR_TEST(hystart_overshoots_less)
     JR_CHECK(on < off / 2);
 }
 
+/* Two flows over a fast short link whose queue marks early. ecn: net.inet.tcp.ecn.enable. */
+static struct sim *marking_link(struct sim_conf *c, const char *cc, uint32_t ecn)
+{
+    sim_conf_init(c, 2);
+    use(c, cc);
+    dumbbell(c, 1000 * MBIT, 200, 20);
+    c->fwd.aqm = SIM_STEP;
+    c->fwd.mark_bytes = 50000;
+    c->tx_tcp.ecn_enable = c->rx_tcp.ecn_enable = ecn;
+    snprintf(c->rx_tcp.cc_algorithm, sizeof c->rx_tcp.cc_algorithm, "%s", cc); /* dctcp echoes in its own way */
+    c->flows[1].start_s = 0.05;
+    c->time_s = 2;
+    c->warmup_s = 0.5;
+    struct sim *s = sim_new(c);
+    sim_run(s);
+    return s;
+}
+
+JR_TEST(marks_keep_the_queue_short)
+{
+    const char *cc;
+    for (unsigned i = 0; (cc = jr_tcp_cc_available(i)) != NULL; i++)
+        for (uint32_t ecn = 1; ecn <= 3; ecn += 2) {
+            struct sim_conf c;
+            struct sim *s = marking_link(&c, cc, ecn);
+            bool ok = JR_CHECK(sim_link_fwd(s)->marks > 100) && JR_CHECK_EQ(sim_link_fwd(s)->drops, 0) &&
+                      JR_CHECK(sim_utilisation(s) > 0.95) && JR_CHECK(sim_jain(s, 0, 2) > 0.9) &&
+                      JR_CHECK(sim_link_fwd(s)->queue_mean < 60000) &&
+                      JR_CHECK_EQ(sim_count(s, ecn == 1 ? JR_C_TCP_ECN_SHS : JR_C_TCP_ECN_ACE_SHS), 2);
+            if (!ok)
+                fprintf(stderr, "%s, ecn %u: queue %.0f, jain %.3f\n", cc, ecn, sim_link_fwd(s)->queue_mean,
+                        sim_jain(s, 0, 2));
+            end(s, &c);
+        }
+}
+
+/* The share of marks decides how far dctcp steps back, so it stays closer to the mark than one that halves. */
+JR_TEST(dctcp_follows_the_mark)
+{
+    struct sim_conf c;
+    struct sim *s = marking_link(&c, "dctcp", 1);
+    double dctcp = sim_link_fwd(s)->queue_mean;
+    end(s, &c);
+    s = marking_link(&c, "newreno", 1);
+    double newreno = sim_link_fwd(s)->queue_mean;
+    end(s, &c);
+    JR_CHECK(dctcp > 45000 && dctcp < 55000);
+    JR_CHECK(newreno < dctcp);
+}
+
+/* A path that clears the field, or a peer that doesn't speak ECN: as if there were none. */
+JR_TEST(without_ecn_on_the_way_all_is_as_without)
+{
+    for (int bleached = 0; bleached < 2; bleached++) {
+        struct sim_conf c;
+        sim_conf_init(&c, 1);
+        c.fwd.aqm = SIM_STEP;
+        c.fwd.mark_bytes = 20000;
+        c.fwd.bleach = bleached;
+        c.tx_tcp.ecn_enable = 3;
+        c.rx_tcp.ecn_enable = bleached ? 3 : 0;
+        struct sim *s = sim_new(&c);
+        sim_run(s);
+        JR_CHECK_EQ(sim_link_fwd(s)->marks, 0);
+        JR_CHECK_EQ(sim_count(s, JR_C_TCP_ECN_REDUCED), 0);
+        JR_CHECK(sim_utilisation(s) > 0.9);
+        end(s, &c);
+    }
+}
+
 /* Many short flows over one link: all of them end. */
 JR_TEST(two_thousand_connections)
 {
