@@ -13,6 +13,7 @@ from jrgen.source import Document, Problems, SpecDir, Where
 ROUTES = {
     "fd": "by the fd it is given",
     "creation": "by the domain asked for",
+    "always": "goes to the client",
     "set": "by the fds in its set",
     "lifecycle": "by the fds it makes or ends",
     "range": "by the range of fds",
@@ -152,6 +153,8 @@ class Call:
         match self.route:
             case "creation":
                 return f"__jr_wants_domain ({self.of[0]})"
+            case "always":
+                return "true"
             case "set":
                 return "__jr_any ()"
             case "range":
@@ -267,7 +270,7 @@ def _check_arguments(doc: Document, i: int, call: Call, problems: Problems) -> N
     for j, name in enumerate(call.of):
         if name not in params:
             problems.add(doc.where("calls", i, "route", "of", j), f"route by '{name}', which is no parameter")
-    wanted = {"set": 0, "creation": 1, "range": 1, "none": 0}.get(call.route)
+    wanted = {"always": 0, "set": 0, "creation": 1, "range": 1, "none": 0}.get(call.route)
     if len(call.of) != wanted and (wanted is not None or not call.of):
         problems.add(doc.where("calls", i, "route"), f"route by {call.route} with {len(call.of)} parameters named")
     for j, arg in enumerate(call.kernel_args):

@@ -80,6 +80,8 @@ struct jr_lslot
   struct jr_opt opt[JR_OPTS];
   uint32_t pair_end;
   uint32_t spin_fails;		/* in a row */
+  uint32_t idle_polls;		/* in a row that found the ring empty */
+  uint64_t idle_head;		/* where that was */
   /* A transmit transaction that a signal handler may have to append to:
      written by the owner of tx_lock only.  */
   char *tx_frame;
@@ -311,6 +313,8 @@ extern int __jr_wait (struct jr_seg *seg, uint32_t *word, uint32_t val,
 		      int64_t deadline_ns) JR_HIDDEN;
 /* Spins for a while; true when *WORD moved from VAL, or the state did.  */
 extern bool __jr_spin (struct jr_sock *s, uint64_t *word, uint64_t val) JR_HIDDEN;
+/* After a look without waiting that found nothing; the ring's head.  */
+extern void __jr_give_way (struct jr_sock *s, uint64_t head) JR_HIDDEN;
 /* Wakes the sleepers of a pair's other end, if there are any.  */
 extern void __jr_wake (uint32_t *wait, uint32_t *woken, uint32_t *seq) JR_HIDDEN;
 extern int64_t __jr_deadline_us (int64_t timeout_us) JR_HIDDEN;

@@ -212,6 +212,7 @@ __jr_slot_init (struct jr_sock *s, int family, int type, int protocol, int oflag
   s->ls->tx_frame = NULL;
   s->ls->nopts = 0;
   s->ls->spin_fails = 0;
+  s->ls->idle_polls = 0;
 }
 
 int

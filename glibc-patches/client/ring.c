@@ -392,7 +392,10 @@ int
 __jr_wait_data (struct jr_sock *s, struct jr_dir *d, struct jr_waiter *w, bool block)
 {
   if (!block)
-    return -EAGAIN;
+    {
+      __jr_give_way (s, ld_relaxed (&d->r->head));
+      return -EAGAIN;
+    }
   if (!w->armed)
     {
       w->armed = true;

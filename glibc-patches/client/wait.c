@@ -146,6 +146,22 @@ __jr_spin (struct jr_sock *s, uint64_t *word, uint64_t val)
   return false;
 }
 
+/* A program that asks again and again, without a system call, keeps its core
+   from whoever has the answer, if there are too few of them.  */
+void
+__jr_give_way (struct jr_sock *s, uint64_t head)
+{
+  if (likely_ (!ld_relaxed (&jr_policy ()->crowded)))
+    return;
+  uint32_t polls = ld_relaxed (&s->ls->idle_polls) + 1;
+  if (ld_relaxed (&s->ls->idle_head) != head)
+    polls = 0;
+  st_relaxed (&s->ls->idle_head, head);
+  st_relaxed (&s->ls->idle_polls, polls);
+  if (polls % 16 == 15)
+    jr_sys_yield ();
+}
+
 void
 __jr_wake (uint32_t *wait, uint32_t *woken, uint32_t *seq)
 {

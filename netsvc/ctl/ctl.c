@@ -373,6 +373,7 @@ bool jr_ctl_prepare_sleep(struct jr_ctl *ctl)
 
 void jr_ctl_woke(struct jr_ctl *ctl) { jr_policy_set_sleeping(&ctl->policy, false); }
 void jr_ctl_flush_wakeups(struct jr_ctl *ctl) { jr_socks_flush(&ctl->socks); }
+void jr_ctl_set_crowded(struct jr_ctl *ctl, bool crowded) { jr_policy_set_crowded(&ctl->policy, crowded); }
 uint32_t jr_ctl_socket_count(const struct jr_ctl *ctl) { return ctl->socks.nsocks; }
 uint32_t jr_ctl_client_count(const struct jr_ctl *ctl) { return ctl->nclients; }
 

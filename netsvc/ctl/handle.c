@@ -277,15 +277,18 @@ static unsigned on_report(struct jr_handles *h, const struct inotify_event *e)
 
 unsigned jr_handles_read(struct jr_handles *h)
 {
+    enum { LONGEST = sizeof(struct inotify_event) + NAME_MAX + 1 };
     char buf[16384] __attribute__((aligned(8)));
     unsigned n = 0;
     ssize_t len;
 
-    while ((len = read(h->inotify, buf, sizeof buf)) > 0)
+    do {
+        len = read(h->inotify, buf, sizeof buf);
         for (ssize_t at = 0; at < len;) {
             const struct inotify_event *e = (const struct inotify_event *)(buf + at);
             n += on_report(h, e);
             at += (ssize_t)(sizeof *e + e->len);
         }
+    } while (len > (ssize_t)(sizeof buf - LONGEST)); /* else there was room for one more */
     return n;
 }

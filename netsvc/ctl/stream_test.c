@@ -21,6 +21,8 @@ static void start(void (*tweak)(struct jr_ctl_config *))
     JR_CHECK(rig_attach(&b, &rig.b));
 }
 
+static void spin_a_little(struct jr_ctl_config *cfg) { cfg->spin_us = 9; }
+
 static void end(void)
 {
     rig_detach(&a);
@@ -157,6 +159,50 @@ JR_TEST(data_written_before_close_is_delivered)
     JR_CHECK_EQ(rig_recv(&s, buf, sizeof buf), sizeof buf);
     JR_CHECK_MEM(buf, want, sizeof buf);
     JR_CHECK(rig_state(&s) & JR_ST_RX_EOF);
+    end();
+}
+
+JR_TEST(the_last_data_and_the_fin_share_a_packet)
+{
+    char buf[8];
+
+    start(NULL);
+    JR_REQUIRE(rig_pair_up(&a, &b, 80, &c, &l, &s));
+    rig_run(&rig, 5 * JR_MS);
+    const uint64_t before = rig_count(&rig.a, JR_C_TCP_TX);
+    rig_send(&c, "bye", 3);
+    rig_close(&c);
+    rig_run(&rig, 5 * JR_MS);
+    JR_CHECK_EQ(rig_count(&rig.a, JR_C_TCP_TX), before + 1);
+    JR_CHECK_EQ(rig_recv(&s, buf, sizeof buf), 3);
+    JR_CHECK(rig_state(&s) & JR_ST_RX_EOF);
+    end();
+}
+
+JR_TEST(what_was_written_goes_out_before_a_reset)
+{
+    char buf[8];
+
+    start(NULL);
+    JR_REQUIRE(rig_pair_up(&a, &b, 80, &c, &l, &s));
+    rig_send(&c, "unread", 6);
+    rig_run(&rig, 5 * JR_MS);
+    rig_send(&s, "no", 2);
+    rig_close(&s);
+    rig_run(&rig, 5 * JR_MS);
+    JR_CHECK_EQ(rig_recv(&c, buf, sizeof buf), 2);
+    JR_CHECK_EQ(rig_error(&c), ECONNRESET);
+    end();
+}
+
+JR_TEST(programs_are_told_of_a_crowd)
+{
+    start(spin_a_little);
+    JR_CHECK_EQ(a.policy->spin_us, 9);
+    jr_ctl_set_crowded(rig.a.ctl, true);
+    JR_CHECK(a.policy->crowded == 1 && a.policy->spin_us == 0);
+    jr_ctl_set_crowded(rig.a.ctl, false);
+    JR_CHECK(a.policy->crowded == 0 && a.policy->spin_us == 9);
     end();
 }
 

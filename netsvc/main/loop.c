@@ -125,6 +125,7 @@ static void look_at_load(struct jr_worker *w)
     text[n > 0 ? n : 0] = 0;
     if (sscanf(text, "%*s %*s %*s %u/", &runnable) == 1)
         jr_spin_on_load(&w->spin, runnable);
+    jr_ctl_set_crowded(w->ctl, jr_spin_is_crowded(&w->spin));
 }
 
 static void look_at_control(struct jr_worker *w, jr_time now)

@@ -33,10 +33,11 @@ void jr_spin_on_load(struct jr_spin *s, uint32_t runnable)
     s->others = average(s->others, (runnable > 1 ? runnable - 1 : 0) * (uint64_t)ONE, 4ull * s->cores);
 }
 
+bool jr_spin_is_crowded(const struct jr_spin *s) { return s->others + ONE > s->cores + MARGIN; }
+
 bool jr_spin_is_over(const struct jr_spin *s, jr_time now)
 {
-    const bool is_crowded = s->others + ONE > s->cores + MARGIN;
-    const bool pays = !is_crowded && s->gap_us <= 4 * s->max_us;
+    const bool pays = !jr_spin_is_crowded(s) && s->gap_us <= 4 * s->max_us;
     const uint32_t limit = pays || s->max_us < SHORT_US ? s->max_us : SHORT_US;
 
     return s->idle_at && now - s->idle_at >= limit;

@@ -28,6 +28,9 @@ void jr_spin_on_turn(struct jr_spin *s, bool worked, jr_time now);
 /* Now and then while awake: how many threads of the machine run or want to, this one among them. */
 void jr_spin_on_load(struct jr_spin *s, uint32_t runnable);
 
+/* Do more threads want to run than there are cores? */
+bool jr_spin_is_crowded(const struct jr_spin *s);
+
 /* Is it time to sleep? */
 bool jr_spin_is_over(const struct jr_spin *s, jr_time now);
 

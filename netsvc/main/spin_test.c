@@ -81,8 +81,10 @@ JR_TEST(gives_way_while_others_want_its_core)
     start(50);
     run(100, 2); /* the other core is for the other thread */
     JR_CHECK_EQ(polls_for(), 50);
+    JR_CHECK(!jr_spin_is_crowded(&s));
     work_comes_after(1);
     run(20, 3);
+    JR_CHECK(jr_spin_is_crowded(&s));
     JR_CHECK_EQ(polls_for(), 4);
     run(100, 1000000);
     run(100, 1);

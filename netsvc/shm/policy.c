@@ -14,7 +14,7 @@ int jr_policy_init(struct jr_policy *p, uint32_t spin_us, uint32_t loopback)
     p->page->magic = JR_ABI_MAGIC;
     p->page->version = JR_ABI_VERSION;
     p->page->checksum = JR_ABI_CHECKSUM;
-    p->page->spin_us = spin_us;
+    p->page->spin_us = p->spin_us = spin_us;
     p->page->loopback = loopback;
     return 0;
 }
@@ -51,4 +51,12 @@ void jr_policy_set_sleeping(struct jr_policy *p, bool sleeping)
     if ((e & 1) != sleeping)
         __atomic_store_n(&p->page->sleep_epoch, e + 1, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void jr_policy_set_crowded(struct jr_policy *p, bool crowded)
+{
+    if (p->page->crowded == crowded)
+        return;
+    __atomic_store_n(&p->page->crowded, crowded, __ATOMIC_RELAXED);
+    __atomic_store_n(&p->page->spin_us, crowded ? 0 : p->spin_us, __ATOMIC_RELAXED);
 }

@@ -13,6 +13,7 @@
 struct jr_policy {
     struct jr_region region;
     struct jr_abi_policy *page;
+    uint32_t spin_us; /* while there are cores for it */
 };
 
 /* 0 or a negative errno. */
@@ -24,5 +25,8 @@ void jr_policy_set(struct jr_policy *p, const struct jr_abi_policy_route *routes
 void jr_policy_set_listener(struct jr_policy *p, uint16_t port, bool on);
 /* Makes the epoch odd (programs ring) or even, with a full fence behind it. */
 void jr_policy_set_sleeping(struct jr_policy *p, bool sleeping);
+
+/* Tells programs whether more threads want to run than there are cores: they don't spin then. */
+void jr_policy_set_crowded(struct jr_policy *p, bool crowded);
 
 #endif

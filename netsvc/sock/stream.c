@@ -38,7 +38,8 @@ static bool sync_rx(struct jr_sock *so, jr_time now)
     return true;
 }
 
-static bool sync_tx(struct jr_sock *so, jr_time now)
+/* is_last: the FIN comes next, and the last bytes go with it. */
+static bool sync_tx(struct jr_sock *so, bool is_last, jr_time now)
 {
     const uint32_t what = jr_ring_take_tx(&so->sl->tx, &so->snd, so->tx_grant);
     const uint32_t flags = __atomic_load_n(&so->sl->tx.flags, __ATOMIC_ACQUIRE);
@@ -49,11 +50,11 @@ static bool sync_tx(struct jr_sock *so, jr_time now)
     }
     if (!so->tp)
         return true;
-    if (what & JR_RING_RESIZED)
+    if ((what & JR_RING_RESIZED) && !(what & JR_RING_MOVED))
         jr_tcp_buffers_changed(so->tp, now);
     if (what & JR_RING_MOVED) {
         jr_tune_used(so);
-        if (flags & JR_RING_MORE)
+        if ((flags & (JR_RING_MORE | JR_RING_FIN)) || is_last)
             jr_tcp_send_more(so->tp, now);
         else
             jr_tcp_send(so->tp, now);
@@ -66,14 +67,16 @@ static bool sync_tx(struct jr_sock *so, jr_time now)
     return true;
 }
 
-void jr_stream_sync(struct jr_sock *so, jr_time now)
+static void sync(struct jr_sock *so, bool is_last, jr_time now)
 {
     if (!so->attached || so->broken)
         return;
     /* The stream ends at our FIN: what the app publishes behind it was never sent */
-    if (so->fin_sent || sync_tx(so, now))
+    if (so->fin_sent || sync_tx(so, is_last, now))
         sync_rx(so, now);
 }
+
+void jr_stream_sync(struct jr_sock *so, jr_time now) { sync(so, false, now); }
 
 void jr_stream_on_dirty(struct jr_sock *so, jr_time now)
 {
@@ -214,7 +217,9 @@ void jr_stream_on_close(struct jr_sock *so, jr_time now)
     jr_sock_stop_listening(so);
     if (so->pair)
         jr_pair_close(so, abort);
-    jr_stream_sync(so, now);
+    sync(so, !abort, now);
+    if (so->tp && so->attached && jr_sockbuf_used(&so->rcv) != 0)
+        jr_tcp_send(so->tp, now); /* unread bytes make a RST of the FIN, which takes nothing along */
     if (so->tp)
         jr_tcp_close(so->tp, abort || so->broken, now);
 }

@@ -132,6 +132,10 @@ ready_call (long int number, const long int *a)
 	return ANY (__jr_pselect (F (0), P (1), P (2), P (3), P (4),
 				  mask != NULL ? *mask : NULL));
       }
+    case __NR_epoll_create:
+      return __jr_epoll_create (F (0));
+    case __NR_epoll_create1:
+      return __jr_epoll_create1 (F (0));
     case __NR_epoll_ctl:
       return EITHER (0, 2, __jr_epoll_ctl (F (0), F (1), F (2), P (3)));
     case __NR_epoll_wait:

@@ -15,6 +15,10 @@ ENTRY (syscall)
 	jne __jr_syscall
 	cmpq $__NR_socket, %rdi
 	je __jr_syscall
+	cmpq $__NR_epoll_create1, %rdi
+	je __jr_syscall
+	cmpq $__NR_epoll_create, %rdi
+	je __jr_syscall
 #endif
 	movq %rdi, %rax		/* Syscall number -> rax.  */
 	movq %rsi, %rdi		/* Shift arg1 - arg5.  */
