@@ -18,7 +18,7 @@ enum { JR_CONFIG_PORTS = 8, JR_CONFIG_ADDRS = 16, JR_CONFIG_RULES = 256, JR_CONF
 
 struct jr_config_prefix {
     struct jr_addr addr; /* an interface's address, or a destination */
-    uint8_t plen;        /* 0 to 32 */
+    uint8_t plen;        /* 0 to 32, IPv6: to 128 */
 };
 
 struct jr_config_port {

@@ -81,7 +81,7 @@ static void parse_prefix(struct jr_schema_ctx *ctx, const struct jr_toml *v, con
     struct jr_config_prefix p = {0};
     jr_config_net(ctx, v, where, &p);
     r->prefix = p.addr;
-    r->plen = 96u + p.plen;
+    r->plen = jr_addr_is_v4(p.addr) ? 96u + p.plen : p.plen;
 }
 
 static void parse_program(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)

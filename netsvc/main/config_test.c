@@ -138,7 +138,7 @@ JR_TEST(mistakes_name_file_line_and_key)
         {"[[port]]\nkind = \"ring\"\n", "x.toml:1: port[0]: has no name\n"},
         {RING RING, "x.toml:4: port[1]: the name 'p' is another port's too\n"},
         {RING "addresses = [\"10.0.0.1\"]\n",
-         "x.toml:4: port[0].addresses: '10.0.0.1' is no IPv4 address with its prefix length, as in \"10.9.0.1/24\"\n"},
+         "x.toml:4: port[0].addresses: '10.0.0.1' is no address with its prefix length, as in \"10.9.0.1/24\"\n"},
         {RING "mac = \"01:00:00:00:00:00\"\n",
          "x.toml:4: port[0].mac: '01:00:00:00:00:00' is no MAC address of a station, as in \"02:00:00:00:00:01\"\n"},
         {RING "[port.fault]\ndrop = 1.5\n", "x.toml:5: port[0].fault.drop: 1.5 is not between 0 and 1\n"},

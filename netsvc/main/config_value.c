@@ -6,25 +6,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool parse_v4(const char *s, struct jr_addr *out)
+#include "ip/route.h"
+
+static bool parse_addr(const char *s, struct jr_addr *out)
 {
     struct in_addr in;
-    if (inet_pton(AF_INET, s, &in) != 1)
-        return false;
-    *out = jr_addr_v4(in.s_addr);
-    return true;
+    if (inet_pton(AF_INET, s, &in) == 1) {
+        *out = jr_addr_v4(in.s_addr);
+        return true;
+    }
+    return inet_pton(AF_INET6, s, out->b) == 1 && !jr_addr_is_v4(*out);
 }
 
 void jr_config_addr(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
 {
-    if (jr_schema_expect(ctx, v, where, JR_TOML_STRING) && !parse_v4(v->str.s, at))
-        jr_schema_error(ctx, v, where, "'%.40s' is no IPv4 address", v->str.s);
+    if (jr_schema_expect(ctx, v, where, JR_TOML_STRING) && !parse_addr(v->str.s, at))
+        jr_schema_error(ctx, v, where, "'%.40s' is no IP address", v->str.s);
 }
 
 /* ADDRESS[/LENGTH]; has_len tells which. */
 static bool parse_prefix(const char *s, struct jr_config_prefix *out, bool *has_len)
 {
-    char addr[32];
+    char addr[INET6_ADDRSTRLEN];
+    unsigned long max;
     const char *slash = strchr(s, '/');
     size_t n = slash ? (size_t)(slash - s) : strlen(s);
     if (n >= sizeof addr)
@@ -32,15 +36,18 @@ static bool parse_prefix(const char *s, struct jr_config_prefix *out, bool *has_
     memcpy(addr, s, n);
     addr[n] = 0;
     *has_len = slash;
-    out->plen = 32;
+    if (!parse_addr(addr, &out->addr))
+        return false;
+    max = jr_addr_is_v4(out->addr) ? 32 : 128;
+    out->plen = (uint8_t)max;
     if (slash) {
         char *end;
         unsigned long len = strtoul(slash + 1, &end, 10);
-        if (slash[1] < '0' || slash[1] > '9' || *end || len > 32)
+        if (slash[1] < '0' || slash[1] > '9' || *end || len > max)
             return false;
         out->plen = (uint8_t)len;
     }
-    return parse_v4(addr, &out->addr);
+    return true;
 }
 
 void jr_config_iface_addr(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
@@ -49,8 +56,7 @@ void jr_config_iface_addr(struct jr_schema_ctx *ctx, const struct jr_toml *v, co
     if (!jr_schema_expect(ctx, v, where, JR_TOML_STRING))
         return;
     if (!parse_prefix(v->str.s, at, &has_len) || !has_len)
-        jr_schema_error(ctx, v, where, "'%.40s' is no IPv4 address with its prefix length, as in \"10.9.0.1/24\"",
-                        v->str.s);
+        jr_schema_error(ctx, v, where, "'%.40s' is no address with its prefix length, as in \"10.9.0.1/24\"", v->str.s);
 }
 
 void jr_config_net(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
@@ -60,11 +66,10 @@ void jr_config_net(struct jr_schema_ctx *ctx, const struct jr_toml *v, const cha
     if (!jr_schema_expect(ctx, v, where, JR_TOML_STRING))
         return;
     if (!parse_prefix(v->str.s, p, &has_len)) {
-        jr_schema_error(ctx, v, where, "'%.40s' is no IPv4 prefix, as in \"10.0.0.0/8\"", v->str.s);
+        jr_schema_error(ctx, v, where, "'%.40s' is no prefix, as in \"10.0.0.0/8\"", v->str.s);
         return;
     }
-    uint32_t host = p->plen == 32 ? 0 : ~0u >> p->plen;
-    if (ntohl(jr_addr_to_v4(p->addr)) & host)
+    if (!jr_addr_eq(jr_route_mask(p->addr, p->plen), p->addr))
         jr_schema_error(ctx, v, where, "'%.40s' has bits set behind the prefix", v->str.s);
 }
 

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "ip/route.h"
 #include "jr_abi.h"
+#include "link/nd6.h"
 #include "link/neigh.h"
 #include "main/worker.h"
 
@@ -81,9 +83,10 @@ static struct jr_worker_port *shared_port(struct jr_mirror *m, uint32_t ifindex)
 
 static bool in_prefix(struct jr_addr a, struct jr_addr prefix, uint8_t plen)
 {
-    uint32_t mask = plen ? ~0u << (32 - plen) : 0;
-    return ((__builtin_bswap32(jr_addr_to_v4(a)) ^ __builtin_bswap32(jr_addr_to_v4(prefix))) & mask) == 0;
+    return jr_addr_is_v4(a) == jr_addr_is_v4(prefix) && jr_addr_eq(jr_route_mask(a, plen), jr_route_mask(prefix, plen));
 }
+
+static uint8_t host_plen(struct jr_addr a) { return jr_addr_is_v4(a) ? 32 : 128; }
 
 /* Whether the configuration has this very prefix: an exclusive port's subnet or a [[route]]. */
 static bool is_configured(const struct jr_mirror *m, struct jr_addr dst, uint8_t plen)
@@ -132,7 +135,7 @@ void jr_mirror_on_link(struct jr_mirror *m, const struct jr_mirror_link *link)
 
 static void steer_addr(struct jr_worker_port *p, const struct jr_mirror_addr *a)
 {
-    if (!p->port.steer)
+    if (!p->port.steer || jr_ipv6_is_linklocal(a->addr)) /* those flows stay the kernel's */
         return;
     int rc = jr_steer_add_addr(p->port.steer, a->addr);
     if (!rc && !jr_addr_is_any(a->bcast))
@@ -146,7 +149,16 @@ static void apply_addr(struct jr_mirror *m, const struct jr_mirror_addr *a, jr_t
     struct jr_worker_port *p = shared_port(m, a->ifindex);
     if (!p)
         return;
-    int rc = jr_ip_addr_add(m->w->ip, p->ifp, a->addr, a->plen, a->bcast, false, now);
+    const struct jr_ip_addr6 a6 = {
+        .addr = a->addr,
+        .plen = a->plen,
+        .deprecated = a->deprecated,
+        .temporary = a->temporary,
+        .preferred_until = JR_TIME_NEVER,
+        .valid_until = JR_TIME_NEVER,
+    };
+    int rc = jr_addr_is_v4(a->addr) ? jr_ip_addr_add(m->w->ip, p->ifp, a->addr, a->plen, a->bcast, false, now)
+                                    : jr_ip_addr6_add(m->w->ip, p->ifp, &a6, false, now);
     if (rc)
         jr_log(JR_LOG_WARN, "port %s: address: %s", p->cfg->dev.name, strerror(-rc));
     steer_addr(p, a);
@@ -206,7 +218,7 @@ static void apply_route(struct jr_mirror *m, const struct jr_mirror_route *r)
     struct jr_ip_route_conf conf = {.dst = r->dst, .plen = r->plen, .metric = r->metric, .mtu = p ? r->mtu : 0};
     if (p) {
         conf.ifp = p->ifp;
-        conf.gw = r->gw;
+        conf.gw = jr_ipv6_set_zone(r->gw, p->ifp->nd6->zone);
         conf.src = r->src;
     }
     int rc = jr_ip_route_add(m->w->ip, &conf);
@@ -256,20 +268,21 @@ void jr_mirror_on_neigh(struct jr_mirror *m, const struct jr_mirror_neigh *n, jr
         {NUD_PROBE, JR_NEIGH_PROBE},
     };
     struct jr_worker_port *p = shared_port(m, n->ifindex);
-    if (!p || jr_addr_is_any(n->addr))
+    if (!p || jr_addr_is_any(n->addr) || jr_ipv6_is_multicast(n->addr))
         return;
+    const struct jr_addr addr = jr_ipv6_set_zone(n->addr, p->ifp->nd6->zone);
     if (n->nud & NUD_FAILED) {
-        jr_neigh_fail(p->ifp, n->addr, now);
+        jr_neigh_fail(p->ifp, addr, now);
         return;
     }
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         if (n->nud & states[i].nud) {
-            jr_neigh_set(p->ifp, n->addr, n->mac, states[i].state, now);
+            jr_neigh_set(p->ifp, addr, n->mac, states[i].state, now);
             return;
         }
     }
     if (!(n->nud & NUD_INCOMPLETE)) /* deleted */
-        jr_neigh_set(p->ifp, n->addr, n->mac, JR_NEIGH_INCOMPLETE, now);
+        jr_neigh_set(p->ifp, addr, n->mac, JR_NEIGH_INCOMPLETE, now);
 }
 
 void jr_mirror_begin(struct jr_mirror *m)
@@ -298,7 +311,7 @@ struct table {
 
 static void put(struct table *t, struct jr_addr prefix, uint8_t plen, uint32_t route)
 {
-    t->r[t->n++] = (struct jr_ctl_route){prefix, 96u + plen, route};
+    t->r[t->n++] = (struct jr_ctl_route){prefix, jr_addr_is_v4(prefix) ? 96u + plen : plen, route};
 }
 
 /* An exclusive port's subnets and the configuration's routes. */
@@ -307,8 +320,7 @@ static void put_configured(const struct jr_config *cfg, struct table *t)
     for (unsigned i = 0; i < cfg->n_ports; i++) {
         for (unsigned j = 0; j < cfg->ports[i].n_addrs; j++) {
             const struct jr_config_prefix *p = &cfg->ports[i].addrs[j];
-            uint32_t mask = p->plen ? __builtin_bswap32(~0u << (32 - p->plen)) : 0;
-            put(t, jr_addr_v4(jr_addr_to_v4(p->addr) & mask), p->plen, JR_ROUTE_SERVICE);
+            put(t, jr_route_mask(p->addr, p->plen), p->plen, JR_ROUTE_SERVICE);
         }
     }
     for (unsigned i = 0; i < cfg->n_routes; i++)
@@ -341,7 +353,7 @@ void jr_mirror_publish(struct jr_mirror *m)
     const struct jr_config *cfg = m->w->cfg;
     if (!m->dirty)
         return;
-    size_t max = m->n_routes + m->n_addrs + JR_CONFIG_ROUTES + JR_CONFIG_PORTS * JR_CONFIG_ADDRS + 4;
+    size_t max = m->n_routes + m->n_addrs + JR_CONFIG_ROUTES + JR_CONFIG_PORTS * JR_CONFIG_ADDRS + 6;
     struct table t = {.r = calloc(max, sizeof *t.r)};
     struct jr_addr *own = calloc(m->n_addrs + JR_CONFIG_PORTS * JR_CONFIG_ADDRS, sizeof *own);
     size_t n_own = 0;
@@ -351,6 +363,9 @@ void jr_mirror_publish(struct jr_mirror *m)
     put(&t, jr_addr_v4(__builtin_bswap32(0x7f000000)), 8, JR_ROUTE_KERNEL);
     put(&t, jr_addr_v4(__builtin_bswap32(0xe0000000)), 4, JR_ROUTE_KERNEL);
     put(&t, jr_addr_v4(~0u), 32, JR_ROUTE_KERNEL);
+    /* and what one link alone knows, in IPv6 */
+    put(&t, (struct jr_addr){.b = {0xff}}, 8, JR_ROUTE_KERNEL);
+    put(&t, (struct jr_addr){.b = {0xfe, 0x80}}, 10, JR_ROUTE_KERNEL);
     put_configured(cfg, &t);
     for (size_t i = 0; i < m->n_routes; i++) {
         const struct jr_mirror_route *r = &m->routes[i].r;
@@ -358,10 +373,12 @@ void jr_mirror_publish(struct jr_mirror *m)
             put(&t, r->dst, r->plen, shared_port(m, r->ifindex) ? JR_ROUTE_SERVICE : JR_ROUTE_KERNEL);
     }
     for (size_t i = 0; i < m->n_addrs; i++) {
+        if (jr_ipv6_is_linklocal(m->addrs[i].a.addr))
+            continue;
         if (shared_port(m, m->addrs[i].a.ifindex))
             own[n_own++] = m->addrs[i].a.addr;
         else if (!is_own(cfg, m->addrs[i].a.addr))
-            put(&t, m->addrs[i].a.addr, 32, JR_ROUTE_KERNEL);
+            put(&t, m->addrs[i].a.addr, host_plen(m->addrs[i].a.addr), JR_ROUTE_KERNEL);
     }
     for (unsigned i = 0; i < cfg->n_ports; i++)
         for (unsigned j = 0; j < cfg->ports[i].n_addrs; j++)

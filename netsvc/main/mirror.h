@@ -25,6 +25,7 @@ struct jr_mirror_addr {
     uint32_t ifindex;
     struct jr_addr addr, bcast;
     uint8_t plen;
+    bool deprecated, temporary; /* IPv6 */
 };
 struct jr_mirror_route {
     struct jr_addr dst;

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "main/mirror.h"
+#include "wire/ipv6.h"
 
 enum { BUF_BYTES = 32768, DUMP_MS = 2000 };
 
@@ -29,10 +30,19 @@ struct jr_netlink {
     char buf[BUF_BYTES] __attribute__((aligned(8)));
 };
 
-static struct jr_addr v4_of(const struct nlattr *a)
+/* An address of either family; all zero: none. */
+static struct jr_addr addr_of(const struct nlattr *a)
 {
-    return a && mnl_attr_get_payload_len(a) == 4 ? jr_addr_v4(mnl_attr_get_u32(a)) : (struct jr_addr){.q = {0, 0}};
+    struct jr_addr out = {.q = {0, 0}};
+
+    if (a && mnl_attr_get_payload_len(a) == 4)
+        return jr_addr_v4(mnl_attr_get_u32(a));
+    if (a && mnl_attr_get_payload_len(a) == sizeof out.b)
+        memcpy(out.b, mnl_attr_get_payload(a), sizeof out.b);
+    return out;
 }
+
+static bool is_inet(uint8_t family) { return family == AF_INET || family == AF_INET6; }
 
 struct attrs {
     const struct nlattr **tb;
@@ -76,16 +86,20 @@ static void on_addr(struct jr_netlink *nl, const struct nlmsghdr *nlh)
 {
     const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
     const struct nlattr *tb[IFA_MAX + 1] = {NULL};
-    if (ifa->ifa_family != AF_INET)
+    if (!is_inet(ifa->ifa_family))
         return;
     parse_attrs(nlh, sizeof *ifa, tb, IFA_MAX);
+    const uint32_t flags = tb[IFA_FLAGS] ? mnl_attr_get_u32(tb[IFA_FLAGS]) : ifa->ifa_flags;
+    const bool usable = !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) || (flags & IFA_F_OPTIMISTIC);
     struct jr_mirror_addr addr = {
         .ifindex = ifa->ifa_index,
-        .addr = v4_of(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS]),
-        .bcast = v4_of(tb[IFA_BROADCAST]),
+        .addr = addr_of(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS]),
+        .bcast = addr_of(tb[IFA_BROADCAST]),
         .plen = ifa->ifa_prefixlen,
+        .deprecated = flags & IFA_F_DEPRECATED,
+        .temporary = ifa->ifa_family == AF_INET6 && (flags & IFA_F_TEMPORARY),
     };
-    jr_mirror_on_addr(nl->mirror, &addr, nlh->nlmsg_type == RTM_NEWADDR, nl->now);
+    jr_mirror_on_addr(nl->mirror, &addr, nlh->nlmsg_type == RTM_NEWADDR && usable, nl->now);
 }
 
 /* Of several next hops the first: spreading flows over them is the kernel's art. */
@@ -99,7 +113,7 @@ static void first_hop(const struct nlattr *multipath, struct jr_mirror_route *ro
     struct attrs set = {tb, RTA_MAX};
     mnl_attr_parse_payload(RTNH_DATA(nh), nh->rtnh_len - sizeof *nh, collect, &set);
     route->ifindex = (uint32_t)nh->rtnh_ifindex;
-    route->gw = v4_of(tb[RTA_GATEWAY]);
+    route->gw = addr_of(tb[RTA_GATEWAY]);
 }
 
 static uint32_t metrics_mtu(const struct nlattr *metrics)
@@ -115,20 +129,24 @@ static void on_route(struct jr_netlink *nl, const struct nlmsghdr *nlh)
 {
     const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
     const struct nlattr *tb[RTA_MAX + 1] = {NULL};
-    if (rtm->rtm_family != AF_INET || (rtm->rtm_flags & RTM_F_CLONED) || rtm->rtm_src_len || rtm->rtm_tos)
+    if (!is_inet(rtm->rtm_family) || (rtm->rtm_flags & RTM_F_CLONED) || rtm->rtm_src_len || rtm->rtm_tos)
         return;
     parse_attrs(nlh, sizeof *rtm, tb, RTA_MAX);
     uint32_t table = tb[RTA_TABLE] ? mnl_attr_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
     if (table != RT_TABLE_MAIN)
         return;
     struct jr_mirror_route route = {
-        .dst = tb[RTA_DST] ? v4_of(tb[RTA_DST]) : jr_addr_v4(0),
+        .dst = tb[RTA_DST]                  ? addr_of(tb[RTA_DST])
+               : rtm->rtm_family == AF_INET ? jr_addr_v4(0)
+                                            : (struct jr_addr){.q = {0, 0}},
         .plen = rtm->rtm_dst_len,
         .metric = tb[RTA_PRIORITY] ? mnl_attr_get_u32(tb[RTA_PRIORITY]) : 0,
-        .gw = v4_of(tb[RTA_GATEWAY]),
-        .src = v4_of(tb[RTA_PREFSRC]),
+        .gw = addr_of(tb[RTA_GATEWAY]),
+        .src = addr_of(tb[RTA_PREFSRC]),
         .mtu = metrics_mtu(tb[RTA_METRICS]),
     };
+    if (jr_ipv6_is_linklocal(route.dst) || jr_ipv6_is_multicast(route.dst))
+        return; /* known by their zone */
     if (rtm->rtm_type == RTN_UNICAST && tb[RTA_OIF])
         route.ifindex = mnl_attr_get_u32(tb[RTA_OIF]);
     else if (rtm->rtm_type == RTN_UNICAST && tb[RTA_MULTIPATH])
@@ -140,12 +158,12 @@ static void on_neigh(struct jr_netlink *nl, const struct nlmsghdr *nlh)
 {
     const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
     const struct nlattr *tb[NDA_MAX + 1] = {NULL};
-    if (ndm->ndm_family != AF_INET)
+    if (!is_inet(ndm->ndm_family))
         return;
     parse_attrs(nlh, sizeof *ndm, tb, NDA_MAX);
     struct jr_mirror_neigh neigh = {
         .ifindex = (uint32_t)ndm->ndm_ifindex,
-        .addr = v4_of(tb[NDA_DST]),
+        .addr = addr_of(tb[NDA_DST]),
         .nud = nlh->nlmsg_type == RTM_NEWNEIGH ? ndm->ndm_state : 0,
     };
     if (tb[NDA_LLADDR] && mnl_attr_get_payload_len(tb[NDA_LLADDR]) == sizeof neigh.mac.b)
@@ -207,7 +225,7 @@ static int request_dump(struct jr_netlink *nl, uint16_t type)
     nlh->nlmsg_seq = ++nl->seq;
     /* every family's header begins with the family; links take the longest */
     struct ifinfomsg *any = mnl_nlmsg_put_extra_header(nlh, sizeof *any);
-    any->ifi_family = type == RTM_GETLINK ? AF_UNSPEC : AF_INET;
+    any->ifi_family = AF_UNSPEC;
     return mnl_socket_sendto(nl->sock, nlh, nlh->nlmsg_len) < 0 ? -errno : 0;
 }
 
@@ -248,7 +266,8 @@ static int read_all(struct jr_netlink *nl)
 
 static int open_socket(struct jr_netlink *nl)
 {
-    static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_NEIGH};
+    static const int groups[] = {RTNLGRP_LINK,        RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
+                                 RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE,  RTNLGRP_NEIGH};
     int size = 1 << 20;
     nl->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (!nl->sock || mnl_socket_bind(nl->sock, 0, MNL_SOCKET_AUTOPID) < 0)
@@ -313,11 +332,16 @@ void jr_netlink_ask_neigh(struct jr_netlink *nl, uint32_t ifindex, struct jr_add
     nlh->nlmsg_type = RTM_NEWNEIGH;
     nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE;
     struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof *ndm);
-    ndm->ndm_family = AF_INET;
+    ndm->ndm_family = jr_addr_is_v4(addr) ? AF_INET : AF_INET6;
     ndm->ndm_ifindex = (int)ifindex;
     ndm->ndm_state = NUD_NONE;
     ndm->ndm_flags = NTF_USE; /* as if a packet had to go there: the kernel resolves */
-    mnl_attr_put_u32(nlh, NDA_DST, jr_addr_to_v4(addr));
+    if (jr_addr_is_v4(addr)) {
+        mnl_attr_put_u32(nlh, NDA_DST, jr_addr_to_v4(addr));
+    } else {
+        const struct jr_addr wire = jr_ipv6_wire(addr);
+        mnl_attr_put(nlh, NDA_DST, sizeof wire.b, wire.b);
+    }
     if (mnl_socket_sendto(nl->sock, nlh, nlh->nlmsg_len) < 0)
         jr_log(JR_LOG_DEBUG, "neighbour request: %s", strerror(errno));
 }

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "dev/eal.h"
+#include "link/nd6.h"
 #include "main/knobs.h"
 #include "main/mirror.h"
 #include "main/netlink.h"
@@ -50,6 +51,12 @@ static int add_addresses(struct jr_worker *w, struct jr_worker_port *p, jr_time 
 {
     for (unsigned i = 0; i < p->cfg->n_addrs; i++) {
         const struct jr_config_prefix *a = &p->cfg->addrs[i];
+        if (!jr_addr_is_v4(a->addr)) {
+            int rc6 = jr_ip_addr_add(w->ip, p->ifp, a->addr, a->plen, (struct jr_addr){.q = {0, 0}}, true, now);
+            if (rc6)
+                return rc6;
+            continue;
+        }
         uint32_t host = a->plen ? ~(~0u << (32 - a->plen)) : ~0u;
         struct jr_addr none = jr_addr_v4(0);
         struct jr_addr bcast = jr_addr_v4(jr_addr_to_v4(a->addr) | __builtin_bswap32(host));
@@ -77,6 +84,8 @@ static int open_port(struct jr_worker *w, const struct jr_config_port *cfg, jr_t
     if (cfg->dev.share)
         p->ifp->hooks = (struct jr_netif_hooks){.ctx = w, .neigh_ask = neigh_ask};
     rc = jr_ip_netif_add(w->ip, p->ifp);
+    if (!rc && !cfg->dev.share)
+        rc = jr_ip_start6(w->ip, p->ifp, w->cfg->ip.ip6_accept_rtadv, now);
     return rc ? rc : add_addresses(w, p, now);
 }
 
@@ -97,10 +106,12 @@ static int add_routes(struct jr_worker *w)
             .plen = r->dst.plen,
             .metric = r->metric,
             .ifp = netif_named(w, r->port),
-            .gw = r->via,
+            .gw = r->via, /* a router's link-local address is of the port's zone */
             .src = r->src,
             .mtu = r->mtu,
         };
+        if (conf.ifp)
+            conf.gw = jr_ipv6_set_zone(conf.gw, conf.ifp->nd6->zone);
         int rc = jr_ip_route_add(w->ip, &conf);
         if (rc)
             return rc;

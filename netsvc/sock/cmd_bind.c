@@ -46,7 +46,7 @@ static uint32_t local_route(const struct jr_sock *so, const struct jr_endpoint *
     const struct jr_rule_subject who = jr_sock_subject(so);
     const bool dgram = so->kind == JR_SOCK_DGRAM;
 
-    if (so->opt.v6only || !jr_addr_is_v4(ep->addr))
+    if (so->opt.v6only && jr_addr_is_v4(ep->addr)) /* it can't be: the kernel says so */
         return JR_ROUTE_KERNEL;
     if (jr_rules_route(cfg->rules, &who, JR_RULE_IN, dgram ? IPPROTO_UDP : IPPROTO_TCP, ep) == JR_ROUTE_KERNEL)
         return JR_ROUTE_KERNEL;
@@ -57,7 +57,8 @@ static uint32_t local_route(const struct jr_sock *so, const struct jr_endpoint *
 
 static uint32_t bind_flags(const struct jr_sock *so)
 {
-    return (so->opt.reuseaddr ? JR_TCP_BIND_REUSEADDR : 0u) | (so->opt.reuseport ? JR_TCP_BIND_REUSEPORT : 0u);
+    return (so->opt.reuseaddr ? JR_TCP_BIND_REUSEADDR : 0u) | (so->opt.reuseport ? JR_TCP_BIND_REUSEPORT : 0u) |
+           (so->opt.v6only ? JR_UDP_BIND_V6ONLY : 0u);
 }
 
 static int bind_protocol(struct jr_sock *so, struct jr_endpoint *ep)
@@ -135,7 +136,7 @@ static void start_listening(struct jr_sock *so)
 int jr_cmd_listen(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_listen_req *req, struct jr_abi_cmd_listen_rep *rep)
 {
     struct jr_sock *so = ctx->so;
-    struct jr_endpoint any = {.addr = jr_addr_v4(0)};
+    struct jr_endpoint any = {.addr = jr_sock_any(so)};
     int r = jr_sock_open(so);
 
     if (r < 0)

@@ -7,8 +7,9 @@
 #include "sock/pair.h"
 #include "sock/port.h"
 #include "sock/sock.h"
+#include "wire/ipv6.h"
 
-static bool is_loopback(struct jr_addr a) { return jr_addr_is_v4(a) && a.b[12] == 127; }
+static bool is_loopback(struct jr_addr a) { return jr_addr_is_v4(a) ? a.b[12] == 127 : jr_ipv6_is_loopback(a); }
 
 /* Which way to a remote address; LOCAL comes with the listener. */
 static uint32_t remote_route(const struct jr_sock *so, const struct jr_endpoint *ep, struct jr_sock **listener)
@@ -18,8 +19,8 @@ static uint32_t remote_route(const struct jr_sock *so, const struct jr_endpoint 
     const bool dgram = so->kind == JR_SOCK_DGRAM;
     struct jr_ip_route rt;
 
-    if (!jr_addr_is_v4(ep->addr) || so->opt.v6only)
-        return JR_ROUTE_KERNEL;
+    if ((so->opt.v6only && jr_addr_is_v4(ep->addr)) || jr_ipv6_has_zone(ep->addr))
+        return JR_ROUTE_KERNEL; /* it refuses, or knows every link */
     if (jr_rules_route(cfg->rules, &who, JR_RULE_OUT, dgram ? IPPROTO_UDP : IPPROTO_TCP, ep) == JR_ROUTE_KERNEL)
         return JR_ROUTE_KERNEL;
     if (is_loopback(ep->addr) || jr_ip_is_local(cfg->ip, ep->addr)) {
@@ -103,7 +104,7 @@ static int check_stream_state(const struct jr_sock *so)
 int jr_cmd_connect(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_connect_req *req, struct jr_abi_cmd_connect_rep *rep)
 {
     struct jr_sock *so = ctx->so, *listener = NULL;
-    struct jr_endpoint ep = {.addr = jr_addr_v4(0)};
+    struct jr_endpoint ep = {.addr = jr_sock_any(so)};
     int r = jr_sock_open(so);
 
     if (r == 0 && so->kind == JR_SOCK_STREAM && (r = revive(so, ctx->now)) == 0)
@@ -117,7 +118,7 @@ int jr_cmd_connect(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_connect_req *
     if (r < 0)
         return r;
     if (jr_addr_is_any(ep.addr)) /* Linux takes it for this host */
-        ep.addr = jr_addr_v4(htonl(INADDR_LOOPBACK));
+        ep.addr = jr_addr_is_v4(ep.addr) ? jr_addr_v4(htonl(INADDR_LOOPBACK)) : (struct jr_addr){.b = {[15] = 1}};
     rep->route = remote_route(so, &ep, &listener);
     if (rep->route == JR_ROUTE_KERNEL) {
         jr_sock_give_up(so, ctx->now);

@@ -15,13 +15,13 @@ static uint64_t record_size(uint32_t len) { return sizeof(struct jr_abi_dgram) +
 
 int jr_dgram_autobind(struct jr_sock *so, jr_time now)
 {
-    struct jr_endpoint ep = {.addr = jr_addr_v4(0)};
+    struct jr_endpoint ep = {.addr = jr_sock_any(so)};
     int r;
 
     (void)now;
     if (so->st & JR_ST_BOUND)
         return 0;
-    r = jr_udp_bind(so->up, &ep, 0);
+    r = jr_udp_bind(so->up, &ep, so->opt.v6only ? JR_UDP_BIND_V6ONLY : 0);
     if (r < 0)
         return r;
     jr_udp_local(so->up, &ep);

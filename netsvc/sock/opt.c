@@ -181,8 +181,10 @@ static int set_ip(struct jr_sock *so, int level, int name, int32_t v, const void
     const bool ttl = level == IPPROTO_IP ? name == IP_TTL : name == IPV6_UNICAST_HOPS;
 
     if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
+        if (!so->is_v6 || (so->st & JR_ST_BOUND))
+            return so->is_v6 ? -EINVAL : -ENOPROTOOPT;
         so->opt.v6only = v != 0;
-        return 0;
+        return so->kind == JR_SOCK_STREAM ? pass_to_tcp(so, level, name, &v, sizeof v, now) : 0;
     }
     if (!tos && !ttl)
         return pass_to_tcp(so, level, name, val, len, now);

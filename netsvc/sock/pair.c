@@ -25,6 +25,14 @@ struct jr_pair {
     jr_time deadline;
 };
 
+/* Whether a listener on its family's wildcard takes connections to a. */
+static bool covers(const struct jr_sock *so, struct jr_addr a)
+{
+    if (jr_addr_is_v4(so->local.addr))
+        return jr_addr_is_v4(a);
+    return !jr_addr_is_v4(a) || !so->opt.v6only;
+}
+
 struct jr_sock *jr_pair_listener(struct jr_socks *ss, const struct jr_endpoint *ep)
 {
     struct jr_sock *best = NULL;
@@ -35,7 +43,7 @@ struct jr_sock *jr_pair_listener(struct jr_socks *ss, const struct jr_endpoint *
             continue;
         if (jr_addr_eq(so->local.addr, ep->addr))
             return so;
-        if (jr_addr_is_any(so->local.addr))
+        if (jr_addr_is_any(so->local.addr) && covers(so, ep->addr))
             best = so;
     }
     return best;
@@ -127,7 +135,7 @@ static int enqueue(struct jr_pair *p)
 /* A port of the stack's own range: the control block that holds it stays with the socket. */
 static int bind_connector(struct jr_sock *so, struct jr_addr to)
 {
-    struct jr_endpoint ep = {.addr = jr_addr_v4(0)};
+    struct jr_endpoint ep = {.addr = jr_sock_any(so)};
 
     if (!(so->st & JR_ST_BOUND)) {
         const int r = jr_tcp_bind(so->tp, &ep, 0);

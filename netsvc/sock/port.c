@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -97,16 +98,23 @@ bool jr_ports_is_lingering(const struct jr_socks *ss) { return ss->ports->nlinge
 
 int jr_port_reserve(struct jr_sock *so, const struct jr_endpoint *ep)
 {
-    const struct sockaddr_in sin = {
+    const bool v4 = jr_addr_is_v4(ep->addr);
+    struct sockaddr_in sin = {
         .sin_family = AF_INET, .sin_port = htons(ep->port), .sin_addr.s_addr = jr_addr_to_v4(ep->addr)};
-    const int one = 1, fd = socket(AF_INET, so->kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_port = htons(ep->port)};
+    const int one = 1, v6only = so->opt.v6only;
+    const int fd = socket(v4 ? AF_INET : AF_INET6, so->kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int err;
 
     if (fd < 0)
         return -errno;
     /* Among our own sockets the stack has decided; a listener of the kernel's conflicts nevertheless. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, (const struct sockaddr *)&sin, sizeof sin) == 0) {
+    memcpy(&sin6.sin6_addr, ep->addr.b, sizeof sin6.sin6_addr);
+    if (!v4)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
+    if (v4 ? bind(fd, (struct sockaddr *)&sin, sizeof sin) == 0
+           : bind(fd, (struct sockaddr *)&sin6, sizeof sin6) == 0) {
         so->kernel_fd = fd;
         return 0;
     }

@@ -92,6 +92,11 @@ void jr_sock_set_state(struct jr_sock *so, uint32_t set, uint32_t clear);
 void jr_sock_set_error(struct jr_sock *so, int err); /* positive errno, pending for the app */
 void jr_sock_fail(struct jr_sock *so, int err);      /* the error, JR_ST_DEAD, everybody told */
 void jr_sock_violation(struct jr_sock *so, enum jr_counter why, jr_time now);
+/* The wildcard of its family. */
+static inline struct jr_addr jr_sock_any(const struct jr_sock *so)
+{
+    return so->is_v6 ? (struct jr_addr){.q = {0, 0}} : jr_addr_v4(0);
+}
 void jr_sock_show_local(struct jr_sock *so, const struct jr_endpoint *ep);
 void jr_sock_show_remote(struct jr_sock *so, const struct jr_endpoint *ep);
 struct jr_abi_addr jr_sock_abi_addr(const struct jr_sock *so, const struct jr_endpoint *ep);

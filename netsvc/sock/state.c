@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sock/sock.h"
+#include "wire/ipv6.h"
 
 void jr_sock_set_state(struct jr_sock *so, uint32_t set, uint32_t clear)
 {
@@ -39,7 +40,10 @@ struct jr_abi_addr jr_sock_abi_addr(const struct jr_sock *so, const struct jr_en
 {
     struct jr_abi_addr a = {.port = ep->port, .family = so->is_v6 ? AF_INET6 : AF_INET};
 
-    memcpy(a.addr, ep->addr.b, sizeof a.addr);
+    const struct jr_addr wire = jr_ipv6_wire(ep->addr);
+
+    a.scope = jr_ipv6_is_linklocal(ep->addr) ? jr_ipv6_zone(ep->addr) : 0;
+    memcpy(a.addr, wire.b, sizeof a.addr);
     /* 0.0.0.0 of a v6 socket is ::, unless it was bound to the v4-mapped address by name, which nobody can tell apart
      */
     if (so->is_v6 && jr_addr_is_any(ep->addr))
@@ -65,10 +69,12 @@ int jr_sock_endpoint(const struct jr_sock *so, const struct jr_abi_addr *a, stru
         return -EAFNOSUPPORT;
     memcpy(ep->addr.b, a->addr, sizeof ep->addr.b);
     ep->port = a->port;
-    if (jr_addr_is_any(ep->addr))
-        ep->addr = jr_addr_v4(0);
+    if (jr_addr_is_any(ep->addr) && !(so->is_v6 && jr_addr_is_v4(ep->addr)))
+        ep->addr = jr_sock_any(so);
     else if (!so->is_v6 && !jr_addr_is_v4(ep->addr))
         return -EINVAL;
+    if (jr_ipv6_has_zone(ep->addr)) /* what the bytes of a zone hold on the wire is nothing */
+        ep->addr = jr_ipv6_set_zone(ep->addr, a->scope <= UINT16_MAX ? (uint16_t)a->scope : 0);
     return 0;
 }
 
