@@ -26,8 +26,7 @@ def test_curl_fetches_from_the_peer(net: Net, version: int) -> None:
     with programs.nginx(net.peer, net.folder, accept_from=(net.peer, net.pair.peer_ip)):
         got = programs.curl(net.host, f"http://{where}:8080/file")
     assert (got.code, programs.sha256(got.path)) == (200, digest)
-    if version == 4:
-        assert_carried(net, "tcp_established")
+    assert_carried(net, "tcp_established", "ip_tx" if version == 4 else "ip6_tx")
 
 
 def test_curl_uploads_to_the_peer(net: Net) -> None:
