@@ -11,7 +11,7 @@
 #include "tcp/mss.h"
 #include "tcp/output.h"
 #include "tcp/pcb.h"
-#include "tcp/sack.h"
+#include "tcp/recover.h"
 #include "tcp/state.h"
 #include "tcp/syncache.h"
 
@@ -45,9 +45,7 @@ static void on_needfrag(struct jr_tcpcb *tp, const struct jr_ip_ctl *ctl, jr_tim
     jr_tcp_mss_update(tp);
     if (tp->t_state < TCPS_ESTABLISHED || tp->t_maxseg >= before || jr_seq_eq(tp->snd_una, tp->snd_max))
         return;
-    tp->snd_nxt = tp->snd_una;
-    tp->t_flags &= ~(uint32_t)(TF_FASTRECOVERY | TF_RTTVALID);
-    tp->snd_recover = tp->snd_max;
+    jr_recover_resegment(tp, now);
     jr_tcp_output(tp, now);
 }
 

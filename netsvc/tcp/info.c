@@ -8,7 +8,7 @@
 #include "tcp/ecn.h"
 #include "tcp/output.h"
 #include "tcp/reass.h"
-#include "tcp/sack.h"
+#include "tcp/rtt.h"
 #include "tcp/timer.h"
 
 /* Linux's TCP_ESTABLISHED... of the kernel's net/tcp_states.h, which programs know from ss(8) and /proc/net/tcp. */
@@ -26,7 +26,7 @@ static uint8_t ca_state(const struct jr_tcpcb *tp)
         return CA_RECOVERY;
     if (tp->t_flags & TF_RTORECOVERY)
         return CA_LOSS;
-    return tp->t_dupacks != 0 || tp->board != NULL ? CA_DISORDER : CA_OPEN;
+    return tp->t_dupacks != 0 || tp->map.sacked != 0 ? CA_DISORDER : CA_OPEN;
 }
 
 static uint32_t ms_since(jr_time then, jr_time now)
@@ -43,13 +43,14 @@ static void fill_sender(const struct jr_tcpcb *tp, struct tcp_info *ti, jr_time 
     ti->tcpi_rto = tp->t_rxtcur;
     ti->tcpi_snd_mss = seg;
     ti->tcpi_unacked = (jr_cc_flight(tp) + seg - 1) / seg;
-    ti->tcpi_sacked = tp->board != NULL ? tp->board->bytes / seg : 0;
+    ti->tcpi_sacked = tp->map.sacked / seg;
+    ti->tcpi_lost = tp->map.lost / seg;
     ti->tcpi_retrans = 0;
     ti->tcpi_last_data_sent = ms_since(tp->t_sndtime, now);
     ti->tcpi_last_ack_recv = ms_since(tp->t_rcvtime, now);
     ti->tcpi_rtt = tp->t_srtt;
     ti->tcpi_rttvar = tp->t_rttvar;
-    ti->tcpi_min_rtt = tp->t_rttmin;
+    ti->tcpi_min_rtt = jr_rtt_min(tp);
     ti->tcpi_snd_ssthresh = tp->snd_ssthresh >= UINT32_MAX / 4 ? INT32_MAX : tp->snd_ssthresh / seg;
     ti->tcpi_snd_cwnd = tp->snd_cwnd / seg;
     ti->tcpi_total_retrans = tp->rexmt_segs;

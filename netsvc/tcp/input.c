@@ -67,7 +67,7 @@ static bool predict_opts(const struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
 static bool fast_path(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
 {
     if (tp->t_state != TCPS_ESTABLISHED || (seg->flags & (uint8_t) ~(TH_PUSH | TH_ECE | TH_CWR)) != TH_ACK ||
-        !jr_seq_eq(seg->seq, tp->rcv_nxt) || tp->reass != NULL || tp->board != NULL ||
+        !jr_seq_eq(seg->seq, tp->rcv_nxt) || tp->reass != NULL || tp->map.marked ||
         (tp->t_flags & (TF_FASTRECOVERY | TF_RTORECOVERY | TF_GOTFIN)) || !jr_seq_eq(tp->snd_nxt, tp->snd_max))
         return false;
     if (jr_seq_lt(seg->ack, tp->snd_una) || jr_seq_gt(seg->ack, tp->snd_max))
@@ -87,7 +87,7 @@ static bool fast_path(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
     if (jr_ecn_is_on(tp))
         jr_ecn_input_segment(tp, seg, now);
     if (acks)
-        jr_tcp_on_new_ack(tp, seg, (uint32_t)jr_seq_diff(seg->ack, tp->snd_una), now);
+        jr_tcp_on_expected_ack(tp, seg, now);
     jr_tcp_update_window(tp, seg);
     if (seg->len != 0)
         jr_tcp_data_in_order(tp, seg, now);

@@ -22,6 +22,7 @@
 #include "tcp/state.h"
 #include "tcp/timer.h"
 #include "tcp/tlp.h"
+#include "tcp/undo.h"
 #include "wire/cksum.h"
 
 #define TSO_MAX_BYTES 65400u /* of payload in an IP packet with any options of ours */
@@ -99,14 +100,22 @@ static void fill_opts(const struct jr_tcpcb *tp, uint8_t flags, struct jr_tcp_op
         jr_reass_sack_option(tp, o);
 }
 
+/* Whether the transmit records say what goes next and how much is in the network. */
+static bool is_filling_holes(const struct jr_tcpcb *tp)
+{
+    return (tp->t_flags & (TF_FASTRECOVERY | TF_RTORECOVERY)) && (tp->t_flags & TF_SACK_PERMIT);
+}
+
 /* Bytes that may join those in the network (RFC 5681, RFC 3042, in recovery RFC 6675). */
 static int64_t cwnd_room(const struct jr_tcpcb *tp)
 {
     int64_t flight;
-    if ((tp->t_flags & TF_FASTRECOVERY) && (tp->t_flags & TF_SACK_PERMIT))
+    if (is_filling_holes(tp))
         flight = jr_sack_pipe(tp);
     else
-        flight = jr_seq_diff(tp->snd_nxt, tp->snd_una) - (int64_t)jr_sack_bytes_below(tp, tp->snd_nxt);
+        flight = jr_seq_diff(tp->snd_nxt, tp->snd_una);
+    if (tp->map.sacked != 0 && tp->tcp->cfg.rfc3042 && !is_filling_holes(tp))
+        flight -= jr_sack_bytes_below(tp, tp->snd_nxt);
     return (int64_t)tp->snd_cwnd + tp->snd_limited - flight;
 }
 
@@ -127,14 +136,18 @@ static void prepare(struct jr_tcpcb *tp, struct ctx *c, jr_time now)
     c->tso = (tp->rt.tx_offloads & need) == need && jr_seq_leq(tp->snd_up, tp->snd_una);
 }
 
-/* Recovery's share: lost holes first, new data next, then other holes (RFC 6675 NextSeg 1 to 3). */
+/* Recovery's share: lost holes first, new data next, then, in fast recovery, other holes (RFC 6675 NextSeg 1 to 3).
+ * F-RTO sends new data only until it knows. */
 static bool plan_hole(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p, bool lost)
 {
-    if ((tp->t_flags & (TF_FASTRECOVERY | TF_SACK_PERMIT)) != (TF_FASTRECOVERY | TF_SACK_PERMIT))
+    if (!is_filling_holes(tp) || tp->frto != JR_FRTO_NONE || (!lost && !(tp->t_flags & TF_FASTRECOVERY)))
         return false;
     if (c->room < (int64_t)jr_min_u32(c->maxpay, tp->t_maxseg))
         return false;
-    if (!jr_sack_next(tp, lost, c->maxpay, &p->seq, &p->len))
+    uint32_t max = c->maxpay;
+    if (c->tso && tp->tcp->cfg.sack_tso)
+        max = (uint32_t)jr_min_u64(TSO_MAX_BYTES, (uint64_t)c->room) / max * max;
+    if (!jr_sack_next(tp, lost, max, &p->seq, &p->len))
         return false;
     /* A FIN in the hole has no byte in the buffer. */
     int32_t have = jr_seq_diff(jr_tcp_data_end(tp), p->seq);
@@ -149,7 +162,7 @@ static bool plan_rescue(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p
     if ((tp->t_flags & (TF_FASTRECOVERY | TF_SACK_PERMIT | TF_RESCUED)) != (TF_FASTRECOVERY | TF_SACK_PERMIT))
         return false;
     jr_seq high = jr_sack_high(tp), end = jr_seq_min(tp->snd_max, jr_tcp_data_end(tp));
-    if (c->room < c->maxpay || jr_seq_geq(high, end) || tp->board == NULL)
+    if (c->room < c->maxpay || jr_seq_geq(high, end) || tp->map.ranges == 0)
         return false;
     p->len = jr_min_u32((uint32_t)jr_seq_diff(end, high), c->maxpay);
     p->seq = jr_seq_sub(end, p->len);
@@ -185,7 +198,7 @@ static void plan_early(const struct jr_tcpcb *tp, const struct ctx *c, struct pl
 static void plan_stream(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p)
 {
     uint32_t until = UINT32_MAX;
-    if (jr_seq_lt(tp->snd_nxt, tp->snd_max) && tp->board != NULL)
+    if (jr_seq_lt(tp->snd_nxt, tp->snd_max) && tp->map.ranges != 0)
         tp->snd_nxt = jr_sack_skip(tp, tp->snd_nxt, &until);
     p->seq = tp->snd_nxt;
     if (tp->t_state < TCPS_ESTABLISHED) {
@@ -276,6 +289,20 @@ static uint32_t copy_payload(const struct jr_sockbuf *sb, uint64_t off, uint8_t 
     return jr_cksum_join(sum, first, jr_cksum_copy(dst + first, sb->base, len - first, 0));
 }
 
+/* What was sent, and when. */
+static void record(struct jr_tcpcb *tp, const struct plan *p, jr_seq end, jr_time now)
+{
+    if (tp->t_state < TCPS_ESTABLISHED)
+        return;
+    jr_seq from = p->seq;
+    if (jr_seq_lt(from, tp->snd_max)) {
+        jr_sendmap_resent(tp, from, jr_seq_min(end, tp->snd_max), now);
+        from = tp->snd_max;
+    }
+    if (jr_seq_gt(end, from))
+        jr_sendmap_push(tp, from, end, jr_seq_eq(tp->snd_sml, end) || p->flags & TH_FIN, now);
+}
+
 /* What sending p means for the send side's variables. */
 static void note_sent(struct jr_tcpcb *tp, const struct ctx *c, const struct plan *p, jr_time now)
 {
@@ -296,7 +323,9 @@ static void note_sent(struct jr_tcpcb *tp, const struct ctx *c, const struct pla
         tp->bytes_rexmt += p->len;
         jr_tcp_count_c(tp, JR_C_TCP_REXMIT);
         jr_cc_time_forget(tp);
-    } else if (!(tp->t_flags & TF_RTTVALID)) {
+        jr_undo_note_rexmit(tp, p->seq, p->len);
+    } else if (!(tp->t_flags & (TF_RTTVALID | TF_SACK_PERMIT)) ||
+               (!(tp->t_flags & TF_RTTVALID) && tp->t_state < TCPS_ESTABLISHED)) {
         tp->t_flags |= TF_RTTVALID;
         tp->t_rtseq = p->seq;
         tp->t_rtttime = now;
@@ -307,6 +336,8 @@ static void note_sent(struct jr_tcpcb *tp, const struct ctx *c, const struct pla
         tp->t_acktime = now;
     if (p->len != 0 && jr_seq_eq(p->seq, tp->snd_max))
         jr_cc_time_sent(tp, p->seq, p->len, now);
+    if (tp->t_flags & TF_SACK_PERMIT)
+        record(tp, p, end, now);
     if (!p->rexmit)
         tp->snd_nxt = end;
     if (jr_seq_gt(end, tp->snd_max))
@@ -316,8 +347,6 @@ static void note_sent(struct jr_tcpcb *tp, const struct ctx *c, const struct pla
         tp->snd_maxflight = flight;
         tp->snd_flight_seq = tp->snd_max;
     }
-    if (p->rexmit)
-        jr_sack_mark_rexmit(tp, p->seq, span);
     if (tp->t_flags & TF_FASTRECOVERY)
         tp->prr_out += p->len;
     if (!jr_tcp_timer_active(tp, TT_REXMT)) {

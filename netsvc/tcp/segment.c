@@ -12,7 +12,9 @@
 #include "tcp/isn.h"
 #include "tcp/mss.h"
 #include "tcp/output.h"
+#include "tcp/rack.h"
 #include "tcp/reass.h"
+#include "tcp/rtt.h"
 #include "tcp/state.h"
 #include "tcp/timer.h"
 
@@ -55,7 +57,8 @@ void jr_tcp_established(struct jr_tcpcb *tp, jr_time now)
     jr_tcp_start_keep(tp, now);
     tp->snd_cwnd = resent ? tp->t_maxseg : jr_cc_initial_window(tp); /* RFC 6928 2, RFC 5681 3.1 */
     tp->snd_ssthresh = UINT32_MAX / 4;
-    tp->snd_recover = tp->snd_flight_seq = tp->snd_una;
+    tp->snd_recover = tp->snd_flight_seq = tp->rtt_round = tp->snd_una;
+    jr_rack_init(tp);
     tp->snd_up = tp->snd_sml = tp->snd_una;
     tp->rcv_up = tp->rcv_nxt;
     tp->rtt_start = now;
@@ -80,8 +83,13 @@ void jr_tcp_established(struct jr_tcpcb *tp, jr_time now)
 /* Our SYN is acknowledged. */
 static void syn_acked(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)
 {
+    uint32_t rtt_us;
     if ((tp->t_flags & TF_RTTVALID) && tp->t_rxtshift == 0)
-        jr_tcp_rtt_sample(tp, (uint32_t)jr_min_u64(now - tp->t_rtttime, UINT32_MAX / 8));
+        jr_rtt_sample(tp, (uint32_t)jr_min_u64(now - tp->t_rtttime, UINT32_MAX / 8));
+    else if (jr_rtt_echo(tp, seg, &rtt_us, now))
+        jr_rtt_sample(tp, rtt_us);
+    else if (tp->t_rxtshift != 0)
+        tp->t_rxtcur = JR_TCP_RTO_AFTER_SYN_US; /* RFC 6298 5.7 */
     else
         jr_tcp_set_rxtcur(tp, 0);
     tp->t_flags &= ~(uint32_t)TF_RTTVALID;

@@ -36,6 +36,8 @@ struct jr_tcpcb *jr_tcp_pcb_new(struct jr_tcp *tcp)
     tp->t_state = TCPS_CLOSED;
     for (int i = 0; i < TT__COUNT; i++)
         tp->t_dl[i] = JR_TIME_NEVER;
+    tp->t_rttmin = tp->t_rttmin_prev = UINT32_MAX;
+    jr_sendmap_init(&tp->map);
     tp->timer.kind = JR_TIMER_TCPCB;
     tp->snd = &tp->own_snd;
     tp->rcv = &tp->own_rcv;

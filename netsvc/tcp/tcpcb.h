@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "base/timer.h"
 #include "jr_tcp_fsm.h"
+#include "tcp/sendmap.h"
 #include "tcp/seq.h"
 #include "tcp/tcp.h"
 #include "wire/tcp_wire.h"
@@ -83,7 +84,6 @@ enum { /* TT_NUDGE: output again, after TCP_CORK's longest wait or a shortage of
 enum { JR_TIMER_TCPCB, JR_TIMER_SYNCACHE }; /* jr_timer.kind */
 
 struct jr_tcp_reass;
-struct jr_tcp_sackboard;
 struct jr_tcp_listener;
 struct jr_tcp_fastopen;
 struct jr_fastopen_cache;
@@ -108,6 +108,37 @@ struct jr_cc_timed { /* data whose round trip is being measured; written by cc_h
     uint8_t dense; /* so many of this round are still timed as closely as ACKs come */
     jr_seq next;   /* data up to here is the next to be timed */
 };
+
+/* What TT_REXMT stands for. */
+enum jr_rexmt {
+    JR_REXMT_RTO,
+    JR_REXMT_PTO, /* a loss probe (tlp.c) */
+    JR_REXMT_REO, /* the end of the reordering window (rack.c) */
+};
+
+/* RFC 8985 5.3, its words. */
+struct jr_rack {  /* written by rack.c */
+    jr_time xmit; /* of what was sent last among all that has arrived */
+    jr_seq end;   /* and where that ends */
+    jr_seq fack;  /* the highest sequence number that has arrived */
+    uint32_t rtt; /* microseconds */
+    jr_seq dsack_round;
+    uint8_t reo_wnd_mult, reo_wnd_persist;
+    bool in_dsack_round, reordering_seen;
+};
+
+enum { JR_UNDO_NONE, JR_UNDO_RTO, JR_UNDO_RECOVERY };
+struct jr_undo { /* written by undo.c; the window that comes back is cc.c's */
+    jr_seq prev_recover;
+    jr_seq una, recover; /* what was outstanding */
+    uint32_t ts;         /* our timestamp then */
+    uint32_t rexmt;      /* bytes sent again of which no D-SACK came */
+    jr_time badrxtwin;   /* an ACK before then is the original's */
+    uint8_t what;
+    bool resent;
+};
+
+enum { JR_FRTO_NONE, JR_FRTO_RESENT, JR_FRTO_FORWARD }; /* RFC 5682: waits for the first, the second ACK */
 
 struct jr_tcpcb {
     /* line 0, look-up: written by pcb.c; t_state by jr_tcp_move() */
@@ -146,8 +177,14 @@ struct jr_tcpcb {
     uint32_t t_srtt, t_rttvar, t_rttmin; /* microseconds; t_srtt 0: not measured yet */
     uint32_t t_rxtcur;                   /* microseconds */
     uint32_t t_rxtshift;
-    jr_seq t_rtseq;
+    jr_seq t_rtseq; /* without transmit records one segment a round trip is timed */
     jr_time t_rtttime;
+    jr_seq rtt_round; /* rtt.c: samples count until this is acknowledged */
+    uint32_t rtt_n;
+    uint64_t rtt_sum, rtt_dev;
+    jr_time t_rttmin_until;
+    uint32_t t_rttmin_prev;
+    bool rtt_doubted, rtt_fresh;                 /* the estimate starts over; a sample came since the last probe */
     jr_time t_acktime;                           /* when snd_una last moved, or data was sent with none outstanding */
     jr_time t_sndtime;                           /* when data was last sent */
     jr_seq snd_sml;                              /* end of the last not full segment (Minshall's Nagle) */
@@ -155,7 +192,10 @@ struct jr_tcpcb {
     jr_seq snd_up;                               /* end of urgent data; == snd_una: none */
     uint32_t snd_limited;                        /* bytes limited transmit may add to the window */
     uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937 */
-    struct jr_tcp_sackboard *board;              /* sack.c; NULL: nothing is SACKed */
+    uint32_t t_lastacked;                        /* bytes by which snd_una moved last (RFC 6582 4.1) */
+    struct jr_sendmap map;                       /* with SACK only */
+    struct jr_rack rack;
+    struct jr_undo undo;
     const struct jr_cc_algo *cc;
     struct jr_cc_state ccs;
     struct jr_cc_state ccs_prev; /* these three by cc.c: as before the last reduction, should it be a mistake */
@@ -167,14 +207,14 @@ struct jr_tcpcb {
     jr_seq cc_round_end;                  /* cc.c: its ACK begins the next round */
     struct jr_cc_hystart hs;
     struct jr_cc_timed timed;
-    bool tlp_armed;      /* TT_REXMT stands for a loss probe, not for the time-out (tlp.c) */
-    bool tlp_out;        /* a probe was sent and what became of it isn't known */
-    bool tlp_rexmit;     /* it sent old data */
-    jr_seq tlp_end;      /* snd_max when it was sent */
-    uint32_t tlp_dsacks; /* dsack_dups then */
-    jr_seq bad_recover;  /* as before the first time-out, to undo a spurious one */
-    jr_time bad_until;
-    uint32_t bad_ts; /* our timestamp when the first resent segment left */
+    jr_time t_rtodl;  /* timer.c: when the retransmission time-out is, if TT_REXMT stands for something earlier */
+    uint8_t rexmt_is; /* enum jr_rexmt */
+    uint8_t frto;     /* frto.c */
+    bool partial_ack; /* a recovery without SACK had one (RFC 6582 3.2 step 3) */
+    bool tlp_out;     /* tlp.c: a probe was sent and what became of it isn't known */
+    bool tlp_rexmit;  /* it sent old data */
+    jr_seq tlp_end;   /* snd_max when it was sent */
+    jr_seq frto_end;  /* end of what the time-out sent again */
 
     /* receive side: written by input.c, reass.c and output.c */
     struct jr_tcp_reass *reass; /* NULL: nothing out of order */
@@ -255,6 +295,7 @@ struct jr_tcp {
     struct jr_tcp_port **ports[256]; /* pcb.c; by high byte, then low byte; NULL: nothing uses it */
     struct jr_tcp_syncache *syncache;
     struct jr_fastopen_cache *fastopen; /* NULL: empty */
+    uint32_t sack_globalholes; /* sack.c: SACKed ranges of all connections */
     struct jr_list all, dead, timewait;
     uint32_t count, tw_count;
     struct jr_rng rng;

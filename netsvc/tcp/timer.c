@@ -2,7 +2,7 @@
 /*
  * What happens when a connection's time is up:
  *   rexmt   resends from snd_una with a window of one segment and backs off (RFC 6298 5, RFC 5681 3.1); before
- *           the first time, where there is SACK, a probe (RFC 8985 7)
+ *           that, where there is SACK, it stands for a probe (RFC 8985 7) or the reordering window's end (6.2)
  *   persist probes a zero window, backing off between persmin and persmax (RFC 9293 3.8.6.1)
  *   keep    probes an idle peer; before the handshake is done, gives it up (RFC 9293 3.8.4)
  *   2msl    ends TIME_WAIT, or FIN_WAIT_2 of a socket that was closed
@@ -13,12 +13,16 @@
 
 #include "tcp/cc.h"
 #include "tcp/fastopen.h"
-#include "tcp/isn.h"
+#include "tcp/frto.h"
 #include "tcp/output.h"
+#include "tcp/rack.h"
+#include "tcp/recover.h"
+#include "tcp/rtt.h"
 #include "tcp/sack.h"
 #include "tcp/state.h"
 #include "tcp/syncache.h"
 #include "tcp/tlp.h"
+#include "tcp/undo.h"
 
 static uint32_t backoff(uint32_t shift) { return 1u << (shift < 9 ? shift : 9); }
 
@@ -51,9 +55,23 @@ void jr_tcp_start_rexmt(struct jr_tcpcb *tp, jr_time now)
         jr_time end = tp->t_acktime + tp->user_timeout * JR_MS;
         when = jr_min_u64(when, jr_max_u64(end, now + JR_MS));
     }
-    tp->tlp_armed = false;
+    tp->t_rtodl = when;
+    tp->rexmt_is = JR_REXMT_RTO;
     jr_tcp_timer_set(tp, TT_REXMT, when);
     jr_tlp_rearm(tp, now);
+}
+
+void jr_tcp_arm_reo(struct jr_tcpcb *tp, uint64_t timeout, jr_time now)
+{
+    if (!jr_tcp_timer_active(tp, TT_REXMT))
+        return;
+    if (timeout != 0 && now + timeout < tp->t_rtodl) {
+        tp->rexmt_is = JR_REXMT_REO;
+        jr_tcp_timer_set(tp, TT_REXMT, now + timeout);
+    } else if (tp->rexmt_is == JR_REXMT_REO) {
+        tp->rexmt_is = JR_REXMT_RTO;
+        jr_tcp_timer_set(tp, TT_REXMT, jr_max_u64(tp->t_rtodl, now));
+    }
 }
 
 void jr_tcp_start_persist(struct jr_tcpcb *tp, jr_time now)
@@ -98,53 +116,105 @@ static bool user_timed_out(const struct jr_tcpcb *tp, jr_time now)
     return tp->user_timeout != 0 && now >= tp->t_acktime + tp->user_timeout * JR_MS;
 }
 
-/* What a spurious time-out would have to bring back (RFC 3522 in spirit; FreeBSD's bad retransmit window). */
-static void remember_before_timeout(struct jr_tcpcb *tp, jr_time now)
+/* RFC 9293 3.8.3: R2, in retransmissions, or in time where the application set it (RFC 5482). */
+static bool is_enough(const struct jr_tcpcb *tp, bool opening, jr_time now)
 {
-    tp->bad_recover = tp->snd_recover;
-    tp->bad_until = now + tp->t_srtt / 2;
-    tp->bad_ts = jr_tcp_ts(tp->ts_offset, now);
+    if (opening && tp->syncnt != 0 && tp->t_rxtshift > tp->syncnt)
+        return true;
+    if (tp->user_timeout != 0)
+        return user_timed_out(tp, now);
+    return tp->t_rxtshift > tp->tcp->cfg.retries;
+}
+
+/* The SYN again. */
+static void back_off_syn(struct jr_tcpcb *tp)
+{
+    const struct jr_tcp_config *cfg = &tp->tcp->cfg;
+    const uint64_t rto = (uint64_t)cfg->rexmit_initial * backoff(tp->t_rxtshift) + cfg->rexmit_slop;
+    tp->t_rxtcur = (uint32_t)jr_min_u64(rto * JR_MS, JR_TCP_REXMTMAX_US);
+    if (tp->t_rxtshift == 3 && cfg->rexmit_drop_options) /* perhaps a middlebox eats SYNs with options */
+        tp->t_flags &= ~(uint32_t)(TF_REQ_SCALE | TF_REQ_TSTMP | TF_SACK_PERMIT);
+}
+
+/* RFC 6298 5.5, and what a time-out means for the window and for what is outstanding (RFC 5681 3.1, RFC 6675 5.1). */
+static void back_off(struct jr_tcpcb *tp, jr_time now)
+{
+    /* A time-out while resending in slow start says nothing new to F-RTO (RFC 5682 2.1 step 1, 3.1 step 1). */
+    const bool again = tp->t_rxtshift > 1 || (tp->t_flags & TF_RTORECOVERY);
+    if (!again)
+        jr_undo_save(tp, true, now);
+    else if (tp->t_rxtshift > 1)
+        tp->undo.what = JR_UNDO_NONE;
+    tp->t_rxtcur = (uint32_t)jr_min_u64(2ull * tp->t_rxtcur, JR_TCP_REXMTMAX_US);
+    tp->rtt_round = tp->snd_una; /* the next sample counts at once */
+    jr_sack_check_reneging(tp);
+    jr_cc_cong_signal(tp, JR_CC_RTO, now);
+    const bool recovering = tp->t_flags & TF_FASTRECOVERY;
+    tp->snd_recover = tp->snd_max;
+    tp->t_flags &= ~(uint32_t)(TF_FASTRECOVERY | TF_RESCUED);
+    tp->t_flags |= TF_RTORECOVERY;
+    tp->tlp_out = false;
+    jr_frto_begin(tp, again || (recovering && !(tp->t_flags & TF_SACK_PERMIT)));
+    if (tp->t_rxtshift == 4) { /* R1: the path may have changed; start the estimate over (RFC 6298 5, end) */
+        jr_rtt_doubt(tp);
+        tp->rt_ok = false;
+    }
+}
+
+/* What the time-out sends: with records the first segment, else what a window of one lets go. */
+static void resend_first(struct jr_tcpcb *tp, jr_time now)
+{
+    if (tp->map.n == 0) {
+        tp->snd_nxt = tp->snd_una;
+        jr_tcp_output(tp, now);
+        tp->frto_end = tp->snd_nxt;
+        return;
+    }
+    if (tp->tcp->cfg.rack_enable)
+        jr_rack_on_rto(tp, now);
+    else
+        jr_sack_lose_all(tp);
+    tp->snd_nxt = tp->snd_max;
+    jr_tcp_output_rexmit(tp, tp->snd_una, now);
+    const struct jr_sent *s = jr_sendmap_at(&tp->map, 0);
+    tp->frto_end = s->flags & JR_SENT_RXT ? s->end : tp->snd_una;
+    jr_tcp_output(tp, now); /* an ACK, and on a closed window what minds that */
 }
 
 static bool on_rexmt(struct jr_tcpcb *tp, jr_time now)
 {
-    if (tp->tlp_armed) {
-        jr_tlp_send(tp, now);
+    const uint8_t what = tp->rexmt_is;
+    tp->rexmt_is = JR_REXMT_RTO;
+    if (what != JR_REXMT_RTO) {
+        jr_tcp_timer_set(tp, TT_REXMT, jr_max_u64(tp->t_rtodl, now + 1));
+        if (what == JR_REXMT_PTO)
+            jr_tlp_send(tp, now);
+        else
+            jr_recover_on_reo(tp, now);
         return true;
     }
     tp->t_rxtshift++;
-    bool opening = tp->t_state < TCPS_ESTABLISHED;
-    bool enough = opening && tp->syncnt != 0 && tp->t_rxtshift > tp->syncnt;
-    if (enough || tp->t_rxtshift > JR_TCP_MAXRXTSHIFT || user_timed_out(tp, now))
+    const bool opening = tp->t_state < TCPS_ESTABLISHED;
+    if (is_enough(tp, opening, now))
         return give_up(tp, JR_C_TCP_TIMEOUTDROP, now);
     jr_tcp_count_c(tp, JR_C_TCP_REXMTTIMEO);
     if (opening) {
         jr_fastopen_on_lost_syn(tp, now);
-        const struct jr_tcp_config *cfg = &tp->tcp->cfg;
-        uint64_t rto = (uint64_t)cfg->rexmit_initial * backoff(tp->t_rxtshift) + cfg->rexmit_slop;
-        tp->t_rxtcur = (uint32_t)jr_min_u64(rto * JR_MS, JR_TCP_REXMTMAX_US);
-        if (tp->t_rxtshift == 3 && cfg->rexmit_drop_options) /* perhaps a middlebox eats SYNs with options */
-            tp->t_flags &= ~(uint32_t)(TF_REQ_SCALE | TF_REQ_TSTMP | TF_SACK_PERMIT);
+        back_off_syn(tp);
+        if (tp->t_rxtshift == 4)
+            tp->rt_ok = false;
+        tp->snd_nxt = tp->snd_una;
     } else {
-        if (tp->t_rxtshift == 1)
-            remember_before_timeout(tp, now);
-        jr_tcp_set_rxtcur(tp, tp->t_rxtshift);
-        jr_sack_on_rto(tp);
-        jr_cc_cong_signal(tp, JR_CC_RTO, now);
-        tp->snd_recover = tp->snd_max;
-        tp->t_flags &= ~(uint32_t)(TF_FASTRECOVERY | TF_RESCUED);
-        tp->t_flags |= TF_RTORECOVERY;
+        back_off(tp, now);
     }
-    if (tp->t_rxtshift == 4) { /* the path may have changed: start the RTT estimate over (RFC 6298 5.7 note) */
-        tp->t_rttvar += tp->t_srtt / 4;
-        tp->rt_ok = false;
-    }
-    tp->snd_nxt = tp->snd_una;
     tp->t_flags &= ~(uint32_t)TF_RTTVALID;
     tp->t_dupacks = 0;
     tp->t_flags |= TF_ACKNOW;
     jr_tcp_start_rexmt(tp, now);
-    jr_tcp_output(tp, now);
+    if (opening)
+        jr_tcp_output(tp, now);
+    else
+        resend_first(tp, now);
     return true;
 }
 

@@ -8,7 +8,8 @@
 
 #include "tcp/tcpcb.h"
 
-#define JR_TCP_MAXRXTSHIFT 12u
+#define JR_TCP_MAXRXTSHIFT 12u /* back-off stops growing */
+#define JR_TCP_RTO_AFTER_SYN_US (3u * 1000000u)
 #define JR_TCP_REXMTMAX_US (64u * 1000000u)
 
 static inline void jr_tcp_timer_set(struct jr_tcpcb *tp, int which, jr_time when)
@@ -29,6 +30,8 @@ void jr_tcp_start_rexmt(struct jr_tcpcb *tp, jr_time now);
 void jr_tcp_start_persist(struct jr_tcpcb *tp, jr_time now);
 /* The keep-alive timer as the connection's options want it. */
 void jr_tcp_start_keep(struct jr_tcpcb *tp, jr_time now);
+/* Look for losses again after this many microseconds, if the time-out isn't sooner; 0: no need. */
+void jr_tcp_arm_reo(struct jr_tcpcb *tp, uint64_t timeout, jr_time now);
 /* What the RTT estimate makes of t_rxtcur, with back-off 2^shift (RFC 6298 2.3 and 5.5). */
 void jr_tcp_set_rxtcur(struct jr_tcpcb *tp, uint32_t shift);
 

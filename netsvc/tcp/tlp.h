@@ -6,13 +6,13 @@
 #ifndef JR_TCP_TLP_H
 #define JR_TCP_TLP_H
 
-#include "tcp/tcpcb.h"
+#include "tcp/sack.h"
 
 /* Data was sent or acknowledged while the retransmission timer runs: it stands for a probe if that comes first. */
 void jr_tlp_rearm(struct jr_tcpcb *tp, jr_time now);
 /* The probe's time has come. */
 void jr_tlp_send(struct jr_tcpcb *tp, jr_time now);
-/* An ACK while a probe is out; the scoreboard is up to date, snd_una hasn't moved yet. */
-void jr_tlp_on_ack(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now);
+/* 7.4: an ACK while a probe is out; the records are up to date, snd_una hasn't moved yet. */
+void jr_tlp_on_ack(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, const struct jr_delivery *d, jr_time now);
 
 #endif

@@ -181,6 +181,7 @@ JR_TEST(sack_recovery)
     sock_write(&r, s, 20 * MSS);
     JR_CHECK_EQ(r.sent_tail - r.sent_head, 20);
     rig_drain(&r);
+    rig_advance(&r, 10 * JR_MS);
     /* 40 and 42 are lost */
     sack_in(&r, SEQ(40), 1, {SEQ(41), SEQ(42)});
     rig_expect_none(&r);
@@ -213,6 +214,7 @@ JR_TEST(recovery_sends_at_a_reduced_rate)
     sock_write(&r, s, 80 * MSS);
     uint32_t flight = r.sent_tail - r.sent_head;
     rig_drain(&r);
+    rig_advance(&r, 10 * JR_MS);
     for (uint32_t i = 0; i < flight - 1; i++) /* the first is lost, all others arrive */
         sack_in(&r, SEQ(40), 1, {SEQ(41), SEQ(42 + i)});
     uint32_t sent = r.sent_tail - r.sent_head;
@@ -237,6 +239,7 @@ JR_TEST(lost_retransmission_is_noticed)
     rig_drain(&r);
     unsigned times = 0;
     for (uint32_t i = 0; i < flight + 5; i++) {
+        rig_advance(&r, 500);
         sack_in(&r, SEQ(40), 1, {SEQ(41), SEQ(++top)});
         struct seg *g;
         while ((g = rig_pop(&r)) != NULL)
@@ -515,9 +518,8 @@ JR_TEST(reneging_receiver)
     sack_in(&r, SEQ(40), 1, {SEQ(41), SEQ(42)});
     sack_in(&r, SEQ(41), 0); /* acknowledges up to what it reported, and not that: taken back */
     rig_drain(&r);
-    rig_advance(&r, 500 * JR_MS);
+    rig_advance(&r, 300 * JR_MS);
     JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SACK_RENEGED), 1);
-    rig_expect(&r, TH_ACK, SEQ(44), 1, MSS); /* the probe */
     rig_expect(&r, TH_ACK, SEQ(41), 1, MSS);
     rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = SEQ(42));
     rig_expect(&r, TH_ACK, SEQ(42), 1, MSS);
