@@ -236,7 +236,7 @@ def soak(s):
 
 def checks(s):
     """The checks of the tree: layers, sizes, documents, words."""
-    for script in ("check_layers", "check_sizes", "check_docs", "check_words"):
+    for script in ("check_layers", "check_sizes", "check_docs", "check_words", "rfc_coverage"):
         run(s, BIN / "python", "-m", f"ci.{script}", env={"PYTHONPATH": str(REPO)})
 
 

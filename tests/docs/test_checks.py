@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ci import check_docs, check_layers, check_sizes, check_words
+from ci import check_docs, check_layers, check_sizes, check_words, rfc_coverage
 from ci.tree import tracked
 
 REPO = Path(__file__).resolve().parents[2]
@@ -96,3 +96,19 @@ def test_the_command_says_what_to_do_without_a_service(tmp_path: Path) -> None:
     done = subprocess.run(argv, cwd=REPO / "tools", capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "is joyride-netsvc running?" in done.stderr
+
+
+def test_packet_scripts_say_what_they_are_about_and_no_wanted_section_is_without() -> None:
+    text, wrong = rfc_coverage.check()
+    assert wrong == []
+    assert text.startswith("# What the packet scripts cover")
+
+
+def test_headers_of_packet_scripts_are_checked(tmp_path: Path) -> None:
+    script = tmp_path / "folder/name.pkt"
+    script.parent.mkdir()
+    script.write_text("// title: x\n// rfc: 9293 3.5; frob\n// kernel: perhaps\n")
+    found, wrong = rfc_coverage.read(script)
+    assert found.rfcs == (("9293", "3.5"),)
+    assert len(wrong) == 2
+    assert len(rfc_coverage.page([found])[1]) > 50

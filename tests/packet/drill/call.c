@@ -126,8 +126,9 @@ static void do_connect(const struct ctx *c)
 {
     c->sys->no = SYS_CONNECT;
     addr_arg(c, 1, false);
-    c->r->cur = conn_new(c->r, 0, port_of_sys(c->sys));
-    c->r->info_fd = num(c, 0);
+    const int fd = num(c, 0);
+    c->r->cur = conn_new(c->r, fd >= 0 && fd < RUN_FDS ? c->r->bound[fd] : 0, port_of_sys(c->sys));
+    c->r->info_fd = fd;
 }
 
 static void do_send(const struct ctx *c)
@@ -423,8 +424,8 @@ static void note(const struct ctx *c)
 
     if (sys->ret < 0)
         return;
-    if (sys->no == SYS_BIND)
-        r->lport = port_of_sys(sys);
+    if (sys->no == SYS_BIND && script_fd(c, sys->fd) >= 0)
+        r->bound[script_fd(c, sys->fd)] = r->lport = port_of_sys(sys);
     if (sys->no == SYS_LISTEN) {
         r->listens = true;
         r->cur = NULL;
@@ -432,7 +433,7 @@ static void note(const struct ctx *c)
     if (sys->no == SYS_CLOSE) {
         const int fd = script_fd(c, sys->fd);
         if (fd >= 0)
-            r->fd[fd] = -1;
+            r->fd[fd] = -1, r->bound[fd] = 0;
         if (fd == r->info_fd)
             r->info_fd = -1;
     }

@@ -45,6 +45,7 @@ static bool run_file(const char *name, const struct args *a)
     script_parse(&s, name, read_file(name));
     if (a->kernel && s.opt.tolerance_us < KERNEL_TOLERANCE_US)
         s.opt.tolerance_us = KERNEL_TOLERANCE_US;
+    s.opt.any_push = a->kernel;
     if (a->parse)
         return true;
     be = a->kernel ? kernel_new(&s.opt, why, sizeof why) : engine_new(&s.opt);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Socket options over the engine: those of the socket layer here, as FreeBSD has them, the rest by jr_tcp. */
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h> /* not netinet/tcp.h, whose TH_* are macros */
 #include <string.h>
 
 #include "base/bits.h"
 #include "engine.h"
 #include "symbol.h"
+#include "tcp/tcpcb.h"
 
 static uint32_t pow2_up(uint32_t n)
 {
@@ -22,7 +23,21 @@ uint32_t esock_rcv_cap(const struct esock *so)
 {
     return so->rcvbuf ? pow2_up(so->rcvbuf) : 2 * pow2_up(so->en->cfg->recvspace);
 }
-uint32_t esock_snd_limit(const struct esock *so) { return so->sndbuf ? so->sndbuf : so->en->cfg->sendspace; }
+/* As FreeBSD does when a connection has its segment size. */
+static uint32_t whole_segments(const struct esock *so, uint32_t n)
+{
+    uint32_t mss;
+
+    if (!so->tp || !so->connected)
+        return n;
+    mss = so->tp->t_maxseg + (so->tp->t_flags & TF_RCVD_TSTMP ? JR_TCP_TS_OLEN : 0);
+    return n <= mss ? n : (n + mss - 1) / mss * mss;
+}
+
+uint32_t esock_snd_limit(const struct esock *so)
+{
+    return so->sndbuf ? so->sndbuf : whole_segments(so, so->en->cfg->sendspace);
+}
 
 static int set_socket(struct esock *so, int name, int v, const void *val, uint32_t len)
 {
@@ -118,7 +133,7 @@ static int get_socket(struct esock *so, int name, int *v)
         *v = (int)esock_snd_limit(so);
         return 0;
     case SO_RCVBUF:
-        *v = (int)(so->rcvbuf ? so->rcvbuf : so->en->cfg->recvspace);
+        *v = (int)(so->rcvbuf ? so->rcvbuf : whole_segments(so, so->en->cfg->recvspace));
         return 0;
     case SO_OOBINLINE:
         *v = so->oobinline;

@@ -176,7 +176,7 @@ static void give_buffers(struct esock *so)
 {
     uint32_t cap = 2048;
 
-    while (cap < esock_snd_limit(so))
+    while (cap < 2 * esock_snd_limit(so))
         cap *= 2;
     so->snd = (struct jr_sockbuf){.base = malloc(cap), .cap = cap};
     so->rcv.cap = esock_rcv_cap(so);
@@ -349,6 +349,19 @@ static int recv_urgent(struct esock *so)
     return 1;
 }
 
+/* How far a read may go: up to the urgent byte, which is stepped over unless it is in line. */
+static uint32_t readable(struct esock *so)
+{
+    uint64_t off;
+
+    if (so->oobinline || !so->tp || !jr_tcp_urgent(so->tp, &off))
+        return jr_sockbuf_used(&so->rcv);
+    if (so->rcv.head == off - 1 && so->rcv.tail >= off)
+        so->rcv.head++;
+    return so->rcv.head < off - 1 && so->rcv.tail >= off ? (uint32_t)(off - 1 - so->rcv.head)
+                                                         : jr_sockbuf_used(&so->rcv);
+}
+
 static int do_recv(struct esock *so, struct sys *sys)
 {
     uint32_t n;
@@ -359,7 +372,7 @@ static int do_recv(struct esock *so, struct sys *sys)
         return recv_urgent(so);
     if (!so->connected && !so->dead)
         return so->connecting ? -EAGAIN : -ENOTCONN;
-    n = jr_min_u32(sys->len - sys->moved, jr_sockbuf_used(&so->rcv));
+    n = jr_min_u32(sys->len - sys->moved, readable(so));
     if (n && !(sys->flags & MSG_PEEK)) {
         so->rcv.head += n;
         if (so->tp)

@@ -53,7 +53,7 @@ static bool same_opts(const struct options *o, const struct packet *want, const 
 static bool same_tcp(const struct options *o, const struct packet *want, const struct packet *got, char *why,
                      size_t room)
 {
-    if (want->flags != got->flags) {
+    if ((want->flags ^ got->flags) & ~(o->any_push ? F_PUSH : 0)) {
         snprintf(why, room, "other TCP flags");
         return false;
     }

@@ -35,9 +35,10 @@ struct run {
     unsigned nconns;
     struct conn *cur;
     bool listens;
-    uint16_t lport;  /* bound last */
-    int fd[RUN_FDS]; /* the backend's, by the script's; -1: none */
-    int info_fd;     /* of the connection that code asks about; the script's */
+    uint16_t lport;          /* bound last */
+    uint16_t bound[RUN_FDS]; /* the port that each of the script's sockets was bound to; 0: none */
+    int fd[RUN_FDS];         /* the backend's, by the script's; -1: none */
+    int info_fd;             /* of the connection that code asks about; the script's */
     struct pending *pending[RUN_PENDING];
     struct code *code;
     uint8_t last_sent[1600];

@@ -16,6 +16,7 @@ struct options { /* --name=value lines */
     enum ip_version ip_version;
     int64_t tolerance_us;
     int64_t ts_tick_us; /* 0: timestamp values are not checked */
+    bool any_push;      /* where PUSH is set does not matter: the kernel has other rules */
     uint32_t mtu;
     struct jr_addr local, remote;
     uint8_t plen;
