@@ -5,6 +5,8 @@
 
 #include "jr-internal.h"
 
+#define TURN_US 20
+
 /* A cell whose owner died while the command was under way.  */
 static void
 reclaim (struct jr_seg *seg)
@@ -60,20 +62,30 @@ post (struct jr_seg *seg, uint32_t index)
     __jr_bell ();
 }
 
+/* A service that is awake answers within a turn: sooner than a sleep and a
+   wake-up would take.  Meanwhile the core is for whoever waits for one.  */
 static bool
 answered (struct jr_abi_cell *cell, uint32_t before)
 {
-  int64_t us = ld_relaxed (&jr_policy ()->spin_us);
+  const struct jr_abi_policy *policy = jr_policy ();
+  bool awake = !(ld_relaxed (&policy->sleep_epoch) & 1);
+  int64_t us = ld_relaxed (&policy->spin_us);
+  if (awake && us < TURN_US)
+    us = TURN_US;
   int64_t end = us == 0 ? 0 : jr_sys_now (CLOCK_MONOTONIC) + us * 1000;
-  do
-    for (int i = 0; i < 64; i++)
-      {
-	if (ld_acquire (&cell->done) != before)
-	  return true;
-	jr_pause ();
-      }
-  while (us != 0 && jr_sys_now (CLOCK_MONOTONIC) < end);
-  return false;
+  for (;;)
+    {
+      for (int i = 0; i < 64; i++)
+	{
+	  if (ld_acquire (&cell->done) != before)
+	    return true;
+	  jr_pause ();
+	}
+      if (us == 0 || jr_sys_now (CLOCK_MONOTONIC) >= end)
+	return false;
+      if (ld_relaxed (&policy->crowded))
+	jr_sys_yield ();
+    }
 }
 
 /* Sleeps in slices of a second, so that the end of the service is noticed.  */

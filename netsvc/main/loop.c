@@ -3,7 +3,7 @@
  * One turn: receive a burst from each port, let the engine answer, look at the programs' queues, run timers, wake
  * whoever waits, send: whoever is woken runs while the packets go out. Without work for a while (spin.h) the worker
  * sleeps in the kernel until a port, a program, the control plane or a timer wants it. Nothing in a turn blocks, and
- * what is rare is looked at once a millisecond.
+ * what is rare is looked at now and then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,8 @@
 #include "main/stats.h"
 #include "main/worker.h"
 
-enum { CONTROL_US = 1000, EVENTS = 16 };
+/* How often what is not packets is looked at: a program waits for it in a request for handles. */
+enum { CONTROL_BUSY_US = 250, CONTROL_IDLE_US = 50, LOAD_US = 1000, EVENTS = 16 };
 
 /* What an epoll event is about. */
 enum source { SRC_SIGNAL, SRC_CTL, SRC_NETLINK, SRC_STATS, SRC_KNOBS, SRC_CONTROL, SRC_PORT };
@@ -135,7 +136,10 @@ static void look_at_control(struct jr_worker *w, jr_time now)
     jr_count_n(&w->counters, JR_C_MAIN_LOOPS, w->turns);
     w->turns = 0;
     w->control_at = now;
-    look_at_load(w);
+    if (now - w->load_at >= LOAD_US) {
+        w->load_at = now;
+        look_at_load(w);
+    }
     for (int i = 0; i < n; i++) {
         switch ((enum source)ev[i].data.u32) {
         case SRC_SIGNAL:
@@ -252,7 +256,7 @@ void jr_loop_run(struct jr_worker *w)
     jr_spin_init(&w->spin, w->cfg->idle_us, (uint32_t)sysconf(_SC_NPROCESSORS_ONLN));
     for (;;) {
         jr_time now = jr_worker_now();
-        if (now - w->control_at >= CONTROL_US)
+        if (now - w->control_at >= (w->spin.idle_at ? CONTROL_IDLE_US : CONTROL_BUSY_US))
             look_at_control(w, now);
         if (w->stop)
             return;

@@ -42,6 +42,7 @@ struct jr_worker {
     bool stop;
     struct jr_spin spin;
     jr_time control_at; /* when control_fd was looked at last */
+    jr_time load_at;    /* and the machine's load */
     uint64_t turns;     /* since then */
 };
 
