@@ -100,11 +100,13 @@ static unsigned eth_rx_burst(struct jr_dev *dev, struct jr_pkt **pkts, unsigned 
 static void tx_offloads(struct rte_mbuf *m, struct jr_pkt *pkt)
 {
     struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(pkt->buf + pkt->l3_off);
+    const bool v6 = ip->version_ihl >> 4 == 6;
+    const struct rte_ipv6_hdr *ip6 = (const void *)ip;
     m->l2_len = pkt->l3_off - pkt->off;
     m->l3_len = pkt->l4_off - pkt->l3_off;
     m->l4_len = pkt->l4_len;
-    m->ol_flags = RTE_MBUF_F_TX_IPV4;
-    if (pkt->flags & (JR_PKT_TX_IP_CSUM | JR_PKT_TX_TSO)) {
+    m->ol_flags = v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
+    if (!v6 && pkt->flags & (JR_PKT_TX_IP_CSUM | JR_PKT_TX_TSO)) {
         m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
         ip->hdr_checksum = 0;
     }
@@ -114,8 +116,8 @@ static void tx_offloads(struct rte_mbuf *m, struct jr_pkt *pkt)
     }
     if (!(pkt->flags & (JR_PKT_TX_L4_CSUM | JR_PKT_TX_TSO)))
         return;
-    uint16_t sum = rte_ipv4_phdr_cksum(ip, m->ol_flags);
-    bool is_tcp = ip->next_proto_id == IPPROTO_TCP;
+    uint16_t sum = v6 ? rte_ipv6_phdr_cksum(ip6, m->ol_flags) : rte_ipv4_phdr_cksum(ip, m->ol_flags);
+    bool is_tcp = (v6 ? ip6->proto : ip->next_proto_id) == IPPROTO_TCP;
     m->ol_flags |= is_tcp ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM;
     memcpy(pkt->buf + pkt->l4_off + (is_tcp ? 16 : 6), &sum, sizeof sum);
 }
@@ -301,6 +303,8 @@ static int start(struct jr_ethdev *e, const struct jr_port_config *cfg)
         jr_log(JR_LOG_DEBUG, "port %s: the driver has no MTU to set", cfg->name);
     rc = rte_eth_dev_start(e->port_id);
     e->started = rc == 0;
+    if (e->started && !cfg->share) /* neighbours ask groups for our addresses (RFC 4861 7.2.2) */
+        (void)rte_eth_allmulticast_enable(e->port_id);
     return rc;
 }
 

@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "udp/pcb.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
 #include "wire/udp_wire.h"
 
 static int32_t int_of(const void *val, uint32_t len)
@@ -35,6 +36,25 @@ static int set_byte(uint8_t *to, int32_t v, int32_t min, int32_t dflt)
         return -EINVAL;
     *to = (uint8_t)v;
     return 0;
+}
+
+/* The option of IPv4 that means the same as one of ipv6(7); -1: none does. */
+static int ip_name(int name)
+{
+    switch (name) {
+    case IPV6_TCLASS:
+        return IP_TOS;
+    case IPV6_UNICAST_HOPS:
+        return IP_TTL;
+    case IPV6_MTU_DISCOVER:
+        return IP_MTU_DISCOVER;
+    case IPV6_RECVERR:
+        return IP_RECVERR;
+    case IPV6_MTU:
+        return IP_MTU;
+    default:
+        return -1;
+    }
 }
 
 static int set_ip(struct jr_udpcb *up, int name, int32_t v)
@@ -74,7 +94,9 @@ int jr_udp_setopt(struct jr_udpcb *up, int level, int name, const void *val, uin
     }
     if (level == IPPROTO_IP)
         return set_ip(up, name, v);
-    return -ENOPROTOOPT;
+    if (level == IPPROTO_IPV6 && name == IPV6_DONTFRAG) /* RFC 3542 11.2 */
+        return set_ip(up, IP_MTU_DISCOVER, v ? IP_PMTUDISC_DO : IP_PMTUDISC_WANT);
+    return level == IPPROTO_IPV6 ? set_ip(up, ip_name(name), v) : -ENOPROTOOPT;
 }
 
 static int get_ip(struct jr_udpcb *up, int name, int32_t *v)
@@ -95,7 +117,8 @@ static int get_ip(struct jr_udpcb *up, int name, int32_t *v)
     case IP_MTU:
         if (!up->remote.port)
             return -ENOTCONN;
-        *v = (int32_t)(jr_udp_whole_max(up) + JR_UDP_HLEN + JR_IPV4_HLEN);
+        *v = (int32_t)(jr_udp_whole_max(up) + JR_UDP_HLEN +
+                       (jr_addr_is_v4(up->remote.addr) ? JR_IPV4_HLEN : JR_IPV6_HLEN));
         return 0;
     default:
         return -ENOPROTOOPT;
@@ -113,8 +136,12 @@ int jr_udp_getopt(struct jr_udpcb *up, int level, int name, void *val, uint32_t 
         v = up->opt.no_check;
     else if (level == IPPROTO_UDP && name == UDP_SEGMENT)
         v = up->opt.segment;
+    else if (level == IPPROTO_IPV6 && name == IPV6_DONTFRAG)
+        v = up->opt.pmtudisc == IP_PMTUDISC_DO;
+    else if (level == IPPROTO_IP || level == IPPROTO_IPV6)
+        err = get_ip(up, level == IPPROTO_IP ? name : ip_name(name), &v);
     else
-        err = level == IPPROTO_IP ? get_ip(up, name, &v) : -ENOPROTOOPT;
+        err = -ENOPROTOOPT;
     if (err)
         return err;
     *len = jr_min_u32(*len, sizeof v);
