@@ -14,10 +14,31 @@
 #include "base/log.h"
 #include "base/pktq.h"
 #include "base/rng.h"
+#include "base/md5.h"
 #include "base/siphash.h"
 #include "base/sockbuf.h"
 
 /* From the reference implementation's vectors: key 00..0f, message 00..n-1. */
+JR_TEST(md5_vectors)
+{
+    static const struct {
+        const char *text;
+        uint8_t first[4];
+    } v[] = {{"", {0xd4, 0x1d, 0x8c, 0xd9}},
+             {"abc", {0x90, 0x01, 0x50, 0x98}},
+             {"message digest", {0xf9, 0x6b, 0x69, 0x7d}},
+             {"12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+              {0x57, 0xed, 0xf4, 0xa2}}}; /* RFC 1321 A.5 */
+    for (unsigned i = 0; i < sizeof v / sizeof *v; i++) {
+        struct jr_md5 m;
+        uint8_t d[16];
+        jr_md5_init(&m);
+        jr_md5_update(&m, v[i].text, strlen(v[i].text));
+        jr_md5_final(&m, d);
+        JR_CHECK(memcmp(d, v[i].first, 4) == 0);
+    }
+}
+
 JR_TEST(siphash_vectors)
 {
     uint8_t key[16], msg[64];

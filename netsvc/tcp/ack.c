@@ -82,7 +82,8 @@ static void retime_rexmt(struct jr_tcpcb *tp, jr_time now)
 static void tune_sndbuf(struct jr_tcpcb *tp)
 {
     uint32_t cap = tp->snd->cap, max = tp->tcp->cfg.sendbuf_max;
-    if (cap == 0 || cap >= max || jr_min_u32(tp->snd_cwnd, tp->snd_wnd) < cap / 2 + cap / 4)
+    if (cap == 0 || cap >= max || !tp->tcp->cfg.sendbuf_auto ||
+        jr_min_u32(tp->snd_cwnd, tp->snd_wnd) < cap / 2 + cap / 4)
         return;
     if (jr_sockbuf_used(tp->snd) + (uint64_t)cap / 8 < cap)
         return;

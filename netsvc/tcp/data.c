@@ -30,7 +30,7 @@ static void tune_rcvbuf(struct jr_tcpcb *tp, uint32_t len, jr_time now)
     if (now - tp->rtt_start < rtt)
         return;
     uint32_t cap = jr_tcp_rcv_hiwat(tp), max = tp->tcp->cfg.recvbuf_max;
-    if (tp->rtt_bytes > cap / 8 * 7 && cap < max && tp->rcv_want <= cap) {
+    if (tp->rtt_bytes > cap / 8 * 7 && cap < max && tp->tcp->cfg.recvbuf_auto && tp->rcv_want <= cap) {
         tp->rcv_tuned = true;
         tp->rcv_want = jr_min_u32(jr_pow2_ceil(cap + 1), max);
         jr_tcp_event(tp, JR_TCP_EV_WANT);

@@ -8,6 +8,7 @@
 
 #include "tcp/ack.h"
 #include "tcp/ecn.h"
+#include "tcp/md5sig.h"
 #include "tcp/output.h"
 #include "tcp/pcb.h"
 #include "tcp/state.h"
@@ -146,7 +147,9 @@ void jr_tcp_input(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, jr_t
     jr_count(tcp->counters, JR_C_TCP_RX);
     if (check_segment(tcp, pkt, rx, &seg)) {
         struct jr_tcpcb *tp = jr_pcb_lookup(tcp, rx->dst, seg.hdr.dport, rx->src, seg.hdr.sport);
-        if (tp == NULL) {
+        if (tcp->md5_keys != 0 && !jr_md5sig_accept(tcp, tp != NULL ? tp : listener_of(tcp, &seg), &seg)) {
+            /* counted */
+        } else if (tp == NULL) {
             no_connection(tcp, &seg, NULL, now);
         } else if (!fast_path(tp, &seg, now)) {
             const jr_seq floor = tp->snd_max;

@@ -32,6 +32,8 @@ void jr_tcp_mss_update(struct jr_tcpcb *tp)
     if (tp->t_pmtu != 0)
         mtu = jr_min_u32(mtu, tp->t_pmtu);
     mss = jr_min_u32(mss, jr_tcp_mss_offer(tp->tcp, tp->faddr, mtu));
+    if (tp->t_blackhole_mss != 0)
+        mss = jr_min_u32(mss, tp->t_blackhole_mss);
     if (tp->t_usermss != 0)
         mss = jr_min_u32(mss, tp->t_usermss);
     if (tp->t_flags & TF_RCVD_TSTMP)

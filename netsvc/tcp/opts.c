@@ -6,6 +6,7 @@
 
 #include "tcp/cc.h"
 #include "tcp/info.h"
+#include "tcp/md5sig.h"
 #include "tcp/mss.h"
 #include "tcp/output.h"
 #include "tcp/state.h"
@@ -107,6 +108,8 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
     int v = 0, err = 0;
     if (name == TCP_CONGESTION)
         return set_congestion(tp, val, len);
+    if (name == TCP_MD5SIG || name == TCP_MD5SIG_EXT)
+        return jr_md5sig_set(tp, val, len, name == TCP_MD5SIG_EXT);
     err = get_int(val, len, &v);
     if (err != 0)
         return err;

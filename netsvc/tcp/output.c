@@ -16,6 +16,7 @@
 #include "tcp/ecn.h"
 #include "tcp/fastopen.h"
 #include "tcp/isn.h"
+#include "tcp/md5sig.h"
 #include "tcp/mss.h"
 #include "tcp/reass.h"
 #include "tcp/sack.h"
@@ -96,6 +97,8 @@ static void fill_opts(const struct jr_tcpcb *tp, uint8_t flags, struct jr_tcp_op
         o->tsval = jr_tcp_ts(tp->ts_offset, now);
         o->tsecr = tp->ts_recent;
     }
+    if (tp->md5 != NULL)
+        o->flags |= TOF_SIGNATURE;
     if ((tp->t_flags & TF_SACK_PERMIT) && !(flags & TH_SYN) && (tp->reass != NULL || (tp->t_flags & TF_DSACK)))
         jr_reass_sack_option(tp, o);
 }
@@ -375,7 +378,9 @@ static void note_acked(struct jr_tcpcb *tp, uint32_t win)
     jr_tcp_timer_clear(tp, TT_DELACK);
 }
 
-static void build_header(const struct jr_tcpcb *tp, const struct ctx *c, const struct plan *p, uint32_t win, uint8_t *h)
+/* Returns where the signature goes, or NULL. */
+static uint8_t *build_header(const struct jr_tcpcb *tp, const struct ctx *c, const struct plan *p, uint32_t win,
+                             uint8_t *h)
 {
     struct jr_tcp_view v = {.sport = tp->lport,
                             .dport = tp->fport,
@@ -394,7 +399,7 @@ static void build_header(const struct jr_tcpcb *tp, const struct ctx *c, const s
         v.urp = (uint16_t)jr_min_u32((uint32_t)urg, 65535);
     }
     jr_tcp_build(h, &v);
-    jr_tcp_build_opts(h + JR_TCP_HLEN, &c->opts);
+    return jr_tcp_build_opts(h + JR_TCP_HLEN, &c->opts);
 }
 
 /* Builds and sends p. 0, or a negative errno: -ENOBUFS means that nothing was sent. */
@@ -429,7 +434,9 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
     w.tos |= ecn.ip;
     uint32_t win = jr_tcp_rcv_window(tp);
     win = p->flags & TH_SYN ? jr_min_u32(win, JR_TCP_MAXWIN) : win >> tp->rcv_scale << tp->rcv_scale;
-    build_header(tp, c, p, win, jr_pkt_push(pkt, w.hlen));
+    uint8_t *digest = build_header(tp, c, p, win, jr_pkt_push(pkt, w.hlen));
+    if (digest != NULL)
+        jr_md5sig_sign(tp->md5, tp->laddr, tp->faddr, jr_pkt_data(pkt), pkt->len, digest);
     note_sent(tp, c, p, now);
     if (p->flags & TH_ACK)
         note_acked(tp, win);
@@ -575,7 +582,8 @@ void jr_tcp_output_keepalive(struct jr_tcpcb *tp, jr_time now)
                             .ack = tp->rcv_nxt,
                             .flags = TH_ACK,
                             .tos = tp->tos,
-                            .ttl = tp->ttl};
+                            .ttl = tp->ttl,
+                            .md5 = tp->md5};
     fill_opts(tp, TH_ACK, &b.opts, now);
     const struct jr_ecn_bits ecn = jr_ecn_output(tp, TH_ACK, false);
     b.flags |= ecn.flags;
@@ -592,7 +600,8 @@ void jr_tcp_output_rst(struct jr_tcpcb *tp, jr_time now)
                             .ack = tp->rcv_nxt,
                             .flags = TH_RST | TH_ACK,
                             .tos = tp->tos,
-                            .ttl = tp->ttl};
+                            .ttl = tp->ttl,
+                            .md5 = tp->md5};
     jr_seq edge = jr_seq_add(tp->snd_una, tp->snd_wnd); /* beyond it the peer wouldn't believe it */
     if (jr_seq_gt(b.seq, edge))
         b.seq = jr_seq_max(edge, tp->snd_una);

@@ -60,6 +60,7 @@ struct jr_tcp_bare {
     bool ae;
     uint8_t tos, ttl;
     uint16_t win;
+    const struct jr_tcp_md5key *md5; /* NULL: not signed */
     struct jr_tcp_opts opts;
 };
 void jr_tcp_send_bare(struct jr_tcp *tcp, struct jr_tcp_bare *b, jr_time now);

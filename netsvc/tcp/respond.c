@@ -3,7 +3,9 @@
  * The last step of every segment (checksum, offload flags, handing to the network layer), and segments that
  * belong to no connection: RSTs (RFC 9293 3.5.2 and 3.10.7.1) and the SYN cache's.
  */
+#include "tcp/md5sig.h"
 #include "tcp/output.h"
+#include "tcp/pcb.h"
 #include "wire/cksum.h"
 
 #define PROTO_TCP 6
@@ -54,6 +56,8 @@ void jr_tcp_send_bare(struct jr_tcp *tcp, struct jr_tcp_bare *b, jr_time now)
         jr_count(tcp->counters, JR_C_TCP_NOBUF);
         return;
     }
+    if (b->md5 != NULL)
+        b->opts.flags |= TOF_SIGNATURE;
     uint32_t hlen = JR_TCP_HLEN + jr_tcp_opts_len(&b->opts);
     uint8_t *p = jr_pkt_push(pkt, hlen);
     const struct jr_tcp_view v = {.sport = b->local.port,
@@ -65,7 +69,9 @@ void jr_tcp_send_bare(struct jr_tcp *tcp, struct jr_tcp_bare *b, jr_time now)
                                   .ae = b->ae,
                                   .hlen = (uint8_t)hlen};
     jr_tcp_build(p, &v);
-    jr_tcp_build_opts(p + JR_TCP_HLEN, &b->opts);
+    uint8_t *digest = jr_tcp_build_opts(p + JR_TCP_HLEN, &b->opts);
+    if (digest != NULL)
+        jr_md5sig_sign(b->md5, b->local.addr, b->remote.addr, p, hlen, digest);
     const struct jr_tcp_wrap w = {
         .src = b->local.addr, .dst = b->remote.addr, .rt = &rt, .hlen = hlen, .tos = b->tos, .ttl = b->ttl};
     jr_tcp_send_pkt(tcp, pkt, &w, now);
@@ -94,6 +100,17 @@ static bool rst_allowed(struct jr_tcp *tcp, jr_time now)
     return true;
 }
 
+/* What a connection or listener there would sign its answer with. */
+static const struct jr_tcp_md5key *key_for(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg)
+{
+    if (tcp->md5_keys == 0)
+        return NULL;
+    const struct jr_tcpcb *tp = jr_pcb_lookup(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
+    if (tp == NULL)
+        tp = jr_pcb_lookup_listen(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
+    return tp != NULL ? jr_md5sig_key(tp, seg->rx->src) : NULL;
+}
+
 void jr_tcp_respond_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, bool limit, jr_time now)
 {
     if (seg->flags & TH_RST)
@@ -103,6 +120,7 @@ void jr_tcp_respond_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, bool l
         return;
     }
     struct jr_tcp_bare b = {.local = {seg->rx->dst, seg->hdr.dport}, .remote = {seg->rx->src, seg->hdr.sport}};
+    b.md5 = key_for(tcp, seg);
     if (seg->flags & TH_ACK) {
         b.seq = jr_seq_of(seg->hdr.ack);
         b.flags = TH_RST;

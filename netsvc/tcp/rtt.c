@@ -9,6 +9,7 @@
 static void measure(struct jr_tcpcb *tp, uint32_t rtt_us, uint32_t dev)
 {
     rtt_us = jr_max_u32(rtt_us, 1);
+    tp->t_rttupdated++;
     if (tp->t_srtt == 0 || tp->rtt_doubted) {
         tp->t_srtt = rtt_us;
         tp->t_rttvar = rtt_us / 2;

@@ -8,6 +8,7 @@
 #include "tcp/cc.h"
 #include "tcp/ecn.h"
 #include "tcp/fastopen.h"
+#include "tcp/hostcache.h"
 #include "tcp/input.h"
 #include "tcp/isn.h"
 #include "tcp/mss.h"
@@ -62,6 +63,7 @@ void jr_tcp_established(struct jr_tcpcb *tp, jr_time now)
     tp->snd_up = tp->snd_sml = tp->snd_una;
     tp->rcv_up = tp->rcv_nxt;
     tp->rtt_start = now;
+    jr_hostcache_apply(tp, now);
     jr_cc_conn_init(tp);
     struct jr_tcpcb *l = tp->parent;
     if (tp->t_flags2 & TF2_FO_ACCEPT) {

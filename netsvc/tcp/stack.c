@@ -4,6 +4,7 @@
 
 #include "base/siphash.h"
 #include "tcp/fastopen.h"
+#include "tcp/hostcache.h"
 #include "tcp/input.h"
 #include "tcp/pcb.h"
 #include "tcp/state.h"
@@ -59,6 +60,7 @@ void jr_tcp_free(struct jr_tcp *tcp)
     while ((l = jr_list_first(&tcp->all)) != NULL)
         jr_tcp_pcb_free(JR_LIST_ENTRY(l, struct jr_tcpcb, all_link));
     jr_fastopen_flush(tcp);
+    jr_hostcache_purge(tcp);
     jr_pcb_free_ports(tcp);
     free(tcp->buckets);
     free(tcp);
@@ -68,6 +70,9 @@ void jr_tcp_config_changed(struct jr_tcp *tcp)
 {
     if (!tcp->cfg.fastopen_client_enable)
         jr_fastopen_flush(tcp);
+    if (tcp->cfg.hostcache_purgenow || !tcp->cfg.hostcache_enable)
+        jr_hostcache_purge(tcp);
+    tcp->cfg.hostcache_purgenow = 0;
 }
 
 uint32_t jr_tcp_count(const struct jr_tcp *tcp) { return tcp->count - tcp->tw_count; }

@@ -11,6 +11,8 @@
 
 #include "tcp/cc.h"
 #include "tcp/fastopen.h"
+#include "tcp/hostcache.h"
+#include "tcp/md5sig.h"
 #include "tcp/output.h"
 #include "tcp/pcb.h"
 #include "tcp/reass.h"
@@ -67,6 +69,7 @@ void jr_tcp_pcb_free(struct jr_tcpcb *tp)
     jr_reass_free(tp);
     jr_sack_free(tp);
     free(tp->fo);
+    jr_md5sig_free(tp);
     if (tp->own_rcv.base != NULL && tp->up != NULL && tp->up->embryo_free != NULL)
         tp->up->embryo_free(tp->so, &tp->own_rcv);
     jr_list_del(&tp->link);
@@ -117,6 +120,8 @@ void jr_tcp_dead(struct jr_tcpcb *tp, int error)
 {
     if (tp->t_state == TCPS_TIME_WAIT)
         leave_timewait(tp);
+    else
+        jr_hostcache_update(tp);
     if (tp->t_state != TCPS_CLOSED)
         jr_tcp_move(tp, TCPS_CLOSED);
     jr_fastopen_settle(tp);
@@ -192,6 +197,7 @@ void jr_tcp_enter_timewait(struct jr_tcpcb *tp, jr_time now)
         return;
     }
     if (tp->t_state != TCPS_TIME_WAIT) {
+        jr_hostcache_update(tp);
         jr_tcp_move(tp, TCPS_TIME_WAIT);
         jr_tcp_timers_stop(tp);
         jr_sack_free(tp);

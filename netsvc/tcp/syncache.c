@@ -12,6 +12,7 @@
 #include "tcp/fastopen.h"
 #include "tcp/input.h"
 #include "tcp/isn.h"
+#include "tcp/md5sig.h"
 #include "tcp/mss.h"
 #include "tcp/output.h"
 #include "tcp/pcb.h"
@@ -114,6 +115,7 @@ static void answer(struct jr_tcp *tcp, const struct jr_sc_entry *e, const struct
                             .flags = TH_SYN | TH_ACK,
                             .tos = e->listener->tos,
                             .ttl = e->listener->ttl,
+                            .md5 = jr_md5sig_key(e->listener, e->faddr),
                             .win = e->win};
     const struct jr_ecn_bits ecn = jr_ecn_syncache_respond(e->ecn);
     b.flags |= ecn.flags;
@@ -306,7 +308,7 @@ static struct jr_tcpcb *make_connection(const struct jr_sc_entry *e, jr_time now
     }
     jr_tcp_move(tp, TCPS_SYN_RECEIVED);
     tp->t_rcvtime = now;
-    if (!jr_tcp_route(tp) || !jr_pcb_insert(tp)) {
+    if (!jr_md5sig_inherit(tp, l) || !jr_tcp_route(tp) || !jr_pcb_insert(tp)) {
         jr_tcp_pcb_free(tp);
         return NULL;
     }
@@ -402,6 +404,7 @@ static void challenge(struct jr_tcp *tcp, struct jr_sc_entry *e, jr_time now)
                             .flags = TH_ACK,
                             .tos = e->listener->tos,
                             .ttl = e->listener->ttl,
+                            .md5 = jr_md5sig_key(e->listener, e->faddr),
                             .win = (uint16_t)(e->flags & SC_SCALE ? e->win >> jr_tcp_wanted_scale(&tcp->cfg) : e->win)};
     if (e->flags & SC_TS) {
         b.opts.flags = TOF_TS;

@@ -98,6 +98,9 @@ void jr_tcp_buffers_changed(struct jr_tcpcb *tp, jr_time now);
 uint64_t jr_tcp_rcv_edge(const struct jr_tcpcb *tp);
 /* The stream offset behind the last byte that rcv holds, those out of order included. */
 uint64_t jr_tcp_rcv_held(const struct jr_tcpcb *tp);
+/* Most bytes that may wait in rcv: its capacity, or recvspace in whole segments while autotuning has not asked for
+ * more. */
+uint32_t jr_tcp_rcv_limit(const struct jr_tcpcb *tp);
 /* Capacities that the connection could use (autotuning: bandwidth times delay), powers of two up to *buf_max. */
 uint32_t jr_tcp_rcv_want(const struct jr_tcpcb *tp);
 uint32_t jr_tcp_snd_want(const struct jr_tcpcb *tp);

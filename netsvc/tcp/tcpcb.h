@@ -87,6 +87,8 @@ struct jr_tcp_reass;
 struct jr_tcp_listener;
 struct jr_tcp_fastopen;
 struct jr_fastopen_cache;
+struct jr_hostcache;
+struct jr_tcp_md5key;
 struct jr_cc_algo;
 
 /* Room for a congestion control algorithm's own numbers; each overlays its struct. */
@@ -196,6 +198,7 @@ struct jr_tcpcb {
     struct jr_sendmap map;                       /* with SACK only */
     struct jr_rack rack;
     struct jr_undo undo;
+    const struct jr_tcp_md5key *md5;             /* md5sig.c; NULL: segments aren't signed */
     const struct jr_cc_algo *cc;
     struct jr_cc_state ccs;
     struct jr_cc_state ccs_prev; /* these three by cc.c: as before the last reduction, should it be a mistake */
@@ -235,8 +238,11 @@ struct jr_tcpcb {
     uint32_t rcv_want, snd_want;
 
     /* the connection as a whole: written by usrreq.c, opts.c, state.c, syncache.c */
-    struct jr_tcp_fastopen *fo; /* fastopen.c; NULL: not in use */
-    struct jr_timer timer;      /* runs at or before the first of t_dl */
+    uint32_t t_rttupdated;          /* round trips measured; ack.c */
+    uint16_t t_blackhole_mss;       /* plpmtud.c; 0: no black hole was found */
+    struct jr_tcp_md5key *md5_keys; /* md5sig.c */
+    struct jr_tcp_fastopen *fo;     /* fastopen.c; NULL: not in use */
+    struct jr_timer timer;          /* runs at or before the first of t_dl */
     void *so;
     const struct jr_tcp_upcalls *up;
     struct jr_sockbuf own_snd, own_rcv; /* before attach and after detach */
@@ -295,9 +301,11 @@ struct jr_tcp {
     struct jr_tcp_port **ports[256]; /* pcb.c; by high byte, then low byte; NULL: nothing uses it */
     struct jr_tcp_syncache *syncache;
     struct jr_fastopen_cache *fastopen; /* NULL: empty */
+    struct jr_hostcache *hostcache;     /* NULL: empty */
     uint32_t sack_globalholes; /* sack.c: SACKed ranges of all connections */
     struct jr_list all, dead, timewait;
     uint32_t count, tw_count;
+    uint32_t md5_keys; /* md5sig.c: of all sockets; 0: nothing is signed */
     struct jr_rng rng;
     uint32_t rst_tokens; /* respond.c */
     jr_time rst_refill;

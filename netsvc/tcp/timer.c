@@ -15,6 +15,7 @@
 #include "tcp/fastopen.h"
 #include "tcp/frto.h"
 #include "tcp/output.h"
+#include "tcp/plpmtud.h"
 #include "tcp/rack.h"
 #include "tcp/recover.h"
 #include "tcp/rtt.h"
@@ -205,6 +206,7 @@ static bool on_rexmt(struct jr_tcpcb *tp, jr_time now)
             tp->rt_ok = false;
         tp->snd_nxt = tp->snd_una;
     } else {
+        jr_plpmtud_on_rexmt(tp);
         back_off(tp, now);
     }
     tp->t_flags &= ~(uint32_t)TF_RTTVALID;

@@ -6,6 +6,7 @@
 #include "tcp/fastopen.h"
 #include "tcp/input.h"
 #include "tcp/isn.h"
+#include "tcp/md5sig.h"
 #include "tcp/mss.h"
 #include "tcp/output.h"
 #include "tcp/pcb.h"
@@ -113,6 +114,7 @@ int jr_tcp_connect(struct jr_tcpcb *tp, const struct jr_endpoint *remote, jr_tim
     tp->ts_offset = jr_tcp_ts_offset(tp->tcp, tp->laddr, tp->faddr);
     tp->t_rcvtime = now;
     jr_tcp_mss_update(tp);
+    tp->md5 = jr_md5sig_key(tp, tp->faddr);
     jr_fastopen_connect(tp, now);
     jr_tcp_move(tp, TCPS_SYN_SENT);
     jr_tcp_count_c(tp, JR_C_TCP_CONNECTS);
@@ -317,6 +319,7 @@ uint64_t jr_tcp_rcv_edge(const struct jr_tcpcb *tp)
     return jr_min_u64(edge, tp->rcv->head + tp->rcv->cap);
 }
 
+uint32_t jr_tcp_rcv_limit(const struct jr_tcpcb *tp) { return jr_tcp_rcv_hiwat(tp); }
 uint32_t jr_tcp_rcv_want(const struct jr_tcpcb *tp) { return jr_max_u32(tp->rcv_want, tp->rcv->cap); }
 uint32_t jr_tcp_snd_want(const struct jr_tcpcb *tp) { return jr_max_u32(tp->snd_want, tp->snd->cap); }
 

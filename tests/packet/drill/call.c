@@ -2,6 +2,7 @@
 /* System calls of a script: their arguments made ready for a backend, and what came back compared. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,8 +142,14 @@ static void do_send(const struct ctx *c)
 static void do_sendto(const struct ctx *c)
 {
     do_send(c);
-    if (c->ev->call->nargs > 4 && !(arg(c, 4)->kind == EXPR_WORD || arg(c, 4)->kind == EXPR_INT))
-        addr_arg(c, 4, false);
+    if (c->ev->call->nargs <= 4 || arg(c, 4)->kind == EXPR_WORD || arg(c, 4)->kind == EXPR_INT)
+        return;
+    addr_arg(c, 4, false);
+    if (c->r->fastopen_fd != num(c, 0))
+        return;
+    c->r->cur = conn_new(c->r, 0, port_of_sys(c->sys)); /* this call connects */
+    c->r->info_fd = num(c, 0);
+    c->r->fastopen_fd = -1;
 }
 
 static uint32_t iov_bytes(const struct ctx *c, const struct expr *list)
@@ -233,6 +240,8 @@ static void do_setsockopt(const struct ctx *c)
     c->sys->len = (uint32_t)num_or(c, 4, (int)c->sys->len);
     if (c->sys->len > sizeof c->sys->val)
         drill_bad_script(file(c), c->ev->line, "the value is too long");
+    if (c->sys->a == IPPROTO_TCP && c->sys->b == TCP_FASTOPEN)
+        c->r->fastopen_fd = num(c, 0);
 }
 
 static void do_getsockopt(const struct ctx *c)

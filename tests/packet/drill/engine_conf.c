@@ -42,8 +42,10 @@ static bool set_key(struct engine *en, const char *name, const char *value, char
     char reason[JR_SYSCTL_WHY_BYTES];
 
     if (key) {
-        if ((key->boot ? jr_sysctl_set_live : jr_sysctl_set)(&tree, key, value, reason) == 0)
+        if ((key->boot ? jr_sysctl_set_live : jr_sysctl_set)(&tree, key, value, reason) == 0) {
+            jr_tcp_config_changed(en->tcp);
             return true;
+        }
         snprintf(why, room, "%s=%s: %s", name, value, reason);
         return false;
     }

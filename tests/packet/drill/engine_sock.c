@@ -2,6 +2,7 @@
 /* Sockets over the engine: the least that gives jr_tcp and jr_udp the calls of POSIX, with FreeBSD's errors. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -298,12 +299,39 @@ static int send_some(struct esock *so, struct sys *sys)
     return (int)n;
 }
 
+/* Fast Open: the first data opens the connection. */
+static int send_to_open(struct esock *so, struct sys *sys)
+{
+    struct jr_endpoint ep;
+    int err = get_addr(sys, &ep);
+
+    if (err)
+        return err;
+    give_buffers(so);
+    send_some(so, sys);
+    err = jr_tcp_connect(so->tp, &ep, so->en->now);
+    so->connecting = err == 0;
+    return err ? err : (int)sys->moved;
+}
+
+static bool wants_fastopen(const struct esock *so, const struct sys *sys)
+{
+    int on = 0;
+    uint32_t len = sizeof on;
+
+    if (so->connected || so->connecting || so->listening || !so->tp || !sys->addrlen || so->snd.base)
+        return false;
+    return jr_tcp_getopt(so->tp, IPPROTO_TCP, TCP_FASTOPEN, &on, &len, so->en->now) == 0 && on;
+}
+
 static int do_send(struct esock *so, struct sys *sys)
 {
     const bool nonblock = so->nonblock || sys->flags & MSG_DONTWAIT;
 
     if (so->up)
         return send_dgram(so, sys);
+    if (wants_fastopen(so, sys))
+        return send_to_open(so, sys);
     if (so->error)
         return take_error(so);
     if (so->tx_fin || so->dead)

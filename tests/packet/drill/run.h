@@ -38,6 +38,7 @@ struct run {
     uint16_t lport;          /* bound last */
     uint16_t bound[RUN_FDS]; /* the port that each of the script's sockets was bound to; 0: none */
     int fd[RUN_FDS];         /* the backend's, by the script's; -1: none */
+    int fastopen_fd;         /* whose first sendto() connects; the script's, -1: none */
     int info_fd;             /* of the connection that code asks about; the script's */
     struct pending *pending[RUN_PENDING];
     struct code *code;

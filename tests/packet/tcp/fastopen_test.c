@@ -70,7 +70,8 @@ JR_TEST(refused_data_goes_again_at_once)
     rig_start(&r);
     learn_cookie(&r, 16, 1);
     struct sock *s = client(&r, 3000);
-    struct seg *syn = rig_expect(&r, TH_SYN, 0, 0, 1460 - 40); /* options with sixteen bytes of cookie fill the header */
+    struct seg *syn = rig_expect(&r, TH_SYN, 0, 0,
+                                 1460 - 40); /* options with sixteen bytes of cookie fill the header */
     JR_CHECK_EQ(syn->opts.cookie_len, 16);
     rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 1, .opts = with_cookie(4, 50)); /* and a new cookie */
     rig_expect(&r, TH_ACK, 1, 1, 1460);

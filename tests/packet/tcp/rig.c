@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "base/byteorder.h"
+#include "base/md5.h"
 
 uint8_t pattern_at(uint64_t off) { return (uint8_t)(off * 2654435761u >> 13 ^ off); }
 
@@ -59,6 +60,36 @@ static void embryo_free(void *so, struct jr_sockbuf *rcv)
 
 const struct jr_tcp_upcalls rig_upcalls = {on_event, embryo_rcvbuf, embryo_free};
 
+/* RFC 2385 2.0 for IPv4, written apart from the stack's. */
+static void sign(const struct rig *r, bool ours, const uint8_t *p, uint32_t len, uint8_t digest[16])
+{
+    const struct jr_addr src = ours ? r->local : r->peer, dst = ours ? r->peer : r->local;
+    uint8_t head[32], hlen = (uint8_t)(p[12] >> 4 << 2);
+    memcpy(head, src.b + 12, 4);
+    memcpy(head + 4, dst.b + 12, 4);
+    head[8] = 0;
+    head[9] = 6;
+    jr_store_be16(head + 10, (uint16_t)len);
+    memcpy(head + 12, p, 20);
+    head[28] = head[29] = 0;
+    struct jr_md5 m;
+    jr_md5_init(&m);
+    jr_md5_update(&m, head, sizeof head);
+    jr_md5_update(&m, p + hlen, len - hlen);
+    jr_md5_update(&m, r->secret, strlen(r->secret));
+    jr_md5_final(&m, digest);
+}
+
+static void check_signature(struct rig *r, const uint8_t *p, uint32_t len, const struct jr_tcp_opts *o)
+{
+    uint8_t want[16];
+    if (r->secret == NULL || !JR_CHECK(o->flags & TOF_SIGNATURE))
+        return;
+    sign(r, true, p, len, want);
+    JR_CHECK(memcmp(o->digest, want, sizeof want) == 0);
+    r->signatures++;
+}
+
 static void on_sent(void *ctx, const struct jr_ip_tx *tx, const uint8_t *p, uint32_t len, jr_time now)
 {
     struct rig *r = ctx;
@@ -69,6 +100,7 @@ static void on_sent(void *ctx, const struct jr_ip_tx *tx, const uint8_t *p, uint
     struct seg *s = &r->sent[r->sent_tail++ % RIG_MAX_SENT];
     memset(s, 0, offsetof(struct seg, bytes));
     JR_CHECK(jr_tcp_parse_opts(p + JR_TCP_HLEN, v.hlen - JR_TCP_HLEN, v.flags & TH_SYN, &s->opts));
+    check_signature(r, p, len, &s->opts);
     if (v.flags & TH_SYN) {
         r->iss = v.seq;
         r->local_port = v.sport;
@@ -157,6 +189,8 @@ static uint32_t build(struct rig *r, const struct seg *s, uint8_t *p)
         o.sack[i][0] += r->iss;
         o.sack[i][1] += r->iss;
     }
+    if (r->secret != NULL && !s->unsign)
+        o.flags |= TOF_SIGNATURE;
     uint32_t hlen = JR_TCP_HLEN + jr_tcp_opts_len(&o);
     struct jr_tcp_view v = {.sport = s->sport ? s->sport : r->peer_port,
                             .dport = r->local_port,
@@ -169,9 +203,13 @@ static uint32_t build(struct rig *r, const struct seg *s, uint8_t *p)
                             .flags = s->flags,
                             .hlen = (uint8_t)hlen};
     jr_tcp_build(p, &v);
-    jr_tcp_build_opts(p + JR_TCP_HLEN, &o);
+    uint8_t *digest = jr_tcp_build_opts(p + JR_TCP_HLEN, &o);
     if (s->len != 0)
         memcpy(p + hlen, s->data != NULL ? s->data : pattern(s->seq - 1, s->len), s->len);
+    if (digest != NULL)
+        sign(r, false, p, hlen + s->len, digest);
+    if (s->missign)
+        digest[5] ^= 4;
     return hlen + s->len;
 }
 

@@ -39,6 +39,8 @@ struct seg { /* a segment, injected or seen; zero means absent or default */
     bool no_ts;      /* inject: leave out the timestamp that the connection uses */
     uint32_t ts_ago; /* inject: a timestamp that is older by this much */
     uint16_t sport;  /* inject: instead of the rig's */
+    bool unsign;     /* inject: leave out the signature */
+    bool missign;    /* inject: a wrong one */
     /* seen */
     uint16_t dport;
     jr_time at;
@@ -61,6 +63,8 @@ struct rig {
     uint32_t sent_head, sent_tail;
     uint32_t embryo_bufs; /* in use */
     bool no_embryo_buf;
+    const char *secret;  /* RFC 2385: the peer signs, and what the stack sends must be signed */
+    uint32_t signatures; /* seen, all good */
     uint32_t embryo_cap;
 };
 
