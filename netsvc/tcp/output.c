@@ -136,7 +136,7 @@ static void prepare(struct jr_tcpcb *tp, struct ctx *c, jr_time now)
     c->room = cwnd_room(tp);
     const uint32_t need = JR_PKT_TX_TSO | JR_PKT_TX_L4_CSUM;
     /* each segment would repeat the urgent pointer, which counts from its own start */
-    c->tso = (tp->rt.tx_offloads & need) == need && jr_seq_leq(tp->snd_up, tp->snd_una);
+    c->tso = (tp->rt.tx_offloads & need) == need && jr_seq_leq(tp->snd_up, tp->snd_una) && tp->md5 == NULL;
 }
 
 /* Recovery's share: lost holes first, new data next, then, in fast recovery, other holes (RFC 6675 NextSeg 1 to 3).
@@ -513,8 +513,9 @@ static int output(struct jr_tcpcb *tp, bool force, jr_time now)
     }
     mind_closed_window(tp, now);
     const jr_seq max = tp->snd_max;
-    struct ctx c = {.force = force};
+    struct ctx c;
     struct plan p;
+    c.force = force;
     prepare(tp, &c, now);
     int err = 0;
     while (err == 0 && plan_next(tp, &c, &p)) {

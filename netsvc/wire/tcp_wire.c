@@ -139,6 +139,8 @@ static uint32_t align(uint32_t n, uint32_t pow2, uint32_t rest) { return n + ((r
 
 uint32_t jr_tcp_opts_len(struct jr_tcp_opts *o)
 {
+    if (o->flags == TOF_TS)
+        return JR_TCP_TS_OLEN;
     uint32_t n = o->flags & TOF_MSS ? 4 : 0;
     if (o->flags & TOF_SCALE)
         n = align(n, 2, 1) + 3;
@@ -190,6 +192,11 @@ static uint8_t *put_sack(uint8_t *p, const struct jr_tcp_opts *o)
 uint8_t *jr_tcp_build_opts(uint8_t *dst, const struct jr_tcp_opts *o)
 {
     uint8_t *p = dst, *digest = NULL;
+    if (o->flags == TOF_TS) { /* as nearly every segment */
+        jr_store_be32(dst, (uint32_t)OPT_NOP << 24 | OPT_NOP << 16 | OPT_TS << 8 | 10);
+        put32(put32(dst + 4, o->tsval), o->tsecr);
+        return NULL;
+    }
     if (o->flags & TOF_MSS)
         p = put16(put_kind(p, OPT_MSS, 4), o->mss);
     if (o->flags & TOF_SCALE) {
