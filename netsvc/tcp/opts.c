@@ -149,6 +149,9 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
         return 0;
     case TCP_QUICKACK:
         return set_quickack(tp, v, now);
+    case TCP_DEFER_ACCEPT:
+        tp->defer_accept = v > 0 ? (uint32_t)v : 0;
+        return 0;
     case TCP_FASTOPEN:
     case TCP_FASTOPEN_CONNECT:
         return set_fastopen(tp, v);
@@ -261,6 +264,8 @@ static int get_tcp(const struct jr_tcpcb *tp, int name, void *val, uint32_t *len
         return put_int(val, len, (int)tp->rcv_clamp);
     case TCP_QUICKACK:
         return put_int(val, len, tp->quickacks != 0);
+    case TCP_DEFER_ACCEPT:
+        return put_int(val, len, (int)tp->defer_accept);
     case TCP_FASTOPEN:
     case TCP_FASTOPEN_CONNECT:
         return put_int(val, len, !!(tp->t_flags2 & TF2_FASTOPEN));

@@ -487,6 +487,10 @@ struct jr_tcpcb *jr_syncache_expand(struct jr_tcp *tcp, const struct jr_tcp_seg 
         challenge(tcp, e, now);
         return NULL;
     }
+    if (found != NULL && seg->len == 0 && !(seg->flags & TH_FIN) && now - e->sent < l->defer_accept * JR_SEC) {
+        jr_count(tcp->counters, JR_C_TCP_SYNCACHE_DEFERRED); /* tcp(7): the program wants to hear of data only */
+        return NULL;
+    }
     bool refused;
     struct jr_tcpcb *tp = complete(tcp, e, seg, &refused, now);
     if (found != NULL && (tp != NULL || refused))

@@ -198,7 +198,7 @@ struct jr_tcpcb {
     struct jr_sendmap map;                       /* with SACK only */
     struct jr_rack rack;
     struct jr_undo undo;
-    const struct jr_tcp_md5key *md5;             /* md5sig.c; NULL: segments aren't signed */
+    const struct jr_tcp_md5key *md5; /* md5sig.c; NULL: segments aren't signed */
     const struct jr_cc_algo *cc;
     struct jr_cc_state ccs;
     struct jr_cc_state ccs_prev; /* these three by cc.c: as before the last reduction, should it be a mistake */
@@ -256,6 +256,7 @@ struct jr_tcpcb {
     uint32_t user_timeout;                             /* ms; 0: none */
     uint32_t linger2;                                  /* ms in FIN_WAIT_2 */
     uint32_t rcv_clamp;                                /* TCP_WINDOW_CLAMP: most bytes to offer; 0: none */
+    uint32_t defer_accept;                             /* s; TCP_DEFER_ACCEPT of a listener; 0: off */
     uint8_t syncnt;                                    /* TCP_SYNCNT: most SYNs to send again; 0: until keepinit */
     struct jr_ip_route rt;
     uint32_t rt_gen;
@@ -302,7 +303,7 @@ struct jr_tcp {
     struct jr_tcp_syncache *syncache;
     struct jr_fastopen_cache *fastopen; /* NULL: empty */
     struct jr_hostcache *hostcache;     /* NULL: empty */
-    uint32_t sack_globalholes; /* sack.c: SACKed ranges of all connections */
+    uint32_t sack_globalholes;          /* sack.c: SACKed ranges of all connections */
     struct jr_list all, dead, timewait;
     uint32_t count, tw_count;
     uint32_t md5_keys; /* md5sig.c: of all sockets; 0: nothing is signed */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opening: active, passive and simultaneous, retransmission and refusal (RFC 9293 3.5, 3.10.7.1 to 3.10.7.4). */
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 
 #include "rig.h"
 
@@ -459,6 +461,31 @@ JR_TEST(an_entry_that_had_to_go_completes_by_its_cookie)
     }
     JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 3);
     JR_CHECK_EQ(rig_count(&r, JR_C_TCP_COOKIE_GOOD), 1);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+JR_TEST(deferred_accept_waits_for_data)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 5);
+    const int seconds = 3;
+    JR_CHECK_EQ(jr_tcp_setopt(l->tp, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds, r.now), 0);
+    rig_in(&r, .flags = TH_SYN);
+    const uint32_t iss = r.iss;
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 0);
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .len = 10);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 1);
+    rig_in(&r, .flags = TH_SYN, .sport = 6001);
+    rig_advance(&r, 3500 * JR_MS); /* the SYN|ACKs sent since make a silent peer say it again */
+    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 1, .sport = 6001);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 2);
+    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SYNCACHE_DEFERRED), 1);
+    r.iss = iss;
+    rig_drain(&r);
     rig_destroy(&r, l);
     rig_end(&r);
 }
