@@ -302,11 +302,11 @@ struct jr_tcp {
     struct jr_tcp_port **ports[256]; /* pcb.c; by high byte, then low byte; NULL: nothing uses it */
     struct jr_tcp_syncache *syncache;
     struct jr_fastopen_cache *fastopen; /* NULL: empty */
-    struct jr_hostcache *hostcache;     /* NULL: empty */
     uint32_t sack_globalholes;          /* sack.c: SACKed ranges of all connections */
     struct jr_list all, dead, timewait;
     uint32_t count, tw_count;
-    uint32_t md5_keys; /* md5sig.c: of all sockets; 0: nothing is signed */
+    uint32_t md5_keys;              /* md5sig.c: of all sockets; 0: nothing is signed */
+    struct jr_hostcache *hostcache; /* NULL: empty */
     struct jr_rng rng;
     uint32_t rst_tokens; /* respond.c */
     jr_time rst_refill;

@@ -15,7 +15,6 @@
 #include "tcp/fastopen.h"
 #include "tcp/frto.h"
 #include "tcp/output.h"
-#include "tcp/plpmtud.h"
 #include "tcp/rack.h"
 #include "tcp/recover.h"
 #include "tcp/rtt.h"
@@ -23,6 +22,7 @@
 #include "tcp/state.h"
 #include "tcp/syncache.h"
 #include "tcp/tlp.h"
+#include "tcp/plpmtud.h"
 #include "tcp/undo.h"
 
 static uint32_t backoff(uint32_t shift) { return 1u << (shift < 9 ? shift : 9); }
