@@ -35,15 +35,83 @@ flag_of (int level, int name)
 
 /* ---- remembering ---- */
 
+/* A socket has as many of these as it likes.  */
+static bool
+is_membership (int level, int name)
+{
+  return level == IPPROTO_IP
+	 && ((name >= IP_ADD_MEMBERSHIP && name <= IP_MSFILTER)
+	     || (name >= MCAST_JOIN_GROUP && name <= MCAST_MSFILTER));
+}
+
+/* RFC 3678's requests hold sockaddr_storages; this is what is in them.  */
+struct mcast
+{
+  uint32_t ifindex;
+  struct in_addr group, source;
+};
+
+static bool
+is_mcast_req (int level, int name)
+{
+  return level == IPPROTO_IP && name >= MCAST_JOIN_GROUP && name <= MCAST_LEAVE_SOURCE_GROUP;
+}
+
+static bool
+has_source (int name)
+{
+  return name != MCAST_JOIN_GROUP && name != MCAST_LEAVE_GROUP;
+}
+
+static int
+mcast_get (int name, const void *val, socklen_t len, struct mcast *m)
+{
+  struct group_source_req gs;
+  size_t need = has_source (name) ? sizeof gs : sizeof (struct group_req);
+  if (len < need)
+    return -EINVAL;
+  memset (&gs, 0, sizeof gs);
+  memcpy (&gs, val, need);
+  if (gs.gsr_group.ss_family != AF_INET
+      || (has_source (name) && gs.gsr_source.ss_family != AF_INET))
+    return -EINVAL;
+  m->ifindex = gs.gsr_interface;
+  m->group = ((struct sockaddr_in *) &gs.gsr_group)->sin_addr;
+  m->source = ((struct sockaddr_in *) &gs.gsr_source)->sin_addr;
+  return 0;
+}
+
+static void
+mcast_replay (int ksock, const struct jr_opt *o)
+{
+  struct group_source_req gs;
+  struct mcast m;
+  memcpy (&m, o->val, sizeof m);
+  memset (&gs, 0, sizeof gs);
+  gs.gsr_interface = m.ifindex;
+  gs.gsr_group.ss_family = gs.gsr_source.ss_family = AF_INET;
+  ((struct sockaddr_in *) &gs.gsr_group)->sin_addr = m.group;
+  ((struct sockaddr_in *) &gs.gsr_source)->sin_addr = m.source;
+  jr_sys_setsockopt (ksock, o->level, o->name, &gs,
+		     has_source (o->name) ? sizeof gs : sizeof (struct group_req));
+}
+
 static bool
 remember (struct jr_sock *s, int level, int name, const void *val, socklen_t len)
 {
   struct jr_lslot *ls = s->ls;
+  struct mcast m;
   uint32_t i;
+  if (is_mcast_req (level, name) && mcast_get (name, val, len, &m) == 0)
+    {
+      val = &m;
+      len = sizeof m;
+    }
   if (len > sizeof ls->opt[0].val)
     return false;
   for (i = 0; i < ls->nopts; i++)
-    if (ls->opt[i].level == level && ls->opt[i].name == name)
+    if (ls->opt[i].level == level && ls->opt[i].name == name
+	&& !is_membership (level, name))
       break;
   if (i == JR_OPTS)
     return false;
@@ -62,7 +130,10 @@ __jr_opts_replay (struct jr_sock *s, int ksock)
   for (uint32_t i = 0; i < s->ls->nopts; i++)
     {
       const struct jr_opt *o = &s->ls->opt[i];
-      jr_sys_setsockopt (ksock, o->level, o->name, o->val, o->len);
+      if (is_mcast_req (o->level, o->name))
+	mcast_replay (ksock, o);
+      else
+	jr_sys_setsockopt (ksock, o->level, o->name, o->val, o->len);
     }
 }
 
@@ -163,11 +234,33 @@ set_local (struct jr_sock *s, int level, int name, const void *val, socklen_t le
   return 1;
 }
 
+/* In a cell's size.  */
+static int
+set_mcast (struct jr_sock *s, int name, const void *val, socklen_t len)
+{
+  struct jr_abi_cmd_setsockopt_req req = { .level = IPPROTO_IP, .name = name };
+  struct jr_abi_cmd_setsockopt_rep rep;
+  struct jr_abi_mcast a = { 0 };
+  struct mcast m;
+  int r = mcast_get (name, val, len, &m);
+  if (r < 0)
+    return r;
+  a.ifindex = m.ifindex;
+  a.group[10] = a.group[11] = a.source[10] = a.source[11] = 0xff;
+  memcpy (a.group + 12, &m.group, 4);
+  memcpy (a.source + 12, &m.source, 4);
+  req.len = sizeof a;
+  memcpy (req.val, &a, sizeof a);
+  return __jr_command (s, JR_CMD_SETSOCKOPT, &req, sizeof req, &rep, sizeof rep);
+}
+
 static int
 set_service (struct jr_sock *s, int level, int name, const void *val, socklen_t len)
 {
   struct jr_abi_cmd_setsockopt_req req = { .level = level, .name = name, .len = len };
   struct jr_abi_cmd_setsockopt_rep rep;
+  if (is_mcast_req (level, name))
+    return set_mcast (s, name, val, len);
   if (len > sizeof req.val)
     return -ENOPROTOOPT;
   memcpy (req.val, val, len);

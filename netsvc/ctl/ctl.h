@@ -41,6 +41,7 @@ struct jr_ctl_config {
     uint32_t loopback;      /* JR_ROUTE_LOCAL: pair with Joyride listeners; JR_ROUTE_KERNEL */
     uint32_t udp_wildcard;  /* JR_ROUTE_* of datagram sockets bound to no address; KERNEL unless all their peers are
                                behind ports */
+    uint32_t multicast;     /* JR_ROUTE_* of groups and of the limited broadcast; KERNEL on shared ports */
     bool shared_ports; /* a port's addresses are the kernel's too: reserve what we bind there, shadow wildcard listeners
                         */
     uint32_t spin_us;  /* told to programs */

@@ -13,15 +13,16 @@ static bool bad_source(const struct jr_ip *ip, const struct jr_netif *ifp, const
 
 /* Whether the packet is for us; else why not. */
 static enum jr_counter check_addresses(const struct jr_ip *ip, const struct jr_netif *ifp, const struct jr_ipv4 *hdr,
-                                       bool group, bool *broadcast)
+                                       bool group, bool *broadcast, bool *multicast)
 {
-    *broadcast = false;
+    *broadcast = *multicast = false;
     if (JR_UNLIKELY(!jr_ip_is_local(ip, hdr->dst))) {
-        if (jr_ipv4_is_multicast(hdr->dst))
+        *multicast = jr_ipv4_is_multicast(hdr->dst);
+        if (*multicast && !jr_ip_mcast_wanted(ip, ifp, hdr->dst, hdr->proto == JR_IPPROTO_IGMP ? NULL : &hdr->src))
             return JR_C_IP_MULTICAST;
         if (jr_ipv4_is_loopback(hdr->dst) || jr_ipv4_is_zeronet(hdr->dst))
             return JR_C_IP_BAD_DST;
-        if (!jr_ip_is_broadcast(ifp, hdr->dst))
+        if (!*multicast && !jr_ip_is_broadcast(ifp, hdr->dst))
             return JR_C_IP_NOT_FOR_US;
         *broadcast = true;
     } else if (group) {
@@ -51,6 +52,8 @@ static void deliver(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_rx 
         proto->input(proto->ctx, pkt, rx, now);
     } else if (rx->proto == JR_IPPROTO_ICMP) {
         jr_icmp_input(ip, pkt, rx, now);
+    } else if (rx->proto == JR_IPPROTO_IGMP) {
+        jr_igmp_input(ip, pkt, rx, now);
     } else {
         jr_icmp_unreach(ip, pkt, rx, JR_ICMP_UNREACH_PROTO, now);
         jr_drop(ip->counters, pkt, JR_C_IP_NO_PROTO);
@@ -68,7 +71,7 @@ void jr_ip_on_packet(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool g
     jr_count(ip->counters, JR_C_IP_RX);
     bad = check_header(pkt, &hdr);
     if (JR_LIKELY(bad == JR_WIRE_OK))
-        bad = check_addresses(ip, ifp, &hdr, group, &rx.broadcast);
+        bad = check_addresses(ip, ifp, &hdr, group, &rx.broadcast, &rx.multicast);
     if (JR_UNLIKELY(bad != JR_WIRE_OK)) {
         jr_drop(ip->counters, pkt, bad);
         return;

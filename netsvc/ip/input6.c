@@ -179,6 +179,7 @@ void jr_ip6_on_packet(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool 
     rx.proto = chain.proto;
     rx.tos = hdr.tclass;
     rx.ttl = hdr.hlim;
+    rx.multicast = false; /* it tells IPv4 groups from broadcasts */
     rx.ifp = ifp;
     deliver(ip, pkt, &rx, &chain, was_fragmented, now);
 }

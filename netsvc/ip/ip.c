@@ -46,6 +46,7 @@ struct jr_ip *jr_ip_new(struct jr_counters *counters, struct jr_rng *rng, const 
         jr_ip_config_defaults(&ip->cfg);
     ip->local.seed = jr_siphash(ip->cfg.secret, "local", 5);
     ip->pmtu.seed = jr_siphash(ip->cfg.secret, "pmtu", 4) ^ jr_rng_u64(rng);
+    jr_mcast_init(ip);
     jr_reass_init(&ip->reass, counters, &ip->cfg, jr_siphash(ip->cfg.secret, "reass", 5) ^ jr_rng_u64(rng));
     for (unsigned i = 0; i < 2 * JR_IP_IDS; i++)
         ip->ids[i / JR_IP_IDS][i % JR_IP_IDS] = (uint16_t)jr_rng_u32(rng);
@@ -59,6 +60,7 @@ void jr_ip_free(struct jr_ip *ip)
 {
     while (ip->n_netifs)
         jr_ip_netif_del(ip, ip->netifs[ip->n_netifs - 1]);
+    jr_mcast_fini(ip);
     jr_reass_fini(&ip->reass);
     jr_reass_fini(&ip->reass6);
     free(ip->rtr);
@@ -71,6 +73,8 @@ void jr_ip_set_shared(struct jr_ip *ip, bool shared) { ip->cfg.shared = shared; 
 bool jr_ip_is_shared(const struct jr_ip *ip) { return ip->cfg.shared; }
 struct jr_counters *jr_ip_counters(struct jr_ip *ip) { return ip->counters; }
 struct jr_rng *jr_ip_rng(const struct jr_ip *ip) { return ip->rng; }
+jr_time jr_ip_now(const struct jr_ip *ip) { return ip->now; }
+struct jr_netif *jr_ip_netif_of(const struct jr_ip *ip, struct jr_addr addr) { return jr_ip_local_find(ip, addr); }
 uint8_t jr_ip_ttl(const struct jr_ip *ip) { return ip->cfg.ttl; }
 uint32_t jr_ip_generation(const struct jr_ip *ip) { return ip->generation; }
 
@@ -124,6 +128,7 @@ void jr_ip_netif_del(struct jr_ip *ip, struct jr_netif *ifp)
             continue;
         memmove(&ip->netifs[i], &ip->netifs[i + 1], (ip->n_netifs - i - 1) * sizeof ip->netifs[0]);
         ip->n_netifs--;
+        jr_mcast_netif_gone(ip, ifp);
         jr_route_table_prune(&ip->routes, route_of_netif, ifp);
         jr_nd6_rtr_forget(ip, ifp);
         ifp->l3 = (struct jr_netif_l3){.input = drop_packet, .input6 = drop_packet};
@@ -163,7 +168,7 @@ void jr_ip_flush(struct jr_ip *ip, jr_time now)
 
 jr_time jr_ip_next_tick(const struct jr_ip *ip)
 {
-    jr_time next = jr_reass_next_tick(&ip->reass);
+    jr_time next = jr_min_u64(jr_reass_next_tick(&ip->reass), ip->mcast.next_tick);
 
     for (unsigned i = 0; i < ip->n_netifs; i++)
         next = jr_min_u64(next, jr_min_u64(jr_neigh_next_tick(ip->netifs[i]), jr_nd6_next_tick(ip->netifs[i])));
@@ -195,6 +200,7 @@ static void on_reass6_expired(void *ctx, const uint8_t *quote, uint32_t quote_le
 void jr_ip_tick(struct jr_ip *ip, jr_time now)
 {
     ip->now = now;
+    jr_mcast_tick(ip, now);
     jr_reass_tick(&ip->reass, now, on_reass_expired, ip);
     jr_reass_tick(&ip->reass6, now, on_reass6_expired, ip);
     for (unsigned i = 0; i < ip->n_netifs; i++) {

@@ -24,8 +24,10 @@ struct jr_ip_tx {
     struct jr_addr src, dst;
     uint8_t proto;
     uint8_t tos;
-    uint8_t ttl; /* 0: the default (net.inet.ip.ttl) */
-    bool df;     /* don't fragment */
+    uint8_t ttl;         /* 0: the default (net.inet.ip.ttl) */
+    bool df;             /* don't fragment */
+    const uint8_t *opts; /* IPv4 options, a multiple of 4 bytes; opts_len 0: none */
+    uint8_t opts_len;
 };
 
 /* What ip tells a transport about a received packet. pkt starts at the transport header. */
@@ -35,6 +37,7 @@ struct jr_ip_rx {
     uint8_t tos;
     uint8_t ttl;
     bool broadcast; /* link or network broadcast, or multicast: TCP must drop it */
+    bool multicast;
     struct jr_netif *ifp;
 };
 
@@ -85,6 +88,10 @@ bool jr_ip_route_by(struct jr_ip *ip, struct jr_addr dst, struct jr_netif *ifp, 
 struct jr_addr jr_ip_answer_addr(const struct jr_ip *ip, const struct jr_ip_rx *rx);
 /* The kernel's index of a port; 0: none. */
 uint32_t jr_ip_ifindex(const struct jr_netif *ifp);
+/* The latest time the stack was told. */
+jr_time jr_ip_now(const struct jr_ip *ip);
+/* The port that has the address; NULL: none. */
+struct jr_netif *jr_ip_netif_of(const struct jr_ip *ip, struct jr_addr addr);
 /* net.inet.ip.ttl */
 uint8_t jr_ip_ttl(const struct jr_ip *ip);
 /* The port with the kernel's index; NULL: none. */

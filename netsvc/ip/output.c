@@ -131,13 +131,39 @@ static uint16_t next_id(struct jr_ip *ip, const struct jr_ip_tx *tx, bool fragme
     return ip->ids[fragmented][hash % JR_IP_IDS]++;
 }
 
+/* Options in front of pkt: all, or in later fragments those that are copied (RFC 791 3.1). The header's length with
+ * them; 0: no headroom. */
+static uint8_t put_opts(struct jr_pkt *pkt, const struct jr_ip_tx *tx, bool later)
+{
+    uint8_t copy[JR_IPV4_HLEN_MAX - JR_IPV4_HLEN] = {0}, n = 0, *p;
+
+    for (unsigned at = 0; at < tx->opts_len && tx->opts[at] != JR_IPV4_OPT_EOL;) {
+        const uint8_t len = tx->opts[at] == JR_IPV4_OPT_NOP ? 1 : tx->opts[at + 1];
+        if (!later || tx->opts[at] & JR_IPV4_OPT_COPIED) {
+            memcpy(copy + n, tx->opts + at, len);
+            n = (uint8_t)(n + len);
+        }
+        at += len;
+    }
+    n = (uint8_t)((n + 3) & ~3);
+    p = jr_pkt_push(pkt, n);
+    if (!p)
+        return 0;
+    memcpy(p, copy, n);
+    return (uint8_t)(JR_IPV4_HLEN + n);
+}
+
 /* The header in front of pkt, which starts at the payload. false: no headroom. */
 static bool put_header(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_tx *tx, const struct jr_netif *ifp,
                        struct jr_ipv4 *hdr)
 {
     const bool offload = ifp->dev->caps & JR_DEV_TX_IP_CSUM;
-    uint8_t *p = jr_pkt_push(pkt, JR_IPV4_HLEN);
+    uint8_t *p;
 
+    hdr->hlen = JR_IPV4_HLEN;
+    if (JR_UNLIKELY(tx->opts_len))
+        hdr->hlen = put_opts(pkt, tx, hdr->frag_off != 0);
+    p = hdr->hlen ? jr_pkt_push(pkt, JR_IPV4_HLEN) : NULL;
     if (JR_UNLIKELY(!p)) {
         jr_count(ip->counters, JR_C_IP_NO_HEADROOM);
         return false;
@@ -145,7 +171,6 @@ static bool put_header(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_
     hdr->src = tx->src;
     hdr->dst = tx->dst;
     hdr->total_len = (uint16_t)pkt->len;
-    hdr->hlen = JR_IPV4_HLEN;
     hdr->tos = tx->tos;
     hdr->ttl = tx->ttl ? tx->ttl : ip->cfg.ttl;
     hdr->proto = tx->proto;
@@ -175,7 +200,7 @@ static int drop_too_big(struct jr_ip *ip, struct jr_pkt *pkt)
 int jr_ip_output(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_tx *tx, const struct jr_ip_route *rt,
                  jr_time now)
 {
-    const uint32_t len = pkt->len + JR_IPV4_HLEN;
+    const uint32_t len = pkt->len + JR_IPV4_HLEN + tx->opts_len;
     struct jr_ip_route found;
     struct jr_ipv4 hdr = {0};
     int err;
@@ -240,7 +265,7 @@ static int send_fragment(struct jr_ip *ip, const struct jr_ip_tx *tx, const stru
     if (!pkt)
         return -ENOBUFS;
     p = jr_pkt_put(pkt, n);
-    if (!p || pkt->off < JR_IPV4_HLEN) {
+    if (!p || pkt->off < JR_IPV4_HLEN_MAX) {
         jr_drop(ip->counters, pkt, JR_C_BASE_NOBUF);
         return -ENOBUFS;
     }
@@ -255,6 +280,7 @@ int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struc
 {
     struct gather g = {.piece = {{head, head_len}, {a, a_len}, {b, b_len}}};
     const uint64_t total = (uint64_t)head_len + a_len + b_len;
+    const uint32_t hlen = JR_IPV4_HLEN + tx->opts_len;
     struct jr_ipv4 hdr = {0};
     struct jr_ip_route found;
     uint32_t room;
@@ -268,9 +294,9 @@ int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struc
         jr_count(ip->counters, JR_C_IP_NO_ROUTE);
         return -ENETUNREACH;
     }
-    room = jr_min_u32(rt->mtu - JR_IPV4_HLEN, rt->ifp->dev->tx_pool->data_room);
+    room = jr_min_u32(rt->mtu - hlen, rt->ifp->dev->tx_pool->data_room);
     hdr.df = tx->df && !rt->no_df;
-    if (total + JR_IPV4_HLEN > JR_IPV4_MAX || (total > room && hdr.df) || rt->mtu < 68) {
+    if (total + hlen > JR_IPV4_MAX || (total > room && hdr.df) || rt->mtu < 68u + tx->opts_len) {
         jr_count(ip->counters, JR_C_IP_TX_TOO_BIG);
         return -EMSGSIZE;
     }

@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "base/counters.h"
 #include "ip/ip.h"
+#include "ip/igmp.h"
 #include "ip/pmtu.h"
 #include "ip/reass.h"
 #include "ip/route.h"
@@ -47,6 +48,7 @@ struct jr_ip {
     struct jr_route_table routes;
     struct jr_pmtu_table pmtu;
     struct jr_reass reass;
+    struct jr_mcast mcast;
     struct jr_reass reass6;
     struct jr_bucket icmp_errors, icmp_echoes, icmp6_errors;
     uint16_t ids[2][JR_IP_IDS]; /* of whole packets, of packets fragmented here */

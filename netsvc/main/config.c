@@ -91,6 +91,7 @@ static void defaults(struct jr_config *cfg)
     cfg->hugepages_mb = 128;
     cfg->telemetry = true;
     jr_ip_config_defaults(&cfg->ip);
+    jr_udp_config_defaults(&cfg->udp);
     jr_tcp_config_defaults(&cfg->tcp);
     jr_ctl_config_defaults(&cfg->ctl);
 }

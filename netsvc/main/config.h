@@ -13,6 +13,7 @@
 #include "sock/rule.h"
 #include "sysctl/sysctl.h"
 #include "tcp/tcp.h"
+#include "udp/udp.h"
 
 enum { JR_CONFIG_PORTS = 8, JR_CONFIG_ADDRS = 16, JR_CONFIG_RULES = 256, JR_CONFIG_ROUTES = 64 };
 
@@ -51,6 +52,7 @@ struct jr_config {
     unsigned n_routes;
 
     struct jr_ip_config ip;
+    struct jr_udp_config udp;
     struct jr_tcp_config tcp;
     bool has_portrange;                    /* the ephemeral ports were chosen in the file */
     struct jr_ctl_config ctl;              /* limits and policy; run_dir, stacks and key are filled in by main */

@@ -129,6 +129,7 @@ static const struct jr_schema_key policy_keys[] = {
     {"default", JR_KEY_FN, offsetof(struct jr_config, ctl.default_route), 0, 0, parse_route},
     {"loopback", JR_KEY_FN, offsetof(struct jr_config, ctl.loopback), 0, 0, parse_loopback},
     {"udp_wildcard", JR_KEY_FN, offsetof(struct jr_config, ctl.udp_wildcard), 0, 0, parse_route},
+    {"multicast", JR_KEY_FN, offsetof(struct jr_config, ctl.multicast), 0, 0, parse_route},
     {"rule", JR_KEY_FN, 0, 0, 0, parse_rules},
 };
 

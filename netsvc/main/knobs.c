@@ -13,6 +13,7 @@
 #include "main/local.h"
 #include "main/worker.h"
 #include "sysctl/sysctl.h"
+#include "udp/udp.h"
 
 enum { CLIENTS = 8, LISTENER = CLIENTS, REQUEST_BYTES = 256 };
 
@@ -25,8 +26,9 @@ struct jr_knobs {
 
 static struct jr_sysctl_tree tree_of(struct jr_worker *w)
 {
-    return (struct jr_sysctl_tree){
-        .at = {[JR_SYSCTL_OF_TCP] = jr_tcp_config(w->tcp), [JR_SYSCTL_OF_IP] = jr_ip_config(w->ip)}};
+    return (struct jr_sysctl_tree){.at = {[JR_SYSCTL_OF_TCP] = jr_tcp_config(w->tcp),
+                                          [JR_SYSCTL_OF_IP] = jr_ip_config(w->ip),
+                                          [JR_SYSCTL_OF_UDP] = jr_udp_config(w->udp)}};
 }
 
 static void put_error(FILE *f, const char *name, const char *why)

@@ -348,6 +348,14 @@ static bool is_own(const struct jr_config *cfg, struct jr_addr addr)
     return false;
 }
 
+static bool shares_ports(const struct jr_config *cfg)
+{
+    bool any = false;
+    for (unsigned i = 0; i < cfg->n_ports; i++)
+        any |= cfg->ports[i].dev.share;
+    return any;
+}
+
 void jr_mirror_publish(struct jr_mirror *m)
 {
     const struct jr_config *cfg = m->w->cfg;
@@ -359,10 +367,10 @@ void jr_mirror_publish(struct jr_mirror *m)
     size_t n_own = 0;
     if (!t.r || !own)
         goto out; /* it stays dirty */
-    /* loopback, groups and the limited broadcast are the kernel's */
+    const uint32_t groups = shares_ports(cfg) ? JR_ROUTE_KERNEL : cfg->ctl.multicast;
     put(&t, jr_addr_v4(__builtin_bswap32(0x7f000000)), 8, JR_ROUTE_KERNEL);
-    put(&t, jr_addr_v4(__builtin_bswap32(0xe0000000)), 4, JR_ROUTE_KERNEL);
-    put(&t, jr_addr_v4(~0u), 32, JR_ROUTE_KERNEL);
+    put(&t, jr_addr_v4(__builtin_bswap32(0xe0000000)), 4, groups);
+    put(&t, jr_addr_v4(~0u), 32, groups);
     /* and what one link alone knows, in IPv6 */
     put(&t, (struct jr_addr){.b = {0xff}}, 8, JR_ROUTE_KERNEL);
     put(&t, (struct jr_addr){.b = {0xfe, 0x80}}, 10, JR_ROUTE_KERNEL);

@@ -139,7 +139,10 @@ static int make_stacks(struct jr_worker *w)
     w->ip = jr_ip_new(&w->counters, &w->rng, &ip);
     w->tcp = w->ip ? jr_tcp_new(w->ip, &tcp) : NULL;
     w->udp = w->tcp ? jr_udp_new(w->ip, tcp.port_first, tcp.port_last, tcp.secret) : NULL;
-    return w->udp ? 0 : -ENOMEM;
+    if (!w->udp)
+        return -ENOMEM;
+    *jr_udp_config(w->udp) = w->cfg->udp;
+    return 0;
 }
 
 static int make_ctl(struct jr_worker *w, jr_time now)

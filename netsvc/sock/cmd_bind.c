@@ -45,6 +45,7 @@ static uint32_t local_route(const struct jr_sock *so, const struct jr_endpoint *
     const struct jr_socks_config *cfg = &so->ss->cfg;
     const struct jr_rule_subject who = jr_sock_subject(so);
     const bool dgram = so->kind == JR_SOCK_DGRAM;
+    struct jr_ip_route rt;
 
     if (so->opt.v6only && jr_addr_is_v4(ep->addr)) /* it can't be: the kernel says so */
         return JR_ROUTE_KERNEL;
@@ -52,6 +53,8 @@ static uint32_t local_route(const struct jr_sock *so, const struct jr_endpoint *
         return JR_ROUTE_KERNEL;
     if (jr_addr_is_any(ep->addr))
         return dgram ? cfg->udp_wildcard : cfg->shared_ports ? JR_ROUTE_BOTH : JR_ROUTE_SERVICE;
+    if (dgram && jr_ip_route(cfg->ip, ep->addr, &rt) && rt.broadcast)
+        return cfg->shared_ports ? JR_ROUTE_KERNEL : cfg->multicast;
     return jr_ip_is_local(cfg->ip, ep->addr) ? JR_ROUTE_SERVICE : JR_ROUTE_KERNEL;
 }
 

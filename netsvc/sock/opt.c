@@ -122,6 +122,34 @@ static int pass_to_tcp(struct jr_sock *so, int level, int name, const void *val,
     return r;
 }
 
+/* The protocol-independent calls of RFC 3678, in the form that libc gives them (struct jr_abi_mcast). */
+static int set_group(struct jr_sock *so, int name, const void *val, uint32_t len, jr_time now)
+{
+    static const uint8_t ops[] = {
+        [MCAST_JOIN_GROUP] = JR_UDP_MCAST_JOIN,
+        [MCAST_LEAVE_GROUP] = JR_UDP_MCAST_LEAVE,
+        [MCAST_BLOCK_SOURCE] = JR_UDP_MCAST_BLOCK,
+        [MCAST_UNBLOCK_SOURCE] = JR_UDP_MCAST_UNBLOCK,
+        [MCAST_JOIN_SOURCE_GROUP] = JR_UDP_MCAST_JOIN_SOURCE,
+        [MCAST_LEAVE_SOURCE_GROUP] = JR_UDP_MCAST_LEAVE_SOURCE,
+    };
+    struct jr_abi_mcast m;
+    struct jr_udp_mcast_req req = {.ifaddr = jr_addr_v4(0)};
+
+    if (len < sizeof m)
+        return -EINVAL;
+    memcpy(&m, val, sizeof m);
+    memcpy(req.group.b, m.group, sizeof req.group.b);
+    memcpy(req.source.b, m.source, sizeof req.source.b);
+    req.ifindex = m.ifindex;
+    return jr_udp_mcast(so->up, ops[name], &req, now);
+}
+
+static bool is_membership(int name)
+{
+    return (name >= IP_ADD_MEMBERSHIP && name <= IP_MSFILTER) || (name >= MCAST_JOIN_GROUP && name <= MCAST_MSFILTER);
+}
+
 /* What datagrams' protocols know; -ENOPROTOOPT: not theirs. */
 static int pass_to_udp(struct jr_sock *so, int level, int name, const void *val, uint32_t len, jr_time now)
 {
@@ -132,6 +160,12 @@ static int pass_to_udp(struct jr_sock *so, int level, int name, const void *val,
         jr_dgram_publish(so);
         return 0;
     }
+    /* groups are the kernel's: so is who joins one, unless it is bound to an address of ours */
+    if (level == IPPROTO_IP && is_membership(name) && so->ss->cfg.multicast == JR_ROUTE_KERNEL &&
+        !(so->st & JR_ST_BOUND))
+        return -ENOPROTOOPT;
+    if (level == IPPROTO_IP && name >= MCAST_JOIN_GROUP && name <= MCAST_LEAVE_SOURCE_GROUP)
+        return set_group(so, name, val, len, now);
     const int r = jr_udp_setopt(so->up, level, name, val, len, now);
     if (r == 0)
         jr_dgram_show_mss(so);

@@ -47,7 +47,7 @@ struct jr_socks_config {
     struct jr_socks_host host;
     const struct jr_rules *rules;
     struct jr_policy *policy;
-    uint32_t loopback, udp_wildcard; /* JR_ROUTE_* */
+    uint32_t loopback, udp_wildcard, multicast; /* JR_ROUTE_* */
     bool shared_ports;
     uint32_t ring_init, tx_ring_max, rx_ring_max, dgram_ring;
     uint64_t embryo_bytes_max;

@@ -71,6 +71,12 @@ static int set_ip(struct jr_udpcb *up, int name, int32_t v)
         return 0;
     case IP_RECVERR:
         return set_bool(&up->opt.recverr, v);
+    case IP_MULTICAST_TTL:
+        return set_byte(&up->opt.mcast_ttl, v, 0, 1);
+    case IP_MULTICAST_LOOP:
+        return set_bool(&up->opt.mcast_loop, v);
+    case IP_MULTICAST_ALL:
+        return v == 0 || v == 1 ? set_bool(&up->opt.mcast_all, v) : -EINVAL;
     default:
         return -ENOPROTOOPT;
     }
@@ -78,7 +84,6 @@ static int set_ip(struct jr_udpcb *up, int name, int32_t v)
 
 int jr_udp_setopt(struct jr_udpcb *up, int level, int name, const void *val, uint32_t len, jr_time now)
 {
-    (void)now;
     if (len == 0)
         return -EINVAL;
     const int32_t v = int_of(val, len);
@@ -92,11 +97,14 @@ int jr_udp_setopt(struct jr_udpcb *up, int level, int name, const void *val, uin
         up->opt.segment = (uint16_t)v;
         return 0;
     }
-    if (level == IPPROTO_IP)
-        return set_ip(up, name, v);
     if (level == IPPROTO_IPV6 && name == IPV6_DONTFRAG) /* RFC 3542 11.2 */
         return set_ip(up, IP_MTU_DISCOVER, v ? IP_PMTUDISC_DO : IP_PMTUDISC_WANT);
-    return level == IPPROTO_IPV6 ? set_ip(up, ip_name(name), v) : -ENOPROTOOPT;
+    if (level == IPPROTO_IPV6)
+        return set_ip(up, ip_name(name), v);
+    if (level != IPPROTO_IP)
+        return -ENOPROTOOPT;
+    const int r = jr_udp_mcast_setopt(up, name, val, len, now);
+    return r == -ENOPROTOOPT ? set_ip(up, name, v) : r;
 }
 
 static int get_ip(struct jr_udpcb *up, int name, int32_t *v)
@@ -113,6 +121,18 @@ static int get_ip(struct jr_udpcb *up, int name, int32_t *v)
         return 0;
     case IP_RECVERR:
         *v = up->opt.recverr;
+        return 0;
+    case IP_MULTICAST_TTL:
+        *v = up->opt.mcast_ttl;
+        return 0;
+    case IP_MULTICAST_LOOP:
+        *v = up->opt.mcast_loop;
+        return 0;
+    case IP_MULTICAST_ALL:
+        *v = up->opt.mcast_all;
+        return 0;
+    case IP_MULTICAST_IF:
+        *v = (int32_t)jr_addr_to_v4(up->mcast_src);
         return 0;
     case IP_MTU:
         if (!up->remote.port)

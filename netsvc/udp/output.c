@@ -2,6 +2,8 @@
 /* UDP, sending: RFC 768, RFC 1122 4.1; what one call asks for (ip(7)), and cutting its data into datagrams (udp(7)). */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h> /* for errqueue.h */
 
 #include <linux/errqueue.h>
@@ -38,6 +40,9 @@ static const struct jr_ip_route *route_to(struct jr_udpcb *up, struct jr_addr ds
 }
 
 static uint32_t ip_bytes(struct jr_addr dst) { return jr_addr_is_v4(dst) ? JR_IPV4_HLEN : JR_IPV6_HLEN; }
+
+/* Of IPv4. */
+static bool is_group(struct jr_addr a) { return jr_addr_is_v4(a) && jr_ipv4_is_multicast(a); }
 
 static void no_cksum(uint8_t *p) { jr_store_raw16(p + 6, 0); }
 
@@ -114,16 +119,53 @@ static int too_big(struct jr_udpcb *up, const struct jr_endpoint *to, const stru
     return -EMSGSIZE;
 }
 
+/*
+ * To a group or to all on the link: also to our own sockets, where the filter of the group lets it through. The pieces
+ * of a ring are put together first.
+ */
+static void loop_back(struct jr_udpcb *up, const struct datagram *dg, const struct jr_ip_route *rt, jr_time now)
+{
+    const struct jr_endpoint from = {dg->tx.src, up->local.port};
+    const struct jr_ip_rx rx = {
+        .src = dg->tx.src,
+        .dst = dg->tx.dst,
+        .proto = JR_IPPROTO_UDP,
+        .tos = dg->tx.tos,
+        .ttl = dg->tx.ttl ? dg->tx.ttl : jr_ip_ttl(up->udp->ip),
+        .broadcast = true,
+        .multicast = is_group(dg->tx.dst),
+        .ifp = rt->ifp,
+    };
+    uint8_t *whole = NULL;
+
+    if (rx.multicast && !jr_ip_mcast_wanted(up->udp->ip, rt->ifp, rx.dst, &rx.src))
+        return;
+    if (dg->b_len) {
+        whole = malloc((size_t)dg->a_len + dg->b_len);
+        if (!whole)
+            return;
+        memcpy(whole, dg->a, dg->a_len);
+        memcpy(whole + dg->a_len, dg->b, dg->b_len);
+    }
+    jr_udp_pcb_loop(up->udp, &rx, &from, dg->dport, whole ? whole : dg->a, dg->a_len + dg->b_len, now);
+    free(whole);
+}
+
 static int send_one(struct jr_udpcb *up, const struct jr_endpoint *to, struct datagram *dg,
                     const struct jr_ip_route *rt, jr_time now)
 {
     const uint32_t len = dg->a_len + dg->b_len + JR_UDP_HLEN + ip_bytes(to->addr);
     const struct mtu_rule rule = mtu_rule(up, rt);
+    const bool group = rt->broadcast && is_group(dg->tx.dst);
     struct jr_ip_route path;
 
     if (len > rule.mtu && !rule.may_fragment)
         return too_big(up, to, dg, rule.mtu, now);
     dg->tx.df = rule.df && len <= rule.mtu;
+    if (JR_UNLIKELY(rt->broadcast) && jr_addr_is_v4(to->addr) && (!group || up->opt.mcast_loop))
+        loop_back(up, dg, rt, now);
+    if (JR_UNLIKELY(group && up->opt.mcast_ttl == 0 && dg->tx.ttl == 0))
+        return 0;
     if (rule.mtu != rt->mtu) {
         path = *rt;
         path.mtu = rule.mtu;
@@ -180,12 +222,14 @@ static int prepare(struct jr_udpcb *up, const struct jr_endpoint *to, const stru
 
     const bool v4 = jr_addr_is_v4(to->addr);
 
-    if (v4 && rt->broadcast && !jr_ipv4_is_multicast(to->addr) && !up->opt.broadcast)
+    if (v4 && rt->broadcast && !is_group(to->addr) && !up->opt.broadcast)
         return -EACCES;
     if (named && !jr_ip_is_local(up->udp->ip, tx->src))
         return -EINVAL;
     if (named)
         src = tx->src;
+    else if (is_group(to->addr) && !jr_addr_is_any(up->mcast_src))
+        src = up->mcast_src;
     if (!jr_addr_is_any(src) && jr_addr_is_v4(src) != v4)
         return -ENETUNREACH;
     dg->dport = to->port;
@@ -195,7 +239,9 @@ static int prepare(struct jr_udpcb *up, const struct jr_endpoint *to, const stru
         .dst = to->addr,
         .proto = JR_IPPROTO_UDP,
         .tos = tx->has_tos ? tx->tos : up->opt.tos,
-        .ttl = tx->ttl ? tx->ttl : up->opt.ttl,
+        .ttl = tx->ttl                          ? tx->ttl
+               : is_group(to->addr) ? up->opt.mcast_ttl
+                                                : up->opt.ttl,
     };
     return 0;
 }
@@ -208,7 +254,7 @@ static int send_to(struct jr_udpcb *up, const struct jr_endpoint *to, struct dat
     const struct jr_ip_route *rt;
     int err;
 
-    rt = route_by(up, to->addr, tx->ifp, &found);
+    rt = route_by(up, to->addr, tx->ifp || !is_group(to->addr) ? tx->ifp : up->mcast_if, &found);
     if (!rt)
         return -ENETUNREACH;
     if (!up->local.port && (err = jr_udp_pcb_autobind(up, up->bound)) != 0)

@@ -28,6 +28,9 @@ struct jr_udpcb *jr_udp_open(struct jr_udp *udp, const struct jr_udp_upcalls *up
     pcb->up = up;
     pcb->so = so;
     pcb->local.addr = pcb->bound = pcb->remote.addr = jr_addr_v4(0);
+    pcb->opt = (struct jr_udp_opts){.mcast_ttl = 1, .mcast_loop = true, .mcast_all = true};
+    pcb->mcast_src = jr_addr_v4(0);
+    jr_list_init(&pcb->groups);
     jr_list_init(&pcb->port_link);
     jr_list_init(&pcb->flow_link);
     jr_list_push_tail(&udp->all, &pcb->all_link);
@@ -36,6 +39,7 @@ struct jr_udpcb *jr_udp_open(struct jr_udp *udp, const struct jr_udp_upcalls *up
 
 void jr_udp_close(struct jr_udpcb *up)
 {
+    jr_udp_mcast_drop_all(up, jr_ip_now(up->udp->ip));
     jr_list_del(&up->port_link);
     jr_list_del(&up->flow_link);
     jr_list_del(&up->all_link);

@@ -9,18 +9,22 @@
 #include "base/counters.h"
 #include "base/list.h"
 #include "ip/ip.h"
+#include "udp/mcast.h"
 #include "udp/udp.h"
 
 enum { JR_UDP_BUCKETS = 1024 };
 
 /* Written by opt.c only. */
 struct jr_udp_opts {
-    uint8_t tos, ttl; /* ttl 0: the default */
-    uint8_t pmtudisc; /* IP_PMTUDISC_*; DONT, as FreeBSD's datagrams have no DF */
-    bool broadcast;   /* SO_BROADCAST */
-    bool no_check;    /* SO_NO_CHECK */
-    bool recverr;     /* IP_RECVERR */
-    uint16_t segment; /* UDP_SEGMENT; 0: none */
+    uint8_t tos, ttl;  /* ttl 0: the default */
+    uint8_t pmtudisc;  /* IP_PMTUDISC_*; DONT, as FreeBSD's datagrams have no DF */
+    bool broadcast;    /* SO_BROADCAST */
+    bool no_check;     /* SO_NO_CHECK */
+    bool recverr;      /* IP_RECVERR */
+    uint16_t segment;  /* UDP_SEGMENT; 0: none */
+    uint8_t mcast_ttl; /* IP_MULTICAST_TTL, 1; 0: not beyond this host */
+    bool mcast_loop;   /* IP_MULTICAST_LOOP, on */
+    bool mcast_all;    /* IP_MULTICAST_ALL, on: also groups that only others joined */
 };
 
 struct jr_udpcb {
@@ -33,6 +37,11 @@ struct jr_udpcb {
     bool user_port;            /* bind() chose the port: it stays at disconnect */
     uint32_t flags;            /* JR_UDP_BIND_* */
     struct jr_udp_opts opt;
+    /* multicast: mcast.c */
+    struct jr_list groups;
+    uint32_t n_groups;
+    struct jr_netif *mcast_if; /* IP_MULTICAST_IF; NULL: by the route */
+    struct jr_addr mcast_src;  /* the address it was named by */
     struct jr_list all_link;
     struct jr_list port_link; /* in by_port when bound, the latest first */
     struct jr_list flow_link; /* in by_flow when connected */
@@ -71,6 +80,9 @@ struct jr_udpcb *jr_udp_pcb_connected(struct jr_udp *udp, const struct jr_endpoi
 unsigned jr_udp_pcb_score(const struct jr_udpcb *up, const struct jr_endpoint *local, const struct jr_endpoint *remote);
 /* Hands an error to the socket: to its queue if it wants that, and as its pending error. */
 void jr_udp_pcb_error(struct jr_udpcb *up, const struct jr_udp_error *e, bool fatal, jr_time now);
+/* What was sent to many, given to our own sockets (RFC 1112 6.1). */
+void jr_udp_pcb_loop(struct jr_udp *udp, const struct jr_ip_rx *rx, const struct jr_endpoint *from, uint16_t dport,
+                     const uint8_t *data, uint32_t len, jr_time now);
 /* Binds to a free ephemeral port (RFC 6056 3.3.1). -EADDRINUSE */
 int jr_udp_pcb_autobind(struct jr_udpcb *up, struct jr_addr addr);
 

@@ -27,13 +27,21 @@ static bool deliver_to_all(struct jr_udp *udp, const struct jr_ip_rx *rx, const 
 
     JR_LIST_EACH_SAFE(n, jr_udp_port_bucket(udp, local->port)) {
         struct jr_udpcb *up = JR_LIST_ENTRY(n, struct jr_udpcb, port_link);
-        if (!jr_udp_pcb_score(up, local, from))
+        if (!jr_udp_pcb_score(up, local, from) || (rx->multicast && !jr_udp_mcast_allows(up, rx)))
             continue;
         any = true;
         jr_count(udp->counters, JR_C_UDP_RX);
         up->up->input(up->so, up, from, rx, data, len, now);
     }
     return any;
+}
+
+void jr_udp_pcb_loop(struct jr_udp *udp, const struct jr_ip_rx *rx, const struct jr_endpoint *from, uint16_t dport,
+                     const uint8_t *data, uint32_t len, jr_time now)
+{
+    const struct jr_endpoint local = {rx->dst, dport};
+
+    (void)deliver_to_all(udp, rx, &local, from, data, len, now);
 }
 
 static enum jr_counter check_datagram(const struct jr_pkt *pkt, const struct jr_ip_rx *rx, struct jr_udp_hdr *hdr)
@@ -135,12 +143,9 @@ static void udp_ctlinput(void *ctx, const struct jr_ip_ctl *ctl, jr_time now)
         jr_udp_pcb_error(up, &e, fatal, now);
 }
 
-void jr_udp_config_defaults(struct jr_udp_config *cfg)
-{
-    *cfg = (struct jr_udp_config){.checksum = true, .maxdgram = JR_IPV4_MAX - JR_IPV4_HLEN - JR_UDP_HLEN};
-}
+void jr_udp_config_defaults(struct jr_udp_config *cfg) { *cfg = (struct jr_udp_config){JR_SYSCTL_UDP_DEFAULTS}; }
 
-void jr_udp_set_config(struct jr_udp *udp, const struct jr_udp_config *cfg) { udp->cfg = *cfg; }
+struct jr_udp_config *jr_udp_config(struct jr_udp *udp) { return &udp->cfg; }
 
 struct jr_udp *jr_udp_new(struct jr_ip *ip, uint16_t port_first, uint16_t port_last, const uint8_t secret[16])
 {

@@ -6,6 +6,7 @@
 #include "base/addr.h"
 #include "base/time.h"
 #include "ip/ip.h"
+#include "jr_sysctl_fields.h"
 
 struct jr_udp;
 struct jr_udpcb;
@@ -38,11 +39,9 @@ enum {
     JR_UDP_BIND_V6ONLY = 1u << 2, /* :: means no IPv4 datagrams */
 };
 
+/* The knobs are codegen/spec/sysctl/udp.yaml's. */
 struct jr_udp_config {
-    bool checksum;     /* net.inet.udp.checksum, 1: datagrams carry one */
-    uint32_t maxdgram; /* net.inet.udp.maxdgram, payload bytes: 65507, as Linux's programs expect; FreeBSD has 9216 */
-    bool blackhole;    /* net.inet.udp.blackhole, 0: a closed port answers with an ICMP error */
-    bool log_in_vain;  /* net.inet.udp.log_in_vain, 0: datagrams to closed ports are logged */
+    JR_SYSCTL_UDP_FIELDS;
 };
 void jr_udp_config_defaults(struct jr_udp_config *cfg);
 
@@ -59,7 +58,8 @@ struct jr_udp_tx {
  */
 struct jr_udp *jr_udp_new(struct jr_ip *ip, uint16_t port_first, uint16_t port_last, const uint8_t secret[16]);
 void jr_udp_free(struct jr_udp *udp);
-void jr_udp_set_config(struct jr_udp *udp, const struct jr_udp_config *cfg);
+/* The configuration in use: its knobs may be changed between two calls. */
+struct jr_udp_config *jr_udp_config(struct jr_udp *udp);
 /* A socket without an address; so is handed to upcalls, which must not close sockets. NULL: no memory. */
 struct jr_udpcb *jr_udp_open(struct jr_udp *udp, const struct jr_udp_upcalls *up, void *so);
 /* port 0: an ephemeral one. -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (bound already) */
@@ -80,6 +80,21 @@ uint32_t jr_udp_whole_max(struct jr_udpcb *up);
  */
 int jr_udp_setopt(struct jr_udpcb *up, int level, int name, const void *val, uint32_t len, jr_time now);
 int jr_udp_getopt(struct jr_udpcb *up, int level, int name, void *val, uint32_t *len);
+/* Memberships as RFC 3678 has them. The port is ifindex's, else ifaddr's, else the one that leads to the group. */
+enum jr_udp_mcast_op {
+    JR_UDP_MCAST_JOIN,
+    JR_UDP_MCAST_LEAVE,
+    JR_UDP_MCAST_JOIN_SOURCE,
+    JR_UDP_MCAST_LEAVE_SOURCE,
+    JR_UDP_MCAST_BLOCK,
+    JR_UDP_MCAST_UNBLOCK,
+};
+struct jr_udp_mcast_req {
+    struct jr_addr group, source, ifaddr;
+    uint32_t ifindex;
+};
+/* -EINVAL, -ENODEV, -EADDRINUSE, -EADDRNOTAVAIL, -ENOBUFS; -ENOPROTOOPT on ports that the kernel shares. */
+int jr_udp_mcast(struct jr_udpcb *up, enum jr_udp_mcast_op op, const struct jr_udp_mcast_req *req, jr_time now);
 void jr_udp_close(struct jr_udpcb *up);
 void jr_udp_local(const struct jr_udpcb *up, struct jr_endpoint *out);
 void jr_udp_remote(const struct jr_udpcb *up, struct jr_endpoint *out);

@@ -70,7 +70,9 @@ bool jr_ipv4_cksum_ok(const uint8_t *p, uint8_t hlen) { return jr_cksum_fold(jr_
 
 void jr_ipv4_build(uint8_t *p, const struct jr_ipv4 *ip, bool cksum)
 {
-    p[0] = 4 << 4 | JR_IPV4_HLEN / 4;
+    const uint8_t hlen = ip->hlen ? ip->hlen : JR_IPV4_HLEN;
+
+    p[0] = (uint8_t)(4 << 4 | hlen / 4);
     p[1] = ip->tos;
     jr_store_be16(p + 2, ip->total_len);
     jr_store_be16(p + 4, ip->id);
@@ -81,5 +83,5 @@ void jr_ipv4_build(uint8_t *p, const struct jr_ipv4 *ip, bool cksum)
     jr_store_raw32(p + 12, jr_addr_to_v4(ip->src));
     jr_store_raw32(p + 16, jr_addr_to_v4(ip->dst));
     if (cksum)
-        jr_store_raw16(p + 10, jr_cksum_fold(jr_cksum_partial(p, JR_IPV4_HLEN, 0)));
+        jr_store_raw16(p + 10, jr_cksum_fold(jr_cksum_partial(p, hlen, 0)));
 }

@@ -12,8 +12,21 @@ enum {
     JR_IPV4_HLEN_MAX = 60,
     JR_IPV4_MAX = 65535,
     JR_IPPROTO_ICMP = 1,
+    JR_IPPROTO_IGMP = 2,
     JR_IPPROTO_TCP = 6,
     JR_IPPROTO_UDP = 17,
+};
+
+/* Options (RFC 791 3.1, RFC 2113). */
+enum {
+    JR_IPV4_OPT_EOL = 0,
+    JR_IPV4_OPT_NOP = 1,
+    JR_IPV4_OPT_RR = 7,
+    JR_IPV4_OPT_TS = 68,
+    JR_IPV4_OPT_LSRR = 131,
+    JR_IPV4_OPT_SSRR = 137,
+    JR_IPV4_OPT_RA = 148,
+    JR_IPV4_OPT_COPIED = 0x80, /* in every fragment */
 };
 
 struct jr_ipv4 {
@@ -34,7 +47,8 @@ enum jr_counter jr_ipv4_parse_quote(const uint8_t *p, uint32_t len, struct jr_ip
 enum jr_counter jr_ipv4_check_opts(const uint8_t *p, uint8_t hlen);
 /* Whether the header's checksum is right. */
 bool jr_ipv4_cksum_ok(const uint8_t *p, uint8_t hlen);
-/* Writes JR_IPV4_HLEN bytes, the checksum only when asked (a device may fill it in: it is 0 then). */
+/* Writes JR_IPV4_HLEN bytes, the checksum only when asked (a device may fill it in: it is 0 then). hlen: 0 for none, or
+ * of a header whose options are in place. */
 void jr_ipv4_build(uint8_t *p, const struct jr_ipv4 *ip, bool cksum);
 
 static inline bool jr_ipv4_is_multicast(struct jr_addr a) { return (a.b[12] & 0xf0) == 0xe0; }

@@ -379,4 +379,66 @@ SERVICE_TEST(peek_and_truncation)
     bye(fd, pid);
 }
 
+static void group_listener(void *arg)
+{
+    struct sockaddr_in group = in_addr_of("239.1.1.1", 5000), from;
+    struct group_source_req gs = {0};
+    struct group_req gr = {0};
+    const int *go = arg;
+    socklen_t n = sizeof from;
+    char buf[16];
+    int fd = __jr_socket(AF_INET, SOCK_DGRAM, 0);
+    struct ip_mreqn m = {.imr_multiaddr = {inet_addr("239.1.1.2")}};
+    memcpy(&gr.gr_group, &group, sizeof group);
+    JR_CHECK_EQ(__jr_setsockopt(fd, IPPROTO_IP, MCAST_JOIN_GROUP, &gr, sizeof gr), 0);
+    JR_CHECK_EQ(__jr_setsockopt(fd, IPPROTO_IP, MCAST_JOIN_GROUP, &gr, sizeof gr), -1);
+    JR_CHECK_EQ(errno, EADDRINUSE);
+    JR_CHECK_EQ(__jr_setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m), 0);
+    from = in_addr_of("10.9.0.77", 0);
+    memcpy(&gs.gsr_group, &group, sizeof group);
+    memcpy(&gs.gsr_source, &from, sizeof from);
+    JR_CHECK_EQ(__jr_setsockopt(fd, IPPROTO_IP, MCAST_BLOCK_SOURCE, &gs, sizeof gs), 0);
+    JR_CHECK_EQ(__jr_setsockopt(fd, IPPROTO_IP, MCAST_BLOCK_SOURCE, &gs, sizeof gs - 1), -1);
+    JR_CHECK_EQ(__jr_bind(fd, (struct sockaddr *)&group, sizeof group), 0);
+    JR_CHECK(__jr_is_ours(fd));
+    JR_CHECK_EQ(write(go[1], "r", 1), 1);
+    JR_CHECK_EQ(__jr_recvfrom(fd, buf, sizeof buf, 0, (struct sockaddr *)&from, &n), 4);
+    JR_CHECK_EQ(from.sin_addr.s_addr, inet_addr(MINI_A));
+    JR_CHECK_EQ(write(go[1], "d", 1), 1);
+}
+
+SERVICE_TEST(groups_of_the_service, .multicast = true)
+{
+    struct sockaddr_in to = in_addr_of("239.1.1.1", 5000);
+    static int go[2];
+    char c = 0;
+    JR_REQUIRE(pipe(go) == 0);
+    pid_t pid = program('b', group_listener, go);
+    int fd = __jr_socket(AF_INET, SOCK_DGRAM, 0), v = 3;
+    socklen_t n = sizeof v;
+    JR_CHECK_EQ(read(go[0], &c, 1), 1);
+    JR_CHECK_EQ(__jr_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &v, sizeof v), 0);
+    v = 0;
+    JR_CHECK_EQ(__jr_getsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &v, &n), 0);
+    JR_CHECK_EQ(v, 3);
+    JR_CHECK_EQ(__jr_sendto(fd, "many", 4, 0, (struct sockaddr *)&to, sizeof to), 4);
+    JR_CHECK(__jr_is_ours(fd));
+    JR_CHECK_EQ(read(go[0], &c, 1), 1);
+    JR_CHECK_EQ(c, 'd');
+    join(pid);
+    __jr_close(fd);
+    mini_stop();
+}
+
+SERVICE_TEST(groups_of_the_kernel)
+{
+    struct ip_mreqn m = {.imr_multiaddr = {inet_addr("239.1.1.2")}, .imr_address = {htonl(INADDR_LOOPBACK)}};
+    int fd = __jr_socket(AF_INET, SOCK_DGRAM, 0);
+    JR_CHECK(__jr_is_ours(fd));
+    JR_CHECK_EQ(__jr_setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m), 0);
+    JR_CHECK(!__jr_is_ours(fd));
+    close(fd);
+    mini_stop();
+}
+
 JR_TEST_MAIN

@@ -124,11 +124,20 @@ static void host_up(struct host *h, int i, const struct mini_config *mc, jr_time
         ctl.loopback = JR_ROUTE_KERNEL;
     if (mc->udp_wildcard)
         ctl.udp_wildcard = JR_ROUTE_SERVICE;
+    if (mc->multicast) {
+        ctl.multicast = JR_ROUTE_SERVICE;
+        ctl.shared_ports = false;
+    }
     ctl.key[0] = (uint8_t)(3 + i);
     h->ctl = jr_ctl_new(&ctl, now);
     need(h->ctl, "ctl");
-    const struct jr_ctl_route r = {.prefix = jr_addr_v4(htonl(0x0a090000)), .plen = 96 + 24, .route = JR_ROUTE_SERVICE};
-    jr_ctl_set_routes(h->ctl, &r, 1, &us, 1);
+    const struct jr_ctl_route r[2] = {
+        {.prefix = jr_addr_v4(htonl(0x0a090000)), .plen = 96 + 24, .route = JR_ROUTE_SERVICE},
+        {.prefix = jr_addr_v4(htonl(0xe0000000)),
+         .plen = 96 + 4,
+         .route = mc->multicast ? JR_ROUTE_SERVICE : JR_ROUTE_KERNEL},
+    };
+    jr_ctl_set_routes(h->ctl, r, 2, &us, 1);
 }
 
 static unsigned turn(struct host *h, jr_time now)

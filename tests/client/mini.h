@@ -18,6 +18,7 @@ struct mini_config {
     uint32_t ring_init; /* 0: the default */
     bool no_pairs;
     bool udp_wildcard;
+    bool multicast;
     bool busy;           /* never sleeps */
     uint32_t lose_every; /* drops one frame in so many */
 };

@@ -83,6 +83,8 @@ void frame_ipv4(struct frame *f, const struct jr_ipv4 *ip, const void *payload, 
 
     if (jr_ipv4_is_broadcast(ip->dst) || jr_addr_eq(ip->dst, SUBNET_BCAST))
         to = jr_ether_broadcast();
+    else if (jr_ipv4_is_multicast(ip->dst))
+        to = jr_ether_multicast(ip->dst);
     if (hdr.total_len == 0)
         hdr.total_len = (uint16_t)(JR_IPV4_HLEN + len);
     if (hdr.ttl == 0)

@@ -93,7 +93,7 @@ JR_TEST(takes_what_is_for_us)
         {0x0a000002, 0x0a000003, JR_C_IP_NOT_FOR_US},
         {0x0a000002, 0xc0000201, JR_C_IP_NOT_FOR_US},
         {0x0a000002, 0x0a0001ff, JR_C_IP_NOT_FOR_US},
-        {0x0a000002, 0xe0000001, JR_C_IP_MULTICAST},
+        {0x0a000002, 0xe0000005, JR_C_IP_MULTICAST},
         {0x0a000002, 0x7f000001, JR_C_IP_BAD_DST},
         {0x0a000002, 0x00000000, JR_C_IP_BAD_DST},
     };
