@@ -118,7 +118,7 @@ int jr_ip_addr_add(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr, 
     if (err == 0 && connected && !jr_route_table_get(&ip->routes, addr, plen, 0))
         err = jr_route_table_add(&ip->routes, &route, true);
     if (err == 0 && !known)
-        jr_arp_announce(ifp, addr, now);
+        jr_arp_announce_new(ifp, addr, now);
     return err;
 }
 

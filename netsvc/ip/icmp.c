@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * ICMP of a host: answers echo requests, tells senders what can't be delivered (RFC 1122 3.2.2, 4.1.3.1), and hands
- * the errors about our own packets to the transport that sent them. Redirects and source quench (RFC 6633) are ignored.
+ * the errors about our own packets to the transport that sent them. Source quench (RFC 6633) is ignored.
  */
 #include "wire/icmp.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "ip/opts.h"
 #include "ip/stack6.h"
 #include "wire/cksum.h"
 
@@ -41,9 +42,10 @@ static bool may_complain(const struct jr_ip *ip, const struct jr_ipv4 *hdr, cons
     return true;
 }
 
-void jr_icmp_error(struct jr_ip *ip, uint8_t type, uint8_t code, const uint8_t *quote, uint32_t quote_len, jr_time now)
+void jr_icmp_error(struct jr_ip *ip, uint8_t type, uint8_t code, uint32_t rest, const uint8_t *quote,
+                   uint32_t quote_len, jr_time now)
 {
-    const struct jr_icmp icmp = {.type = type, .code = code};
+    const struct jr_icmp icmp = {.type = type, .code = code, .rest = rest};
     uint8_t msg[ERROR_MAX - JR_IPV4_HLEN];
     struct jr_ip_route rt;
     struct jr_ipv4 hdr;
@@ -61,6 +63,7 @@ void jr_icmp_error(struct jr_ip *ip, uint8_t type, uint8_t code, const uint8_t *
         jr_count(ip->counters, JR_C_ICMP_ERR_LIMITED);
         return;
     }
+    quote_len = jr_min_u32(quote_len, hdr.hlen + jr_max_u32(ip->cfg.icmp_quotelen, 8)); /* of its payload */
     quote_len = jr_min_u32(quote_len, sizeof msg - JR_ICMP_HLEN);
     memcpy(msg + JR_ICMP_HLEN, quote, quote_len);
     jr_icmp_build(msg, JR_ICMP_HLEN + quote_len, &icmp);
@@ -84,16 +87,17 @@ void jr_icmp_unreach(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr
         jr_count(ip->counters, JR_C_ICMP_ERR_FORBIDDEN);
         return;
     }
-    jr_icmp_error(ip, JR_ICMP_UNREACH, code, pkt->buf + pkt->l3_off, pkt->off + pkt->len - pkt->l3_off, now);
+    jr_icmp_error(ip, JR_ICMP_UNREACH, code, 0, pkt->buf + pkt->l3_off, pkt->off + pkt->len - pkt->l3_off, now);
 }
 
-static void on_echo(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr_ip_rx *rx, const struct jr_icmp *req,
-                    jr_time now)
+/* An answer to a request: its code, id and sequence number again, then body; options as the request's ask. */
+static void answer(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr_ip_rx *rx, const struct jr_icmp *req,
+                   uint8_t type, const uint8_t *body, uint32_t len, jr_time now)
 {
-    const struct jr_ip_tx tx = {.src = rx->dst, .dst = rx->src, .proto = JR_IPPROTO_ICMP, .tos = rx->tos};
-    const uint8_t *body = jr_pkt_data(pkt) + JR_ICMP_HLEN;
-    const uint32_t len = pkt->len - JR_ICMP_HLEN;
-    uint8_t head[JR_ICMP_HLEN] = {JR_ICMP_ECHO_REPLY};
+    uint8_t head[JR_ICMP_HLEN] = {type}, opts[JR_IPV4_HLEN_MAX - JR_IPV4_HLEN];
+    const uint8_t *l3 = pkt->buf + pkt->l3_off;
+    const struct jr_addr us = rx->broadcast ? jr_ip_answer_addr(ip, rx) : rx->dst;
+    struct jr_ip_tx tx = {.src = us, .dst = rx->src, .proto = JR_IPPROTO_ICMP, .tos = rx->tos};
 
     if (ip->cfg.shared)
         return; /* the kernel answers */
@@ -101,10 +105,58 @@ static void on_echo(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr_
         jr_count(ip->counters, JR_C_ICMP_ECHO_LIMITED);
         return;
     }
+    if ((l3[0] & 15) > JR_IPV4_HLEN / 4) {
+        tx.opts = opts;
+        tx.opts_len = jr_ip_opts_answer(l3, (uint8_t)((l3[0] & 15) * 4), us, now, opts);
+    }
     jr_store_be32(head + 4, req->rest);
     jr_store_raw16(head + 2, jr_cksum_fold(jr_cksum_partial(body, len, jr_cksum_partial(head, sizeof head, 0))));
     jr_count(ip->counters, JR_C_ICMP_ECHO);
     (void)jr_ip_output_gather(ip, &tx, NULL, head, sizeof head, body, len, NULL, 0, now);
+}
+
+/* RFC 792: when the request came and when the answer leaves, which is the same to us. */
+static void on_timestamp(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr_ip_rx *rx,
+                         const struct jr_icmp *req, jr_time now)
+{
+    uint8_t body[12];
+
+    memcpy(body, jr_pkt_data(pkt) + JR_ICMP_HLEN, 4);
+    jr_store_be32(body + 4, jr_ip_stamp(now));
+    jr_store_be32(body + 8, jr_ip_stamp(now));
+    answer(ip, pkt, rx, req, JR_ICMP_TSTAMP_REPLY, body, sizeof body, now);
+}
+
+/* RFC 950 appendix I: for the subnet that asks. */
+static void on_mask(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr_ip_rx *rx, const struct jr_icmp *req,
+                    jr_time now)
+{
+    const struct jr_netif_addr *a = jr_netif_addr_find(rx->ifp, jr_ip_answer_addr(ip, rx));
+    uint8_t body[4];
+
+    if (!a)
+        return;
+    jr_store_be32(body, a->plen ? ~0u << (32 - a->plen) : 0);
+    answer(ip, pkt, rx, req, JR_ICMP_MASKREPLY, body, sizeof body, now);
+}
+
+/* What is asked of a host. false: nothing of the kind, or nothing we answer. */
+static bool on_request(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr_ip_rx *rx, const struct jr_icmp *req,
+                       jr_time now)
+{
+    const uint32_t len = pkt->len - JR_ICMP_HLEN;
+
+    if (req->code != 0)
+        return false;
+    if (req->type == JR_ICMP_ECHO)
+        answer(ip, pkt, rx, req, JR_ICMP_ECHO_REPLY, jr_pkt_data(pkt) + JR_ICMP_HLEN, len, now);
+    else if (req->type == JR_ICMP_TSTAMP && ip->cfg.icmp_tstamprepl && len >= 12)
+        on_timestamp(ip, pkt, rx, req, now);
+    else if (req->type == JR_ICMP_MASKREQ && ip->cfg.icmp_maskrepl && len >= 4)
+        on_mask(ip, pkt, rx, req, now);
+    else
+        return false;
+    return true;
 }
 
 /* An error about the packet of ours that starts at quote, told by from. */
@@ -156,14 +208,16 @@ void jr_icmp_input(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_rx *
     jr_count(ip->counters, JR_C_ICMP_RX);
     if (bad != JR_WIRE_OK)
         jr_count(ip->counters, bad);
-    else if (rx->broadcast)
+    else if (rx->broadcast && !ip->cfg.icmp_bmcastecho)
         jr_count(ip->counters, JR_C_ICMP_BROADCAST); /* RFC 1122 3.2.2.6 */
-    else if (icmp.type == JR_ICMP_ECHO && icmp.code == 0)
-        on_echo(ip, pkt, rx, &icmp, now);
+    else if (on_request(ip, pkt, rx, &icmp, now) || rx->broadcast)
+        ;
+    else if (icmp.type == JR_ICMP_REDIRECT)
+        jr_redirect_input(ip, rx, &icmp, p + JR_ICMP_HLEN, pkt->len - JR_ICMP_HLEN, now);
     else if (icmp.type == JR_ICMP_UNREACH || icmp.type == JR_ICMP_TIME_EXCEEDED || icmp.type == JR_ICMP_PARAM_PROBLEM)
         on_error(ip, rx->src, &icmp, p + JR_ICMP_HLEN, pkt->len - JR_ICMP_HLEN, now);
     else
-        jr_count(ip->counters, icmp.type == JR_ICMP_REDIRECT ? JR_C_ICMP_REDIRECT : JR_C_ICMP_IGNORED);
+        jr_count(ip->counters, JR_C_ICMP_IGNORED);
     jr_pkt_free(pkt);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Packets from the wire: RFC 791, RFC 1122 3.2.1. A host takes what is for it and forwards nothing. */
+#include "ip/opts.h"
 #include "ip/stack.h"
 #include "wire/icmp.h"
 
@@ -32,7 +33,7 @@ static enum jr_counter check_addresses(const struct jr_ip *ip, const struct jr_n
 }
 
 /* Everything that can be told from the header. */
-static enum jr_counter check_header(const struct jr_pkt *pkt, struct jr_ipv4 *hdr)
+static enum jr_counter check_header(const struct jr_ip *ip, const struct jr_pkt *pkt, struct jr_ipv4 *hdr, uint8_t *at)
 {
     const uint8_t *p = jr_pkt_data(pkt);
     const enum jr_counter bad = jr_ipv4_parse(p, pkt->len, hdr);
@@ -41,7 +42,7 @@ static enum jr_counter check_header(const struct jr_pkt *pkt, struct jr_ipv4 *hd
         return bad;
     if (!(pkt->flags & JR_PKT_RX_IP_CSUM_OK) && !jr_ipv4_cksum_ok(p, hdr->hlen))
         return JR_C_IP_BAD_CKSUM;
-    return hdr->hlen == JR_IPV4_HLEN ? JR_WIRE_OK : jr_ipv4_check_opts(p, hdr->hlen);
+    return hdr->hlen == JR_IPV4_HLEN ? JR_WIRE_OK : jr_ip_opts_check(&ip->cfg, p, hdr->hlen, at);
 }
 
 static void deliver(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_rx *rx, jr_time now)
@@ -60,19 +61,37 @@ static void deliver(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_rx 
     }
 }
 
+/* RFC 1122 3.2.1.8, 3.2.2.5: senders hear of options that make no sense or are not wanted here. */
+static void complain(struct jr_ip *ip, const struct jr_pkt *pkt, bool group, enum jr_counter why, uint8_t at,
+                     jr_time now)
+{
+    const uint8_t *p = jr_pkt_data(pkt);
+
+    if (group)
+        return;
+    if (why == JR_C_IP_BAD_OPTS)
+        jr_icmp_error(ip, JR_ICMP_PARAM_PROBLEM, 0, (uint32_t)at << 24, p, pkt->len, now);
+    else if (why == JR_C_IP_SOURCE_ROUTE)
+        jr_icmp_error(ip, JR_ICMP_UNREACH, JR_ICMP_UNREACH_SRCFAIL, 0, p, pkt->len, now);
+    else if (why == JR_C_IP_OPTS_REFUSED)
+        jr_icmp_error(ip, JR_ICMP_UNREACH, JR_ICMP_UNREACH_PROHIB, 0, p, pkt->len, now);
+}
+
 void jr_ip_on_packet(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool group, jr_time now)
 {
     struct jr_ip *ip = ctx;
     struct jr_ip_rx rx;
     struct jr_ipv4 hdr;
     enum jr_counter bad;
+    uint8_t at = 0;
 
     ip->now = now;
     jr_count(ip->counters, JR_C_IP_RX);
-    bad = check_header(pkt, &hdr);
+    bad = check_header(ip, pkt, &hdr, &at);
     if (JR_LIKELY(bad == JR_WIRE_OK))
         bad = check_addresses(ip, ifp, &hdr, group, &rx.broadcast, &rx.multicast);
     if (JR_UNLIKELY(bad != JR_WIRE_OK)) {
+        complain(ip, pkt, group, bad, at, now);
         jr_drop(ip->counters, pkt, bad);
         return;
     }

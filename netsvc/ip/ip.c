@@ -178,7 +178,7 @@ jr_time jr_ip_next_tick(const struct jr_ip *ip)
 static void on_reass_expired(void *ctx, const uint8_t *quote, uint32_t quote_len, jr_time now)
 {
     /* RFC 1122 3.3.2: time exceeded, if fragment zero came */
-    jr_icmp_error(ctx, JR_ICMP_TIME_EXCEEDED, JR_ICMP_TIME_REASS, quote, quote_len, now);
+    jr_icmp_error(ctx, JR_ICMP_TIME_EXCEEDED, JR_ICMP_TIME_REASS, 0, quote, quote_len, now);
 }
 
 /* RFC 8200 4.5 */

@@ -50,6 +50,11 @@ static bool route_to_host(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_rou
         return false;
     out->ifp = r->conf.ifp;
     out->next_hop = jr_addr_is_any(r->conf.gw) ? dst : r->conf.gw;
+    if (JR_UNLIKELY(ip->n_redirects) && !jr_addr_is_any(r->conf.gw)) {
+        const struct jr_redirect *other = jr_redirect_find(ip, dst, ip->now);
+        if (other)
+            out->next_hop = other->gw;
+    }
     out->src = jr_addr_is_any(r->conf.src) ? jr_ip_source_for(ip, out->ifp, out->next_hop) : r->conf.src;
     out->mtu = out->ifp_mtu = out->ifp->mtu;
     if (r->conf.mtu && r->conf.mtu < out->mtu)
@@ -125,6 +130,8 @@ static uint16_t next_id(struct jr_ip *ip, const struct jr_ip_tx *tx, bool fragme
         struct jr_addr src, dst;
         uint64_t proto;
     } key = {tx->src, tx->dst, tx->proto};
+    if (ip->cfg.random_id)
+        return (uint16_t)jr_rng_u32(ip->rng);
     const uint64_t hash = fragmented ? jr_siphash(ip->cfg.secret, &key, sizeof key)
                                      : jr_hash_flow(tx->src, 0, tx->dst, tx->proto, ip->local.seed);
 
@@ -223,7 +230,7 @@ int jr_ip_output(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_tx *tx
     }
     if (JR_UNLIKELY(len > JR_IPV4_MAX))
         return drop_too_big(ip, pkt);
-    hdr.id = hdr.df ? 0 : next_id(ip, tx, false);
+    hdr.id = hdr.df && ip->cfg.rfc6864 ? 0 : next_id(ip, tx, false);
     if (JR_UNLIKELY(!put_header(ip, pkt, tx, rt->ifp, &hdr))) {
         jr_pkt_free(pkt);
         return -ENOBUFS;
@@ -300,7 +307,7 @@ int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struc
         jr_count(ip->counters, JR_C_IP_TX_TOO_BIG);
         return -EMSGSIZE;
     }
-    hdr.id = hdr.df ? 0 : next_id(ip, tx, total > room);
+    hdr.id = hdr.df && ip->cfg.rfc6864 ? 0 : next_id(ip, tx, total > room);
     if (total > room) {
         jr_count(ip->counters, JR_C_IP_FRAG_TX);
         room &= ~7u;

@@ -338,6 +338,15 @@ struct jr_pkt *jr_reass_frag_input(struct jr_reass *rs, const struct jr_reass_fr
     return whole;
 }
 
+/* RFC 1858 3: no honest sender cuts a TCP header, whose flags a filter on the way has to see. */
+static bool is_tiny(const struct jr_ipv4 *hdr)
+{
+    enum { UP_TO_FLAGS = 16 };
+
+    return hdr->proto == JR_IPPROTO_TCP &&
+           (hdr->frag_off == 8 || (hdr->frag_off == 0 && hdr->total_len - hdr->hlen < UP_TO_FLAGS));
+}
+
 struct jr_pkt *jr_reass_input(struct jr_reass *rs, struct jr_pkt *pkt, const struct jr_ipv4 *hdr, jr_time now)
 {
     const struct jr_reass_frag frag = {
@@ -352,8 +361,12 @@ struct jr_pkt *jr_reass_input(struct jr_reass *rs, struct jr_pkt *pkt, const str
         .hdr_len = hdr->hlen,
         .len = (uint32_t)hdr->total_len - hdr->hlen,
     };
-    struct jr_pkt *whole = jr_reass_frag_input(rs, &frag, now);
+    struct jr_pkt *whole = NULL;
 
+    if (is_tiny(hdr))
+        jr_count(rs->counters, JR_C_IP_FRAG_TINY);
+    else
+        whole = jr_reass_frag_input(rs, &frag, now);
     jr_pkt_free(pkt);
     return whole;
 }

@@ -13,7 +13,12 @@
 #include "link/netif.h"
 #include "wire/ipv4.h"
 
-enum { JR_IP_NETIFS = 16, JR_IP_IDS = 1024 };
+enum { JR_IP_NETIFS = 16, JR_IP_IDS = 1024, JR_IP_REDIRECTS = 64 };
+
+struct jr_redirect {
+    struct jr_addr dst, gw;
+    jr_time expires;
+};
 
 /* Our unicast addresses, hashed; rebuilt from the interfaces' lists at every change. */
 struct jr_local_addrs {
@@ -49,6 +54,8 @@ struct jr_ip {
     struct jr_pmtu_table pmtu;
     struct jr_reass reass;
     struct jr_mcast mcast;
+    struct jr_redirect redirects[JR_IP_REDIRECTS];
+    unsigned n_redirects;
     struct jr_reass reass6;
     struct jr_bucket icmp_errors, icmp_echoes, icmp6_errors;
     uint16_t ids[2][JR_IP_IDS]; /* of whole packets, of packets fragmented here */
@@ -75,8 +82,14 @@ void jr_ip_on_packet(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool g
 
 /* icmp.c */
 void jr_icmp_input(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_rx *rx, jr_time now);
+/* redirect.c: the other first hop that a router told for dst; NULL: none. */
+struct jr_redirect *jr_redirect_find(struct jr_ip *ip, struct jr_addr dst, jr_time now);
+struct jr_icmp;
+void jr_redirect_input(struct jr_ip *ip, const struct jr_ip_rx *rx, const struct jr_icmp *icmp, const uint8_t *quote,
+                       uint32_t quote_len, jr_time now);
 /* An error about the packet whose first quote_len bytes these are, if one may be sent. */
-void jr_icmp_error(struct jr_ip *ip, uint8_t type, uint8_t code, const uint8_t *quote, uint32_t quote_len, jr_time now);
+void jr_icmp_error(struct jr_ip *ip, uint8_t type, uint8_t code, uint32_t rest, const uint8_t *quote,
+                   uint32_t quote_len, jr_time now);
 /* A packet of our own whose next hop did not answer: what link/ calls. */
 void jr_icmp_on_unresolved(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, jr_time now);
 

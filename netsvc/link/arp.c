@@ -6,6 +6,7 @@
 #include "wire/ipv4.h"
 
 #define DEFEND_INTERVAL (10 * JR_SEC)
+#define ANNOUNCE_INTERVAL (2 * JR_SEC) /* RFC 5227 1.1 */
 
 static void arp_send(struct jr_netif *ifp, const struct jr_arp *arp, struct jr_ether_addr to, jr_time now)
 {
@@ -62,6 +63,45 @@ void jr_arp_announce(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
 
     if (ifp->up && !ifp->hooks.neigh_ask)
         arp_send(ifp, &arp, jr_ether_broadcast(), now);
+}
+
+static void next_announcement(struct jr_netif *ifp, struct jr_netif_addr *a, jr_time now)
+{
+    if (a->announced > ifp->cfg->garp_rexmit_count || !ifp->up || ifp->hooks.neigh_ask) {
+        a->announce_at = JR_TIME_NEVER;
+        return;
+    }
+    a->announce_at = now + (ANNOUNCE_INTERVAL << (a->announced - 1));
+    ifp->neigh->next_tick = jr_min_u64(ifp->neigh->next_tick, a->announce_at);
+}
+
+void jr_arp_announce_new(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
+{
+    jr_arp_announce(ifp, addr, now);
+    for (unsigned i = 0; i < ifp->n_addrs; i++) {
+        struct jr_netif_addr *a = &ifp->addrs[i];
+        if (!jr_addr_eq(a->addr, addr))
+            continue;
+        a->announced = 1;
+        next_announcement(ifp, a, now);
+    }
+}
+
+jr_time jr_arp_tick(struct jr_netif *ifp, jr_time now)
+{
+    jr_time next = JR_TIME_NEVER;
+
+    for (unsigned i = 0; i < ifp->n_addrs; i++) {
+        struct jr_netif_addr *a = &ifp->addrs[i];
+        if (a->announced && now >= a->announce_at) {
+            jr_arp_announce(ifp, a->addr, now);
+            a->announced++;
+            next_announcement(ifp, a, now);
+        }
+        if (a->announced)
+            next = jr_min_u64(next, a->announce_at);
+    }
+    return next;
 }
 
 static void on_conflict(struct jr_netif *ifp, struct jr_addr addr, jr_time now)

@@ -20,6 +20,10 @@ void jr_ether_input(struct jr_netif *ifp, struct jr_pkt *pkt, jr_time now)
         jr_drop(ifp->counters, pkt, JR_C_LINK_DOWN);
         return;
     }
+    if (JR_UNLIKELY(eth.vid != ifp->vlan)) {
+        jr_drop(ifp->counters, pkt, JR_C_ETHER_VLAN);
+        return;
+    }
     group = jr_ether_is_group(eth.dst);
     if (!group && !jr_ether_eq(eth.dst, ifp->mac)) {
         jr_drop(ifp->counters, pkt, JR_C_ETHER_NOT_FOR_US);

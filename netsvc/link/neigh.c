@@ -102,6 +102,21 @@ static void set_timer(struct jr_neigh_table *tbl, struct jr_neigh *n, jr_time at
     tbl->next_tick = jr_min_u64(tbl->next_tick, at);
 }
 
+/* ARP's knobs are for IPv4; where the kernel resolves, it has its own. */
+static unsigned max_tries(const struct jr_netif *ifp, const struct jr_neigh *n)
+{
+    return jr_addr_is_v4(n->addr) && !ifp->hooks.neigh_ask ? ifp->cfg->arp_maxtries : JR_NEIGH_TRIES;
+}
+
+/* When an entry that nobody uses is forgotten. */
+static jr_time end_of(const struct jr_netif *ifp, const struct jr_neigh *n)
+{
+    const bool ages = jr_addr_is_v4(n->addr) && !ifp->hooks.neigh_ask &&
+                      (n->state == JR_NEIGH_REACHABLE || n->state == JR_NEIGH_STALE);
+
+    return ages ? n->used + ifp->cfg->arp_max_age * JR_SEC : JR_TIME_NEVER;
+}
+
 static void ask(struct jr_netif *ifp, struct jr_neigh *n, jr_time now)
 {
     const struct jr_ether_addr mac = n->mac;
@@ -122,7 +137,7 @@ static void wait_for(struct jr_netif *ifp, struct jr_neigh *n, struct jr_pkt *pk
 {
     struct jr_neigh_table *tbl = ifp->neigh;
 
-    if (n->wait.count == JR_NEIGH_WAIT_MAX || (tbl->n_wait >= JR_NEIGH_WAIT_TOTAL && n->wait.count > 0)) {
+    if (n->wait.count >= ifp->cfg->arp_maxhold || (tbl->n_wait >= JR_NEIGH_WAIT_TOTAL && n->wait.count > 0)) {
         tbl->n_wait--;
         jr_drop(ifp->counters, jr_pktq_pop(&n->wait), JR_C_NEIGH_QUEUE_FULL); /* the oldest helps least */
     } else if (tbl->n_wait >= JR_NEIGH_WAIT_TOTAL) {
@@ -174,6 +189,11 @@ static void send_waiting(struct jr_netif *ifp, struct jr_neigh *n, jr_time now)
         (void)jr_ether_output(ifp, pkt, addr, false, now); /* owns pkt also when it fails */
 }
 
+static void mind_age(struct jr_netif *ifp, const struct jr_neigh *n)
+{
+    ifp->neigh->next_tick = jr_min_u64(ifp->neigh->next_tick, end_of(ifp, n));
+}
+
 static void make_reachable(struct jr_netif *ifp, struct jr_neigh *n, jr_time now)
 {
     n->state = JR_NEIGH_REACHABLE;
@@ -200,6 +220,7 @@ void jr_neigh_set(struct jr_netif *ifp, struct jr_addr addr, struct jr_ether_add
     make_reachable(ifp, n, now);
     if (state == JR_NEIGH_PERMANENT || state == JR_NEIGH_STALE)
         n->state = (uint8_t)state;
+    mind_age(ifp, n);
     send_waiting(ifp, n, now);
 }
 
@@ -224,8 +245,10 @@ void jr_neigh_confirm(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
 {
     struct jr_neigh *n = jr_neigh_find(ifp->neigh, addr);
 
-    if (n && n->state != JR_NEIGH_INCOMPLETE && n->state != JR_NEIGH_PERMANENT)
-        make_reachable(ifp, n, now);
+    if (!n || n->state == JR_NEIGH_INCOMPLETE || n->state == JR_NEIGH_PERMANENT)
+        return;
+    make_reachable(ifp, n, now);
+    mind_age(ifp, n);
 }
 
 void jr_neigh_heard(struct jr_netif *ifp, struct jr_addr addr, struct jr_ether_addr mac, bool solicited,
@@ -249,6 +272,7 @@ void jr_neigh_heard(struct jr_netif *ifp, struct jr_addr addr, struct jr_ether_a
         n->state = JR_NEIGH_STALE; /* it speaks, which does not show that it hears us (RFC 4861 7.2.3) */
     if ((fresh || moved) && ifp->hooks.neigh_learned)
         ifp->hooks.neigh_learned(ifp->hooks.ctx, ifp, addr, mac);
+    mind_age(ifp, n);
     send_waiting(ifp, n, now);
 }
 
@@ -285,7 +309,7 @@ void jr_neigh_flush(struct jr_netif *ifp)
 
 static void entry_tick(struct jr_netif *ifp, struct jr_neigh *n, jr_time now)
 {
-    if (n->tries >= JR_NEIGH_TRIES) {
+    if (n->tries >= max_tries(ifp, n)) {
         if (n->state == JR_NEIGH_INCOMPLETE) {
             jr_neigh_fail(ifp, n->addr, now);
             return;
@@ -306,9 +330,14 @@ void jr_neigh_tick(struct jr_netif *ifp, jr_time now)
 
     if (now < tbl->next_tick)
         return;
-    tbl->next_tick = JR_TIME_NEVER;
+    tbl->next_tick = jr_arp_tick(ifp, now);
     for (unsigned i = 0; i < JR_NEIGH_MAX; i++) {
         struct jr_neigh *n = &tbl->entries[i];
+        if (now >= end_of(ifp, n)) {
+            (void)forget(tbl, n); /* known: nothing waits */
+            continue;
+        }
+        tbl->next_tick = jr_min_u64(tbl->next_tick, end_of(ifp, n));
         if (n->state != JR_NEIGH_INCOMPLETE && n->state != JR_NEIGH_PROBE)
             continue;
         if (now >= n->timer)

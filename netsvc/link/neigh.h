@@ -23,7 +23,6 @@ enum jr_neigh_state {
 enum {
     JR_NEIGH_MAX = 1024, /* entries */
     JR_NEIGH_BUCKETS = 1024,
-    JR_NEIGH_WAIT_MAX = 16,    /* packets that wait for one neighbour */
     JR_NEIGH_WAIT_TOTAL = 256, /* and for all */
     JR_NEIGH_TRIES = 3,        /* requests, one a second */
 };
@@ -98,6 +97,10 @@ void jr_neigh_tick(struct jr_netif *ifp, jr_time now);
 
 /* arp.c: a request for addr, to everybody or to one station (NULL: everybody). */
 void jr_arp_request(struct jr_netif *ifp, struct jr_addr addr, const struct jr_ether_addr *to, jr_time now);
+/* The same, and again as net.link.ether.inet.garp_rexmit_count says. */
+void jr_arp_announce_new(struct jr_netif *ifp, struct jr_addr addr, jr_time now);
+/* Announcements that are due; returns when the next is. */
+jr_time jr_arp_tick(struct jr_netif *ifp, jr_time now);
 /* Tells the link that an address is ours (RFC 5227 2.3). */
 void jr_arp_announce(struct jr_netif *ifp, struct jr_addr addr, jr_time now);
 /* An ARP packet, starting at its header; only read. */

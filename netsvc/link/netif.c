@@ -7,6 +7,11 @@
 
 #include "link/nd6.h"
 #include "link/neigh.h"
+#include "wire/ether.h"
+
+void jr_link_config_defaults(struct jr_link_config *cfg) { *cfg = (struct jr_link_config){JR_SYSCTL_LINK_DEFAULTS}; }
+
+static const struct jr_link_config defaults = {JR_SYSCTL_LINK_DEFAULTS};
 
 struct jr_netif *jr_netif_new(struct jr_dev *dev, struct jr_counters *counters, struct jr_rng *rng)
 {
@@ -15,6 +20,7 @@ struct jr_netif *jr_netif_new(struct jr_dev *dev, struct jr_counters *counters, 
     if (!ifp)
         return NULL;
     ifp->dev = dev;
+    ifp->cfg = &defaults;
     ifp->counters = counters;
     ifp->rng = rng;
     ifp->mac = dev->mac;
@@ -102,8 +108,24 @@ int jr_netif_addr_del(struct jr_netif *ifp, struct jr_addr addr)
     return 0;
 }
 
+void jr_netif_set_vlan(struct jr_netif *ifp, uint16_t vid) { ifp->vlan = vid; }
+
+static bool tag(struct jr_netif *ifp, struct jr_pkt *frame)
+{
+    uint8_t *p = jr_pkt_push(frame, JR_ETHER_TAG);
+
+    if (!p) {
+        jr_drop(ifp->counters, frame, JR_C_ETHER_NO_HEADROOM);
+        return false;
+    }
+    jr_ether_tag(p, ifp->vlan);
+    return true;
+}
+
 int jr_netif_tx(struct jr_netif *ifp, struct jr_pkt *frame, jr_time now)
 {
+    if (JR_UNLIKELY(ifp->vlan) && !tag(ifp, frame))
+        return -ENOBUFS;
     if (JR_UNLIKELY(ifp->n_txq == JR_NETIF_TXQ) && jr_netif_flush(ifp, now) == JR_NETIF_TXQ) {
         jr_drop(ifp->counters, frame, JR_C_LINK_TX_FULL);
         return -ENOBUFS;

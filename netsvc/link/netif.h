@@ -10,6 +10,7 @@
 #include "base/counters.h"
 #include "base/rng.h"
 #include "dev/dev.h"
+#include "link/link.h"
 
 struct jr_netif;
 struct jr_neigh_table;
@@ -47,6 +48,8 @@ struct jr_netif_addr {
     struct jr_addr addr;
     struct jr_addr bcast; /* the wildcard: none */
     uint8_t plen;         /* in the family's own count */
+    uint8_t announced;    /* announcements sent */
+    jr_time announce_at;  /* the next; JR_TIME_NEVER: none */
 };
 
 struct jr_netif {
@@ -55,11 +58,13 @@ struct jr_netif {
     struct jr_rng *rng;
     struct jr_netif_l3 l3;
     struct jr_netif_hooks hooks;
-    uint32_t ifindex; /* the kernel's, 0: none; for the owner's use */
+    const struct jr_link_config *cfg; /* the owner's; the defaults at first */
+    uint32_t ifindex;                 /* the kernel's, 0: none; for the owner's use */
 
     /* configuration: written by jr_netif_set_*() and the address functions only */
     struct jr_ether_addr mac;
     uint32_t mtu;
+    uint16_t vlan; /* frames carry this 802.1Q tag; 0: none, though a priority is let pass */
     bool up;
     struct jr_netif_addr *addrs;
     unsigned n_addrs;
@@ -77,6 +82,8 @@ struct jr_netif *jr_netif_new(struct jr_dev *dev, struct jr_counters *counters, 
 /* Frees what waits in queues too. */
 void jr_netif_free(struct jr_netif *ifp);
 
+/* vid 1 to 4094, or 0 for none. */
+void jr_netif_set_vlan(struct jr_netif *ifp, uint16_t vid);
 /* Down: what is queued is dropped and neighbours are forgotten. */
 void jr_netif_set_up(struct jr_netif *ifp, bool up);
 void jr_netif_set_mtu(struct jr_netif *ifp, uint32_t mtu);

@@ -92,6 +92,7 @@ static void defaults(struct jr_config *cfg)
     cfg->telemetry = true;
     jr_ip_config_defaults(&cfg->ip);
     jr_udp_config_defaults(&cfg->udp);
+    jr_link_config_defaults(&cfg->link);
     jr_tcp_config_defaults(&cfg->tcp);
     jr_ctl_config_defaults(&cfg->ctl);
 }

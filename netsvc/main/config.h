@@ -10,6 +10,7 @@
 #include "ctl/ctl.h"
 #include "dev/port.h"
 #include "ip/ip.h"
+#include "link/link.h"
 #include "sock/rule.h"
 #include "sysctl/sysctl.h"
 #include "tcp/tcp.h"
@@ -26,6 +27,7 @@ struct jr_config_port {
     struct jr_port_config dev;
     struct jr_config_prefix addrs[JR_CONFIG_ADDRS]; /* of an exclusive port */
     unsigned n_addrs;
+    uint16_t vlan; /* 802.1Q tag of an exclusive port; 0: none */
 };
 
 struct jr_config_route {
@@ -53,6 +55,7 @@ struct jr_config {
 
     struct jr_ip_config ip;
     struct jr_udp_config udp;
+    struct jr_link_config link;
     struct jr_tcp_config tcp;
     bool has_portrange;                    /* the ephemeral ports were chosen in the file */
     struct jr_ctl_config ctl;              /* limits and policy; run_dir, stacks and key are filled in by main */

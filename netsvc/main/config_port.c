@@ -97,6 +97,7 @@ static const struct jr_schema_key port_keys[] = {
     {"role", JR_KEY_FN, P(server), 0, 0, parse_role},
     {"fault", JR_KEY_FN, P(fault), 0, 0, parse_fault},
     {"addresses", JR_KEY_FN, 0, 0, 0, parse_addresses},
+    {"vlan", JR_KEY_U16, offsetof(struct jr_config_port, vlan), 1, 4094, NULL},
 };
 #undef P
 
@@ -155,6 +156,8 @@ static void check_port(struct jr_schema_ctx *ctx, const struct jr_toml *t, const
         jr_schema_error(ctx, t, where, "has no socket");
     if (d->mtu > jr_port_mtu_max(d->kind))
         jr_schema_error(ctx, jr_toml_get(t, "mtu"), where, "the driver's longest MTU is %u", jr_port_mtu_max(d->kind));
+    if (d->share && p->vlan)
+        jr_schema_error(ctx, jr_toml_get(t, "vlan"), where, "a shared port's tagged frames are the kernel's");
     const struct jr_toml *shared_key = jr_toml_get(t, "addresses");
     if (d->share && shared_key)
         jr_schema_error(ctx, shared_key, where, "a shared port has the kernel's addresses: use `ip addr`");

@@ -51,8 +51,10 @@ static void bind_sysctl(struct jr_schema_ctx *ctx, const struct jr_toml *v, cons
 
 struct jr_sysctl_tree jr_config_sysctls(struct jr_config *cfg)
 {
-    return (struct jr_sysctl_tree){
-        .at = {[JR_SYSCTL_OF_TCP] = &cfg->tcp, [JR_SYSCTL_OF_IP] = &cfg->ip, [JR_SYSCTL_OF_UDP] = &cfg->udp}};
+    return (struct jr_sysctl_tree){.at = {[JR_SYSCTL_OF_TCP] = &cfg->tcp,
+                                          [JR_SYSCTL_OF_IP] = &cfg->ip,
+                                          [JR_SYSCTL_OF_UDP] = &cfg->udp,
+                                          [JR_SYSCTL_OF_LINK] = &cfg->link}};
 }
 
 void jr_config_sysctl(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)

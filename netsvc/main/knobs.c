@@ -28,7 +28,8 @@ static struct jr_sysctl_tree tree_of(struct jr_worker *w)
 {
     return (struct jr_sysctl_tree){.at = {[JR_SYSCTL_OF_TCP] = jr_tcp_config(w->tcp),
                                           [JR_SYSCTL_OF_IP] = jr_ip_config(w->ip),
-                                          [JR_SYSCTL_OF_UDP] = jr_udp_config(w->udp)}};
+                                          [JR_SYSCTL_OF_UDP] = jr_udp_config(w->udp),
+                                          [JR_SYSCTL_OF_LINK] = &w->link}};
 }
 
 static void put_error(FILE *f, const char *name, const char *why)

@@ -81,6 +81,8 @@ static int open_port(struct jr_worker *w, const struct jr_config_port *cfg, jr_t
     }
     w->n_ports++;
     p->ifp->ifindex = (uint32_t)p->port.ifindex;
+    p->ifp->cfg = &w->link;
+    jr_netif_set_vlan(p->ifp, cfg->vlan);
     if (cfg->dev.share)
         p->ifp->hooks = (struct jr_netif_hooks){.ctx = w, .neigh_ask = neigh_ask};
     rc = jr_ip_netif_add(w->ip, p->ifp);
@@ -142,6 +144,7 @@ static int make_stacks(struct jr_worker *w)
     if (!w->udp)
         return -ENOMEM;
     *jr_udp_config(w->udp) = w->cfg->udp;
+    w->link = w->cfg->link;
     return 0;
 }
 

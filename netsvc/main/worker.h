@@ -23,6 +23,7 @@ struct jr_worker {
     const struct jr_config *cfg;
     struct jr_counters counters;
     struct jr_rng rng;
+    struct jr_link_config link;
     struct jr_ip *ip;
     struct jr_tcp *tcp;
     struct jr_udp *udp;

@@ -6,20 +6,24 @@
 
 #include "base/test.h"
 #include "ip/ip.h"
+#include "link/netif.h"
 #include "tcp/tcp.h"
 #include "udp/udp.h"
 
 static struct jr_tcp_config tcp;
 static struct jr_ip_config ip;
 static struct jr_udp_config udp;
+static struct jr_link_config links;
 static const struct jr_sysctl_tree tree = {
-    .at = {[JR_SYSCTL_OF_TCP] = &tcp, [JR_SYSCTL_OF_IP] = &ip, [JR_SYSCTL_OF_UDP] = &udp}};
+    .at = {
+        [JR_SYSCTL_OF_TCP] = &tcp, [JR_SYSCTL_OF_IP] = &ip, [JR_SYSCTL_OF_UDP] = &udp, [JR_SYSCTL_OF_LINK] = &links}};
 static char why[JR_SYSCTL_WHY_BYTES], text[JR_SYSCTL_WORD_BYTES];
 
 static const struct jr_sysctl *fresh(const char *name)
 {
     jr_tcp_config_defaults(&tcp);
     jr_ip_config_defaults(&ip);
+    jr_link_config_defaults(&links);
     jr_udp_config_defaults(&udp);
     return jr_sysctl_find(name);
 }

@@ -18,15 +18,22 @@ enum jr_counter jr_ether_parse(const uint8_t *p, uint32_t len, struct jr_ether *
     memcpy(out->src.b, p + 6, 6);
     out->type = jr_load_be16(p + 12);
     out->hlen = JR_ETHER_HLEN;
+    out->vid = 0;
     if (out->type == JR_ETHERTYPE_VLAN) {
         if (len < JR_ETHER_HLEN + 4)
             return JR_C_ETHER_SHORT;
-        if (jr_load_be16(p + 14) & 0x0fff)
-            return JR_C_ETHER_VLAN;
+        out->vid = jr_load_be16(p + 14) & 0x0fff;
         out->type = jr_load_be16(p + 16);
         out->hlen = JR_ETHER_HLEN + 4;
     }
     return jr_ether_is_group(out->src) ? JR_C_ETHER_BAD_SRC : JR_WIRE_OK;
+}
+
+void jr_ether_tag(uint8_t *p, uint16_t vid)
+{
+    memmove(p, p + JR_ETHER_TAG, 12);
+    jr_store_be16(p + 12, JR_ETHERTYPE_VLAN);
+    jr_store_be16(p + 14, vid);
 }
 
 void jr_ether_build(uint8_t *p, struct jr_ether_addr dst, struct jr_ether_addr src, uint16_t type)

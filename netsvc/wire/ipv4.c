@@ -4,7 +4,6 @@
 #include "wire/cksum.h"
 
 enum { OFF_DF = 0x4000, OFF_MF = 0x2000, OFF_MASK = 0x1fff };
-enum { OPT_EOL = 0, OPT_NOP = 1, OPT_LSRR = 131, OPT_SSRR = 137 };
 
 static void read_fields(const uint8_t *p, struct jr_ipv4 *out)
 {
@@ -44,26 +43,6 @@ enum jr_counter jr_ipv4_parse(const uint8_t *p, uint32_t len, struct jr_ipv4 *ou
     if (bad != JR_WIRE_OK)
         return bad;
     return out->total_len > len ? JR_C_IP_BAD_LEN : JR_WIRE_OK;
-}
-
-enum jr_counter jr_ipv4_check_opts(const uint8_t *p, uint8_t hlen)
-{
-    for (uint32_t at = JR_IPV4_HLEN; at < hlen;) {
-        const uint8_t opt = p[at];
-
-        if (opt == OPT_EOL)
-            break;
-        if (opt == OPT_NOP) {
-            at++;
-            continue;
-        }
-        if (opt == OPT_LSRR || opt == OPT_SSRR)
-            return JR_C_IP_SOURCE_ROUTE;
-        if (at + 1 >= hlen || p[at + 1] < 2 || at + p[at + 1] > hlen)
-            return JR_C_IP_BAD_OPTS;
-        at += p[at + 1];
-    }
-    return JR_WIRE_OK;
 }
 
 bool jr_ipv4_cksum_ok(const uint8_t *p, uint8_t hlen) { return jr_cksum_fold(jr_cksum_partial(p, hlen, 0)) == 0; }

@@ -43,8 +43,6 @@ struct jr_ipv4 {
 enum jr_counter jr_ipv4_parse(const uint8_t *p, uint32_t len, struct jr_ipv4 *out);
 /* The same for the packet quoted in an ICMP error, which is cut off: total_len may exceed len. */
 enum jr_counter jr_ipv4_parse_quote(const uint8_t *p, uint32_t len, struct jr_ipv4 *out);
-/* The options of a parsed header: well formed, and no source route. */
-enum jr_counter jr_ipv4_check_opts(const uint8_t *p, uint8_t hlen);
 /* Whether the header's checksum is right. */
 bool jr_ipv4_cksum_ok(const uint8_t *p, uint8_t hlen);
 /* Writes JR_IPV4_HLEN bytes, the checksum only when asked (a device may fill it in: it is 0 then). hlen: 0 for none, or

@@ -53,7 +53,7 @@ JR_TEST(ether)
         free(q);
     }
     b[15] = 5;
-    JR_CHECK_EQ(jr_ether_parse(b, 18, &e), JR_C_ETHER_VLAN);
+    JR_CHECK(jr_ether_parse(b, 18, &e) == JR_WIRE_OK && e.vid != 0 && e.hlen == 18);
     jr_ether_build(b, mac_a, jr_ether_broadcast(), JR_ETHERTYPE_ARP);
     JR_CHECK_EQ(jr_ether_parse(b, 14, &e), JR_C_ETHER_BAD_SRC);
     JR_CHECK_MEM(jr_ether_multicast(ip4(0xe0818203)).b, ((uint8_t[]){1, 0, 0x5e, 1, 0x82, 3}), 6);
@@ -118,33 +118,6 @@ JR_TEST(ipv4)
     JR_CHECK_EQ(jr_ipv4_parse(b, sizeof b, &out), JR_C_IP_BAD_LEN);
     jr_ipv4_build(b, &in, false);
     JR_CHECK(!jr_ipv4_cksum_ok(b, 20));
-}
-
-JR_TEST(ipv4_options)
-{
-    static const struct {
-        uint8_t opt[8];
-        enum jr_counter want;
-    } cases[] = {
-        {{0, 0xff, 0xff, 0xff}, JR_WIRE_OK},             /* end of list: what follows is not looked at */
-        {{1, 1, 1, 1, 1, 1, 1, 1}, JR_WIRE_OK},          /* no-operation */
-        {{0x94, 4, 0, 0, 1, 0}, JR_WIRE_OK},             /* router alert */
-        {{0x44, 8, 5, 0, 1, 2, 3, 4}, JR_WIRE_OK},       /* timestamp up to the last byte */
-        {{0x44, 9, 5, 0, 1, 2, 3, 4}, JR_C_IP_BAD_OPTS}, /* and one beyond */
-        {{1, 1, 1, 1, 1, 1, 1, 0x44}, JR_C_IP_BAD_OPTS}, /* no room for a length */
-        {{0x44, 1}, JR_C_IP_BAD_OPTS},                   /* lengths that can't be */
-        {{0x44, 0}, JR_C_IP_BAD_OPTS},
-        {{131, 7, 4, 10, 0, 0, 1, 0}, JR_C_IP_SOURCE_ROUTE},
-        {{1, 137, 7, 4, 10, 0, 0, 1}, JR_C_IP_SOURCE_ROUTE},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        uint8_t b[28] = {0x47};
-        memcpy(b + 20, cases[i].opt, 8);
-        uint8_t *q = cut(b, sizeof b);
-        if (!JR_CHECK_EQ(jr_ipv4_check_opts(q, 28), cases[i].want))
-            fprintf(stderr, "case %zu\n", i);
-        free(q);
-    }
 }
 
 JR_TEST(ipv4_classes)

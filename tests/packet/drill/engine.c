@@ -152,6 +152,8 @@ static void start_network(struct engine *en)
     jr_rng_init(&en->rng, 42);
     fake_dev_init(&en->dev, o->mtu, 0);
     en->ifp = jr_netif_new(&en->dev.dev, &en->counters, &en->rng);
+    jr_link_config_defaults(&en->link);
+    en->ifp->cfg = &en->link;
     jr_ip_config_defaults(&cfg);
     memcpy(cfg.secret, "fedcba9876543210", 16);
     en->ip = jr_ip_new(&en->counters, &en->rng, &cfg);

@@ -59,6 +59,7 @@ struct engine {
     struct jr_rng rng;
     struct fake_dev dev;
     struct jr_netif *ifp;
+    struct jr_link_config link;
     struct jr_ip *ip;
     struct jr_tcp *tcp;
     struct jr_udp *udp;

@@ -37,7 +37,10 @@ static const struct {
 
 static bool set_key(struct engine *en, const char *name, const char *value, char *why, size_t room)
 {
-    const struct jr_sysctl_tree tree = {.at = {jr_ip_config(en->ip), jr_tcp_config(en->tcp)}};
+    const struct jr_sysctl_tree tree = {.at = {[JR_SYSCTL_OF_IP] = jr_ip_config(en->ip),
+                                               [JR_SYSCTL_OF_LINK] = &en->link,
+                                               [JR_SYSCTL_OF_TCP] = jr_tcp_config(en->tcp),
+                                               [JR_SYSCTL_OF_UDP] = jr_udp_config(en->udp)}};
     const struct jr_sysctl *key = jr_sysctl_find(name);
     char reason[JR_SYSCTL_WHY_BYTES];
 

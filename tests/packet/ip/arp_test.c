@@ -109,18 +109,18 @@ static void on_ctl(void *ctx, const struct jr_ip_ctl *ctl, jr_time now)
     ctl_last = *ctl;
 }
 
-JR_TEST(gives_up_after_three_requests_and_tells_the_transport)
+JR_TEST(gives_up_after_five_requests_and_tells_the_transport)
 {
     host_init(&h, NULL);
     const struct jr_ip_proto proto = {.ctlinput = on_ctl};
     ctl_calls = 0;
     jr_ip_set_proto(h.ip, 253, &proto);
     JR_CHECK_EQ(send_to(NEW, "12345678"), 0);
-    host_wait(&h, 2500 * JR_MS);
-    JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REQUEST), 3);
+    host_wait(&h, 4500 * JR_MS);
+    JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REQUEST), 5);
     JR_CHECK_EQ(ctl_calls, 0);
     host_wait(&h, 1000 * JR_MS);
-    JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REQUEST), 3);
+    JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REQUEST), 5);
     JR_CHECK_EQ(host_counted(&h, JR_C_NEIGH_FAILED), 1);
     JR_CHECK_EQ(ctl_calls, 1);
     JR_CHECK(ctl_last.type == JR_ICMP_UNREACH && ctl_last.code == JR_ICMP_UNREACH_HOST);
@@ -133,14 +133,14 @@ JR_TEST(queue_is_bounded_and_drops_the_oldest)
 {
     host_init(&h, NULL);
     char text[16];
-    for (int i = 0; i < JR_NEIGH_WAIT_MAX + 3; i++) {
+    for (int i = 0; i < (int)h.ifp->cfg->arp_maxhold + 3; i++) {
         snprintf(text, sizeof text, "p%d", i);
         JR_CHECK_EQ(send_to(NEW, text), 0);
     }
     JR_CHECK_EQ(host_counted(&h, JR_C_NEIGH_QUEUE_FULL), 3);
     host_discard(&h);
     arp_from(MAC_NEW, JR_ARP_REPLY, NEW, US);
-    JR_CHECK_EQ(h.dev.sent.count, JR_NEIGH_WAIT_MAX);
+    JR_CHECK_EQ(h.dev.sent.count, (int)h.ifp->cfg->arp_maxhold);
     expect_text("p3", MAC_NEW);
     host_fini(&h);
 }
@@ -183,12 +183,12 @@ JR_TEST(stale_entry_is_probed_when_used_and_lost_when_silent)
     host_wait(&h, 50 * JR_SEC);
     JR_CHECK_EQ(send_to(NEW, "c"), 0);
     expect_text("c", MAC_NEW);
-    host_wait(&h, 7500 * JR_MS); /* three requests to it */
-    for (int i = 0; i < 3; i++)
+    host_wait(&h, 9500 * JR_MS); /* five requests to it */
+    for (int i = 0; i < 5; i++)
         expect_request(NEW, MAC_NEW);
     host_wait(&h, 1 * JR_SEC);
     expect_request(NEW, jr_ether_broadcast());
-    host_wait(&h, 5 * JR_SEC);
+    host_wait(&h, 6 * JR_SEC);
     host_discard(&h);
     JR_CHECK_EQ(send_to(NEW, "d"), 0);
     expect_request(NEW, jr_ether_broadcast());
@@ -336,6 +336,67 @@ JR_TEST(one_burst_per_loop_and_back_pressure)
         JR_CHECK_EQ(jr_ip_output(h.ip, jr_ip_pkt_new(h.ip, &rt), &tx, &rt, h.now), 0);
     JR_CHECK_EQ(jr_ip_output(h.ip, jr_ip_pkt_new(h.ip, &rt), &tx, &rt, h.now), -ENOBUFS);
     JR_CHECK_EQ(host_counted(&h, JR_C_LINK_TX_FULL), 1);
+    host_fini(&h);
+}
+
+JR_TEST(what_nobody_uses_is_forgotten)
+{
+    struct jr_link_config cfg;
+    host_init(&h, NULL);
+    jr_link_config_defaults(&cfg);
+    h.ifp->cfg = &cfg;
+    cfg.arp_max_age = 60;
+    jr_neigh_set(h.ifp, NEW, MAC_NEW, JR_NEIGH_REACHABLE, h.now);
+    host_wait(&h, 59 * JR_SEC);
+    JR_CHECK(jr_neigh_find(h.ifp->neigh, NEW));
+    host_wait(&h, 2 * JR_SEC);
+    JR_CHECK(!jr_neigh_find(h.ifp->neigh, NEW));
+    JR_CHECK(jr_neigh_find(h.ifp->neigh, PEER)); /* set for good */
+    host_fini(&h);
+}
+
+JR_TEST(announcements_are_repeated_as_often_as_asked)
+{
+    struct jr_link_config cfg;
+    host_init(&h, NULL);
+    jr_link_config_defaults(&cfg);
+    h.ifp->cfg = &cfg;
+    cfg.garp_rexmit_count = 2;
+    host_mark(&h);
+    JR_CHECK_EQ(jr_ip_addr_add(h.ip, h.ifp, IP4(10, 0, 0, 9), 24, SUBNET_BCAST, true, h.now), 0);
+    JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REQUEST), 1);
+    host_wait(&h, 2100 * JR_MS);
+    JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REQUEST), 2);
+    host_wait(&h, 100 * JR_SEC);
+    JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REQUEST), 3);
+    host_discard(&h);
+    host_fini(&h);
+}
+
+JR_TEST(a_tagged_port)
+{
+    struct frame f;
+    host_init(&h, NULL);
+    jr_netif_set_vlan(h.ifp, 100);
+    host_mark(&h);
+    const struct jr_arp ask = {.op = JR_ARP_REQUEST, .sha = MAC_PEER, .spa = PEER, .tpa = US};
+    frame_arp(&f, jr_ether_broadcast(), &ask);
+    host_rx(&h, f.b, f.len); /* untagged: another network */
+    JR_CHECK_EQ(host_counted(&h, JR_C_ETHER_VLAN), 1);
+    memmove(f.b + 16, f.b + 12, f.len - 12);
+    jr_store_be16(f.b + 12, JR_ETHERTYPE_VLAN);
+    jr_store_be16(f.b + 14, 0xa000 | 100); /* with a priority */
+    host_rx(&h, f.b, f.len + 4);
+    struct jr_pkt *pkt = host_sent(&h);
+    JR_REQUIRE(pkt);
+    const uint8_t *p = jr_pkt_data(pkt);
+    JR_CHECK_EQ(pkt->len, 14 + 4 + JR_ARP_LEN);
+    JR_CHECK_MEM(p, MAC_PEER.b, 6);
+    JR_CHECK_MEM(p + 6, MAC_US.b, 6);
+    JR_CHECK_EQ(jr_load_be16(p + 12), JR_ETHERTYPE_VLAN);
+    JR_CHECK_EQ(jr_load_be16(p + 14), 100);
+    JR_CHECK_EQ(jr_load_be16(p + 16), JR_ETHERTYPE_ARP);
+    jr_pkt_free(pkt);
     host_fini(&h);
 }
 

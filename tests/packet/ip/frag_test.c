@@ -279,4 +279,22 @@ JR_TEST(round_trip)
     host_fini(&h);
 }
 
+JR_TEST(nobody_cuts_a_tcp_header)
+{
+    static const uint8_t data[64];
+    const struct jr_ipv4 first = {.src = PEER, .dst = US, .proto = JR_IPPROTO_TCP, .id = 7, .mf = true};
+    struct jr_ipv4 second = first;
+
+    init(NULL);
+    host_mark(&h);
+    frame_ipv4(&f, &first, data, 8);
+    host_rx(&h, f.b, f.len);
+    second.frag_off = 8;
+    frame_ipv4(&f, &second, data, 24);
+    host_rx(&h, f.b, f.len);
+    JR_CHECK_EQ(host_counted(&h, JR_C_IP_FRAG_TINY), 2);
+    JR_CHECK_EQ(jr_ip_next_tick(h.ip), JR_TIME_NEVER); /* nothing is kept */
+    host_fini(&h);
+}
+
 JR_TEST_MAIN
