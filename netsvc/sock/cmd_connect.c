@@ -37,8 +37,10 @@ static uint32_t remote_route(const struct jr_sock *so, const struct jr_endpoint 
 static int connect_dgram(struct jr_sock *so, const struct jr_endpoint *ep, jr_time now)
 {
     struct jr_endpoint local;
-    int r = jr_dgram_autobind(so, now);
+    int r;
 
+    jr_dgram_drain(so, now); /* to where it was connected until now */
+    r = jr_dgram_autobind(so, now);
     if (r == 0)
         r = jr_udp_connect(so->up, ep);
     if (r < 0)

@@ -16,6 +16,8 @@ int jr_cmd_setsockopt(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_setsockopt
         return r;
     if (req->len > sizeof req->val)
         return -EINVAL;
+    if (ctx->so->kind == JR_SOCK_DGRAM) /* the option is not for what was sent before */
+        jr_dgram_drain(ctx->so, ctx->now);
     return jr_opt_set(ctx->so, req->level, req->name, req->val, req->len, ctx->now);
 }
 

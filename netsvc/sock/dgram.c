@@ -125,7 +125,7 @@ void jr_dgram_on_dirty(struct jr_sock *so, jr_time now)
     }
 }
 
-void jr_dgram_on_close(struct jr_sock *so, jr_time now)
+void jr_dgram_drain(struct jr_sock *so, jr_time now)
 {
     jr_dgram_on_dirty(so, now);
     if (so->snd.head != so->snd.tail && !so->broken)

@@ -175,7 +175,7 @@ void jr_sock_on_close(struct jr_sock *so, jr_time now)
     if (so->kind == JR_SOCK_STREAM)
         jr_stream_on_close(so, now);
     if (so->kind == JR_SOCK_DGRAM) {
-        jr_dgram_on_close(so, now);
+        jr_dgram_drain(so, now);
         drop_protocols(so, now);
     }
     jr_port_unuse(so, now);

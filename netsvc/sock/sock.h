@@ -132,8 +132,8 @@ void jr_stream_on_close(struct jr_sock *so, jr_time now);
 extern const struct jr_udp_upcalls jr_dgram_upcalls;
 /* Sends what is in the ring, at most a turn's share; the rest stays in jr_socks.busy. */
 void jr_dgram_on_dirty(struct jr_sock *so, jr_time now);
-/* Sends all that is in the ring. */
-void jr_dgram_on_close(struct jr_sock *so, jr_time now);
+/* Sends all that is in the ring: before what would change how it goes, or ends the socket. */
+void jr_dgram_drain(struct jr_sock *so, jr_time now);
 int jr_dgram_autobind(struct jr_sock *so, jr_time now);
 /* UDP_GRO: the program sees the record that datagrams are still added to. */
 void jr_dgram_publish(struct jr_sock *so);

@@ -217,6 +217,21 @@ static int wait_err(int fd)
     return __jr_poll(&p, 1, 3000) == 1 && (p.revents & POLLERR);
 }
 
+SERVICE_TEST(what_is_sent_goes_as_the_socket_was)
+{
+    static struct echo e = {57, false};
+    pid_t pid = program('b', echo, &e);
+    int fd = to_echo(57);
+    struct seen s;
+    for (int i = 1; i <= 50; i++) {
+        JR_CHECK_EQ(__jr_setsockopt(fd, IPPROTO_IP, IP_TTL, &i, sizeof i), 0);
+        JR_CHECK_EQ(__jr_send(fd, "x", 1, 0), 1);
+    }
+    for (int i = 1; i <= 50 && JR_CHECK_EQ(__jr_recv(fd, &s, sizeof s, 0), sizeof s); i++)
+        JR_CHECK_EQ(s.ttl, i);
+    bye(fd, pid);
+}
+
 SERVICE_TEST(errors_are_queued)
 {
     struct sockaddr_in in = in_addr_of(MINI_B, 9), to;
