@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,14 +35,20 @@ enum {
     SMALL_ROOM = 2048,
     SOCKET_BYTES = 8 << 20, /* frames longer than a slot wait in the socket's queue */
     ERROR_US = 1000,        /* between two looks at the socket's error while nothing comes */
+    UNWATCH_PKTS = 64,      /* so many without a sleep, and the socket is not watched until the next one */
 };
 
 struct jr_afpacket {
     struct jr_dev dev;
     struct jr_counters *counters;
     int fd, ifindex;
-    bool copies_all; /* somebody between the engine and us keeps packets */
-    bool is_gone;    /* the interface does not exist any more */
+    /* An epoll that has the socket only while the worker may sleep: else the kernel would go through the wake-up of a
+     * sleeper that isn't there with every frame, a twentieth of the cost of receiving it. */
+    int wait_fd;
+    bool is_watched;
+    unsigned unslept_pkts; /* received since the last sleep */
+    bool copies_all;       /* somebody between the engine and us keeps packets */
+    bool is_gone;          /* the interface does not exist any more */
     struct jr_rxring ring;
     struct jr_bufpool large, small; /* sent and long frames; copies */
     struct jr_pktq ready;           /* cut out of one frame, not yet handed up */
@@ -173,6 +180,13 @@ static void look_at_error(struct jr_afpacket *a, jr_time now)
            a->interface);
 }
 
+static void watch(struct jr_afpacket *a, bool on)
+{
+    struct epoll_event ev = {.events = EPOLLIN};
+    if (epoll_ctl(a->wait_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, a->fd, &ev) == 0)
+        a->is_watched = on;
+}
+
 static unsigned afp_rx_burst(struct jr_dev *dev, struct jr_pkt **pkts, unsigned n, jr_time now)
 {
     struct jr_afpacket *a = (struct jr_afpacket *)dev;
@@ -194,7 +208,20 @@ static unsigned afp_rx_burst(struct jr_dev *dev, struct jr_pkt **pkts, unsigned 
     dev->rx_pkts += got;
     if (!got)
         look_at_error(a, now);
+    a->unslept_pkts += got;
+    if (a->unslept_pkts >= UNWATCH_PKTS && a->is_watched)
+        watch(a, false);
     return got;
+}
+
+/* The worker is about to sleep. */
+static jr_time afp_next_event(struct jr_dev *dev)
+{
+    struct jr_afpacket *a = (struct jr_afpacket *)dev;
+    a->unslept_pkts = 0;
+    if (!a->is_watched)
+        watch(a, true);
+    return JR_TIME_NEVER;
 }
 
 /* ---- Sending ---- */
@@ -273,7 +300,7 @@ static unsigned afp_tx_burst(struct jr_dev *dev, struct jr_pkt **pkts, unsigned 
 static unsigned afp_wait_fds(struct jr_dev *dev, int *fds, unsigned n)
 {
     if (n)
-        fds[0] = ((struct jr_afpacket *)dev)->fd;
+        fds[0] = ((struct jr_afpacket *)dev)->wait_fd;
     return n ? 1 : 0;
 }
 
@@ -284,6 +311,8 @@ static void afp_close(struct jr_dev *dev)
     jr_rxring_close(&a->ring);
     if (a->fd >= 0)
         close(a->fd);
+    if (a->wait_fd >= 0)
+        close(a->wait_fd);
     jr_bufpool_fini(&a->large);
     jr_bufpool_fini(&a->small);
     free(a);
@@ -292,6 +321,7 @@ static void afp_close(struct jr_dev *dev)
 static const struct jr_dev_ops afp_ops = {
     .rx_burst = afp_rx_burst,
     .tx_burst = afp_tx_burst,
+    .next_event = afp_next_event,
     .wait_fds = afp_wait_fds,
     .close = afp_close,
 };
@@ -344,6 +374,10 @@ static int set_up_socket(struct jr_afpacket *a, const struct jr_port_config *cfg
     }
     if (setsockopt(a->fd, SOL_PACKET, PACKET_COPY_THRESH, &one, sizeof one))
         return -errno;
+    a->wait_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (a->wait_fd < 0)
+        return -errno;
+    watch(a, true);
     if (setsockopt(a->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one))
         jr_log(JR_LOG_WARN, "port %s: the kernel's own packets will be seen as received", cfg->name);
     set_buffer(a->fd, SO_RCVBUFFORCE, SO_RCVBUF);
@@ -372,7 +406,7 @@ int jr_afpacket_open(const struct jr_port_config *cfg, int ifindex, struct jr_co
     struct jr_afpacket *a = calloc(1, sizeof *a);
     if (!a)
         return -ENOMEM;
-    a->fd = -1;
+    a->fd = a->wait_fd = -1;
     a->ifindex = ifindex;
     a->counters = counters;
     a->copies_all = jr_fault_is_active(&cfg->fault);

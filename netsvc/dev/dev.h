@@ -24,7 +24,8 @@ struct jr_dev_ops {
     unsigned (*rx_burst)(struct jr_dev *dev, struct jr_pkt **pkts, unsigned n, jr_time now);
     /* Sends in order; the device owns the packets it took. Returns how many it took. */
     unsigned (*tx_burst)(struct jr_dev *dev, struct jr_pkt **pkts, unsigned n, jr_time now);
-    /* When the device wants to be polled although no fd is readable (delayed packets); may be NULL. */
+    /* Asked right before every sleep: when the device wants to be polled although no fd is readable (delayed packets).
+     * May be NULL. */
     jr_time (*next_event)(struct jr_dev *dev);
     /* fds whose readability means rx work, for sleeping; returns how many (at most n). May be NULL. */
     unsigned (*wait_fds)(struct jr_dev *dev, int *fds, unsigned n);

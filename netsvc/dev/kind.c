@@ -9,7 +9,8 @@ enum {
     RX_HEADROOM = 128,      /* RTE_PKTMBUF_HEADROOM: drivers receive behind it */
     SLOT_FRAME = 1900,      /* shortest frame that a slot of af_packet's ring is made for */
     SLOT_FRAME_MAX = 16000, /* longer ones come one by one from the socket's queue */
-    RING_BYTES = 16 << 20,
+    RING_BYTES = 4 << 20,   /* what a cache can hold: every slot is written in turn */
+    RING_MIN = 512,
 };
 
 static int af_xdp_args(const struct jr_port_config *cfg, int xdp_fd, char *args, size_t n)
@@ -86,8 +87,9 @@ void jr_port_fill_defaults(struct jr_port_config *cfg, uint32_t mtu)
         cfg->frame_bytes = SLOT_FRAME;
     if (cfg->frame_bytes > SLOT_FRAME_MAX)
         cfg->frame_bytes = SLOT_FRAME_MAX;
+    uint32_t slots = RING_BYTES / cfg->frame_bytes;
     if (!cfg->rx_queue) /* a power of two, as the file would have it */
-        cfg->rx_queue = 1u << (31 - __builtin_clz(RING_BYTES / cfg->frame_bytes));
+        cfg->rx_queue = slots < RING_MIN ? RING_MIN : 1u << (31 - __builtin_clz(slots));
 }
 
 unsigned jr_port_buffer_bytes(const struct jr_port_config *cfg)
