@@ -81,12 +81,9 @@ void jr_port_fill_defaults(struct jr_port_config *cfg, uint32_t mtu)
         cfg->poll_us = 5000;
     if (cfg->kind != JR_PORT_AF_PACKET)
         return;
+    uint32_t frame = cfg->mtu + FRAME_OVERHEAD;
     if (!cfg->frame_bytes)
-        cfg->frame_bytes = cfg->mtu + FRAME_OVERHEAD;
-    if (cfg->frame_bytes < SLOT_FRAME)
-        cfg->frame_bytes = SLOT_FRAME;
-    if (cfg->frame_bytes > SLOT_FRAME_MAX)
-        cfg->frame_bytes = SLOT_FRAME_MAX;
+        cfg->frame_bytes = frame < SLOT_FRAME ? SLOT_FRAME : frame > SLOT_FRAME_MAX ? SLOT_FRAME_MAX : frame;
     uint32_t slots = RING_BYTES / cfg->frame_bytes;
     if (!cfg->rx_queue) /* a power of two, as the file would have it */
         cfg->rx_queue = slots < RING_MIN ? RING_MIN : 1u << (31 - __builtin_clz(slots));
