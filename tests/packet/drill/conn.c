@@ -121,7 +121,9 @@ void conn_to_script(struct conn *c, const struct packet *script, struct packet *
         return;
     if (live->flags & F_SYN && script->flags & F_SYN)
         c->off = live->seq - script->seq;
-    live->seq -= c->off;
-    live->end -= c->off;
+    if (!script->plain_seq) {
+        live->seq -= c->off;
+        live->end -= c->off;
+    }
     map_ts(c, script, live);
 }

@@ -19,6 +19,14 @@ static struct engine *self(struct backend *be) { return JR_CONTAINER_OF(be, stru
 
 static int64_t en_now(struct backend *be) { return (int64_t)(self(be)->now - self(be)->base); }
 
+/* Neighbours and groups are no matter of scripts. */
+static bool is_told(const struct engine *en, const struct jr_ether *eth, const uint8_t *frame)
+{
+    if (eth->type == JR_ETHERTYPE_ARP)
+        return false;
+    return eth->type != 0x86dd || memcmp(frame + eth->hlen + 24, en->opt.remote.b, 16) == 0;
+}
+
 /* What the port was given becomes a list of packets with the time they left at. */
 static void collect(struct engine *en)
 {
@@ -28,7 +36,7 @@ static void collect(struct engine *en)
     jr_ip_flush(en->ip, en->now);
     while ((pkt = jr_pktq_pop(&en->dev.sent))) {
         struct jr_ether eth;
-        if (jr_ether_parse(jr_pkt_data(pkt), pkt->len, &eth) == JR_WIRE_OK && eth.type != JR_ETHERTYPE_ARP) {
+        if (jr_ether_parse(jr_pkt_data(pkt), pkt->len, &eth) == JR_WIRE_OK && is_told(en, &eth, jr_pkt_data(pkt))) {
             struct sent_frame *s = calloc(1, sizeof *s);
             s->f.at_us = (int64_t)(en->now - en->base);
             s->f.len = pkt->len - eth.hlen;
@@ -147,7 +155,8 @@ static void start_network(struct engine *en)
 {
     const struct options *o = &en->opt;
     struct jr_ip_config cfg;
-    struct jr_ip_route_conf route = {.dst = jr_addr_v4(0), .gw = jr_addr_v4(0), .src = jr_addr_v4(0)};
+    const struct jr_addr any6 = {0}, any = jr_addr_is_v4(o->local) ? jr_addr_v4(0) : any6;
+    struct jr_ip_route_conf route = {.dst = any, .gw = any, .src = any};
 
     jr_rng_init(&en->rng, 42);
     fake_dev_init(&en->dev, o->mtu, 0);
@@ -156,14 +165,13 @@ static void start_network(struct engine *en)
     en->ifp->cfg = &en->link;
     jr_ip_config_defaults(&cfg);
     memcpy(cfg.secret, "fedcba9876543210", 16);
+    cfg.ip6_dad_count = 0;
     en->ip = jr_ip_new(&en->counters, &en->rng, &cfg);
     jr_ip_netif_add(en->ip, en->ifp);
-    if (jr_ip_addr_add(en->ip, en->ifp, o->local, o->plen, jr_addr_v4(0), true, en->now) != 0)
+    if (jr_ip_addr_add(en->ip, en->ifp, o->local, o->plen, any, true, en->now) != 0)
         drill_bad_script("--local_ip", 0, "the engine does not take this address");
-    if (jr_addr_is_v4(o->local)) {
-        route.ifp = en->ifp;
-        jr_ip_route_add(en->ip, &route);
-    }
+    route.ifp = en->ifp;
+    jr_ip_route_add(en->ip, &route);
     jr_neigh_set(en->ifp, o->remote, mac_peer, JR_NEIGH_PERMANENT, en->now);
     jr_ip_flush(en->ip, en->now);
     jr_pktq_purge(&en->dev.sent); /* the announcement of the address */

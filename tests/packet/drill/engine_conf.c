@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "jr_tcp_fsm.h"
 #include "sysctl/sysctl.h"
 
 /* Keys of FreeBSD's that the engine has no switch for: the value is how it behaves, any other is refused. */
@@ -86,6 +87,38 @@ static bool one_sysctl(struct engine *en, char *words, char *why, size_t room)
     return true;
 }
 
+/* As FreeBSD's sockstat(1) -s shows them, for a pipe that looks for a state. */
+static void list_sockets(struct engine *en, FILE *to)
+{
+    static const char *const names[TCPS__COUNT] = {
+        [TCPS_CLOSED] = "CLOSED",         [TCPS_LISTEN] = "LISTEN",           [TCPS_SYN_SENT] = "SYN_SENT",
+        [TCPS_SYN_RECEIVED] = "SYN_RCVD", [TCPS_ESTABLISHED] = "ESTABLISHED", [TCPS_CLOSE_WAIT] = "CLOSE_WAIT",
+        [TCPS_FIN_WAIT_1] = "FIN_WAIT_1", [TCPS_CLOSING] = "CLOSING",         [TCPS_LAST_ACK] = "LAST_ACK",
+        [TCPS_FIN_WAIT_2] = "FIN_WAIT_2", [TCPS_TIME_WAIT] = "TIME_WAIT",
+    };
+
+    for (int fd = 0; fd < ENGINE_FDS; fd++) {
+        const struct esock *so = en->fds[fd];
+        if (so && so->type == SOCK_STREAM)
+            fprintf(to, "root packetdrill 1 %d tcp%c local remote %s\n", fd, so->v6 ? '6' : '4',
+                    so->tp ? names[jr_tcp_state(so->tp)] : "CLOSED");
+    }
+}
+
+static bool sockstat(struct engine *en, const char *cmd, char *why, size_t room)
+{
+    const char *pipe_at = strchr(cmd, '|');
+    FILE *to = popen(pipe_at ? pipe_at + 1 : "cat", "w");
+    int status;
+
+    if (!to)
+        return false;
+    list_sockets(en, to);
+    status = pclose(to);
+    snprintf(why, room, "'%s' failed", cmd);
+    return status == 0;
+}
+
 static bool one_command(struct engine *en, char *cmd, char *why, size_t room)
 {
     cmd += strspn(cmd, " \t\n");
@@ -95,6 +128,8 @@ static bool one_command(struct engine *en, char *cmd, char *why, size_t room)
         return one_sysctl(en, cmd + 7, why, room);
     if (strncmp(cmd, "kldload ", 8) == 0 || strncmp(cmd, "kldunload ", 10) == 0)
         return true; /* what the engine has is always there */
+    if (strncmp(cmd, "sockstat ", 9) == 0)
+        return sockstat(en, cmd, why, room);
     snprintf(why, room, "'%s' is no command that the engine has", cmd);
     return false;
 }

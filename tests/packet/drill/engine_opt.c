@@ -160,6 +160,12 @@ int esock_getopt(struct esock *so, int level, int name, void *val, uint32_t *len
         memcpy(val, &v, *len);
         return 0;
     }
+    if (so->tp && level == IPPROTO_TCP && name == DRILL_TCP_KEEPINIT) {
+        v = (int)(so->en->cfg->keepinit / 1000);
+        *len = jr_min_u32(*len, sizeof v);
+        memcpy(val, &v, *len);
+        return 0;
+    }
     if (so->up)
         return -jr_udp_getopt(so->up, level, name, val, len);
     return so->tp ? -jr_tcp_getopt(so->tp, level, name, val, len, so->en->now) : EINVAL;

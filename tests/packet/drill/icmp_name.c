@@ -43,12 +43,20 @@ static const struct name codes4[] = {
     {"ttl_exceeded", 11, 0},
     {"exceeded_reassembly", 11, 1},
     {"frag_reassembly_time_exceeded", 11, 1},
+    {"ttl_exceeded_in_transit", 11, 0},
+    {"frag_reass_exceeded", 11, 1},
+    {"precedence_violation", 3, 14},
 };
 static const struct name codes6[] = {
     {"no_route", 1, 0},
     {"admin_prohibited", 1, 1},
     {"comm_prohibited", 1, 1},
     {"beyond_scope", 1, 2},
+    {"not_neighbour", 1, 2},
+    {"exceeded_hop_limit", 3, 0},
+    {"exceeded_frag_time", 3, 1},
+    {"header_field", 4, 0},
+    {"unknown_option", 4, 2},
     {"host_unreachable", 1, 3},
     {"address_unreachable", 1, 3},
     {"port_unreachable", 1, 4},
@@ -59,6 +67,19 @@ static const struct name codes6[] = {
     {"proto_unreachable", 4, 1},
 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+
+/* "type_13" or "code_5": any number. */
+static bool numbered(const char *name, const char *prefix, uint8_t *to)
+{
+    char *end;
+    unsigned long v;
+
+    if (strncmp(name, prefix, strlen(prefix)) != 0)
+        return false;
+    v = strtoul(name + strlen(prefix), &end, 10);
+    *to = (uint8_t)v;
+    return *end == 0 && v < 256;
+}
 
 bool icmp_type_named(const char *name, bool v6, uint8_t *type)
 {
@@ -71,7 +92,7 @@ bool icmp_type_named(const char *name, bool v6, uint8_t *type)
             return true;
         }
     }
-    return false;
+    return numbered(name, "type_", type);
 }
 
 bool icmp_code_named(uint8_t type, const char *name, bool v6, uint8_t *code)
@@ -85,7 +106,7 @@ bool icmp_code_named(uint8_t type, const char *name, bool v6, uint8_t *code)
             return true;
         }
     }
-    return false;
+    return numbered(name, "code_", code);
 }
 
 const char *icmp_type_name(uint8_t type, bool v6)

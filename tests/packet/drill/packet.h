@@ -66,6 +66,7 @@ struct packet {
     uint16_t sport, dport; /* 0: those of the connection */
     uint16_t flags;
     uint32_t seq, end, len; /* len: payload, of any protocol */
+    bool plain_seq;         /* written "0:0(0)!": as on the wire, whatever the stack began with */
     uint32_t ack;
     int win, urg; /* -1: default, or unchecked */
     bool any_opts;

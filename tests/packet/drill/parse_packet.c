@@ -28,9 +28,9 @@ static void parse_ip_info(struct text *t, struct packet *p, const char *close)
     do {
         if (parse_ecn(t, p))
             continue;
-        if (text_take(t, "tos"))
+        if (text_take(t, "tos") || text_take(t, "class"))
             p->tos = (int)text_int_in(t, "tos", 0, 255);
-        else if (text_take(t, "ttl") || text_take(t, "hlim"))
+        else if (text_take(t, "ttl") || text_take(t, "hlim") || text_take(t, "hop_limit"))
             p->ttl = (int)text_int_in(t, "ttl", 0, 255);
         else if (text_take(t, "flowlabel"))
             text_int_in(t, "flow label", 0, 0xfffff);
@@ -60,6 +60,7 @@ static void parse_seq(struct text *t, struct packet *p)
     text_need(t, "(");
     p->len = (uint32_t)text_int_in(t, "length", 0, 65495);
     text_need(t, ")");
+    p->plain_seq = text_take(t, "!");
     if (p->seq + p->len != p->end)
         text_fail(t, "%u:%u is not %u bytes", p->seq, p->end, p->len);
 }
@@ -303,7 +304,7 @@ struct packet *packet_parse(struct text *t, bool inbound)
     if (text_take(t, "icmpv6")) {
         parse_icmp(t, p, true);
     } else if (text_take(t, "icmp")) {
-        parse_icmp(t, p, false);
+        parse_icmp(t, p, t->v6);
     } else if (text_take(t, "udp")) {
         p->proto = PROTO_UDP;
         parse_length(t, p);

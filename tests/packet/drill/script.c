@@ -245,18 +245,19 @@ static struct event *parse_event(struct text *t)
     return ev;
 }
 
-void script_parse(struct script *s, const char *file, const char *content)
+void script_parse(struct script *s, const char *file, const char *content, const struct options *opt)
 {
     struct event **end = &s->first;
     struct text t;
 
     s->file = file;
     s->first = NULL;
-    options_init(&s->opt);
+    s->opt = *opt;
     text_init(&t, file, content);
     for (text_skip(&t); strncmp(t.p, "--", 2) == 0; text_skip(&t))
         parse_option(&t, &s->opt);
     options_finish(&s->opt);
+    t.v6 = s->opt.ip_version == IP_V6;
     while (text_peek(&t)) {
         *end = parse_event(&t);
         end = &(*end)->next;

@@ -63,7 +63,8 @@ bool options_set(struct options *o, const char *name, const char *value);
 /* Fills in what depends on the others. */
 void options_finish(struct options *o);
 
-void script_parse(struct script *s, const char *file, const char *content);
+/* opt: what the options are where the script says nothing. */
+void script_parse(struct script *s, const char *file, const char *content, const struct options *opt);
 /* After the time: '<' or '>' has been read. */
 struct packet *packet_parse(struct text *t, bool inbound);
 

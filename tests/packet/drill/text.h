@@ -14,6 +14,7 @@ struct text {
     const char *p;  /* the next character */
     const char *at; /* where line counting has got to */
     int line;
+    bool v6; /* the script is about IPv6: ICMP means its ICMP */
 };
 
 /* Memory that lives as long as the program. */
