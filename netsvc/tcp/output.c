@@ -251,6 +251,19 @@ static uint8_t plan_flags(const struct jr_tcpcb *tp, const struct plan *p)
     return flags;
 }
 
+/* As FreeBSD: an ACK while our FIN is not acknowledged has it again. */
+static void repeat_fin(const struct jr_tcpcb *tp, struct plan *p)
+{
+    const jr_seq fin = jr_tcp_data_end(tp);
+    if (!(jr_tcp_outflags[tp->t_state] & TH_FIN) || !(tp->t_flags & TF_SENTFIN))
+        return;
+    if (!jr_seq_eq(jr_seq_add(fin, 1), tp->snd_max) || jr_seq_gt(tp->snd_una, fin))
+        return;
+    p->seq = fin;
+    p->flags |= TH_FIN;
+    p->rexmit = true;
+}
+
 static bool plan_next(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p)
 {
     *p = (struct plan){0};
@@ -273,6 +286,7 @@ static bool plan_next(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p)
         p->len = 0;
         p->seq = tp->snd_max; /* an ACK is only acceptable at the edge of what was sent */
         p->flags &= (uint8_t) ~(TH_FIN | TH_SYN);
+        repeat_fin(tp, p);
         return p->flags != 0;
     }
     return false;
@@ -409,6 +423,10 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
     if (pkt == NULL) {
         jr_tcp_count_c(tp, JR_C_TCP_NOBUF);
         return -ENOBUFS;
+    }
+    if ((c->opts.flags & TOF_MSS) && !(p->flags & TH_SYN)) { /* an ACK in SYN-RECEIVED */
+        fill_opts(tp, p->flags, &c->opts, now);
+        c->optlen = jr_tcp_opts_len(&c->opts);
     }
     uint32_t room = jr_pkt_tailroom(pkt);
     if (p->len > room) {

@@ -9,7 +9,7 @@
 #include "run.h"
 
 static const char usage[] =
-    "usage: drill [--kernel] [--strict] [--verbose] [--parse] [-D NAME=VALUE] [--OPTION=VALUE] SCRIPT...\n"
+    "usage: drill [--kernel] [--strict] [--verbose] [--parse] [-D NAME[=VALUE]] [--OPTION=VALUE] SCRIPT...\n"
     "  --kernel   against the Linux kernel, in a network namespace of its own (needs root)\n"
     "  --strict   packets that are left at the end are an error\n"
     "  --parse    read the scripts only\n"
@@ -58,13 +58,44 @@ static const char *define_at(const struct args *a, const char *p, size_t *len)
     return NULL;
 }
 
+static bool is_defined(const struct args *a, const char *name)
+{
+    size_t len;
+
+    name += strspn(name, " \t");
+    return (strncmp(name, "FreeBSD", 7) == 0 && !is_name(name[7])) || define_at(a, name, &len);
+}
+
+/* Takes out what #ifdef, #ifndef and #else exclude; line numbers stay. The engine is FreeBSD's sort. */
+static void conditions(char *text, const struct args *a)
+{
+    bool on[16] = {true};
+    unsigned depth = 0;
+
+    for (char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+        const bool negative = strncmp(p, "#ifndef ", 8) == 0;
+        if ((negative || strncmp(p, "#ifdef ", 7) == 0) && depth < 15) {
+            const bool is = is_defined(a, p + 7);
+            on[depth + 1] = on[depth] && is != negative;
+            depth++;
+        } else if (strncmp(p, "#else", 5) == 0 && depth) {
+            on[depth] = on[depth - 1] && !on[depth];
+        } else if (strncmp(p, "#endif", 6) == 0 && depth) {
+            depth--;
+        } else if (!on[depth]) {
+            memset(p, ' ', strcspn(p, "\n"));
+        }
+    }
+}
+
 /* The text with the names of -D replaced. */
-static const char *with_defines(const char *text, const struct args *a)
+static const char *with_defines(char *text, const struct args *a)
 {
     char *out, *to;
     const char *value;
     size_t len;
 
+    conditions(text, a);
     if (a->ndefines == 0)
         return text;
     to = out = drill_alloc(2 * strlen(text) + 65536);
@@ -83,11 +114,11 @@ static bool define(struct args *a, const char *text)
 {
     const char *eq = strchr(text, '=');
 
-    if (!eq || a->ndefines == sizeof a->defines / sizeof *a->defines)
+    if (!*text || a->ndefines == sizeof a->defines / sizeof *a->defines)
         return false;
     a->defines[a->ndefines].name = text;
-    a->defines[a->ndefines].len = (size_t)(eq - text);
-    a->defines[a->ndefines++].value = eq + 1;
+    a->defines[a->ndefines].len = eq ? (size_t)(eq - text) : strlen(text);
+    a->defines[a->ndefines++].value = eq ? eq + 1 : "1";
     return true;
 }
 

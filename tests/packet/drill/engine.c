@@ -122,8 +122,8 @@ static bool en_end(struct backend *be, char *why, size_t room)
 
     esock_close_all(en);
     collect(en);
-    en->now += 600 * JR_SEC;
-    jr_tcp_tick(en->tcp, en->now);
+    for (int64_t until = en_now(be) + 7200000000; en_now(be) < until;) /* the longest back-off is over by then */
+        en_pass(be, until);
     count = jr_tcp_count(en->tcp);
     embryos = en->embryos;
     jr_tcp_free(en->tcp);

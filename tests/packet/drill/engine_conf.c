@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "jr_tcp_fsm.h"
 #include "sysctl/sysctl.h"
+#include "tcp/syncache.h"
 
 /* Keys of FreeBSD's that the engine has no switch for: the value is how it behaves, any other is refused. */
 static const struct {
@@ -103,6 +104,8 @@ static void list_sockets(struct engine *en, FILE *to)
             fprintf(to, "root packetdrill 1 %d tcp%c local remote %s\n", fd, so->v6 ? '6' : '4',
                     so->tp ? names[jr_tcp_state(so->tp)] : "CLOSED");
     }
+    for (uint32_t i = jr_syncache_count(en->tcp); i > 0; i--)
+        fputs("? ? ? ? tcp4 local remote SYN_RCVD\n", to);
 }
 
 static bool sockstat(struct engine *en, const char *cmd, char *why, size_t room)

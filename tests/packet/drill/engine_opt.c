@@ -28,7 +28,7 @@ static uint32_t whole_segments(const struct esock *so, uint32_t n)
 {
     uint32_t mss;
 
-    if (!so->tp || !so->connected)
+    if (!so->tp || jr_tcp_state(so->tp) < TCPS_SYN_RECEIVED)
         return n;
     mss = so->tp->t_maxseg + (so->tp->t_flags & TF_RCVD_TSTMP ? JR_TCP_TS_OLEN : 0);
     return n <= mss ? n : (n + mss - 1) / mss * mss;
