@@ -24,8 +24,9 @@ NOT_RUN = {"bad", "fail"}
 HEAD = """# What the packet scripts cover
 
 Made by `python3 -m ci.rfc_coverage --write` from the first lines of
-[the scripts](../tests/packet/drill/README.md). Every script runs against the engine as a test of its own (`meson test --suite packet`); those marked *kernel* are also replayed
-against Linux (`tests/netns/test_drill.py`) and must pass there too.
+[the scripts](../tests/packet/drill/README.md). Every script runs against the engine as a test of its own
+(`meson test --suite packet`); those marked *kernel* are also replayed against Linux (`tests/netns/test_drill.py`)
+and must pass there too.
 
 | RFC | Section | What | Scripts |
 |---|---|---|---|

@@ -30,8 +30,7 @@ void jr_tcp_challenge_ack(struct jr_tcpcb *tp, jr_time now)
     }
     tp->ack_war_cnt++;
     jr_tcp_count_c(tp, JR_C_TCP_CHALLENGE_ACK);
-    tp->t_flags |= TF_ACKNOW;
-    jr_tcp_output(tp, now);
+    jr_tcp_output_challenge(tp, now);
 }
 
 /* RFC 6298 3 (Karn): what was sent once tells; for the rest the echoed timestamp, which is of one transmission. */

@@ -593,11 +593,12 @@ void jr_tcp_output_probe(struct jr_tcpcb *tp, jr_time now)
         jr_tcp_timer_clear(tp, TT_REXMT);
 }
 
-void jr_tcp_output_keepalive(struct jr_tcpcb *tp, jr_time now)
+/* An ACK and nothing else, whatever the state sends with its ACKs. */
+static void output_bare_ack(struct jr_tcpcb *tp, jr_seq seq, jr_time now)
 {
     struct jr_tcp_bare b = {.local = {tp->laddr, tp->lport},
                             .remote = {tp->faddr, tp->fport},
-                            .seq = jr_seq_sub(tp->snd_una, 1),
+                            .seq = seq,
                             .ack = tp->rcv_nxt,
                             .flags = TH_ACK,
                             .tos = tp->tos,
@@ -609,6 +610,16 @@ void jr_tcp_output_keepalive(struct jr_tcpcb *tp, jr_time now)
     b.ae = ecn.ae;
     b.win = (uint16_t)(jr_tcp_rcv_window(tp) >> tp->rcv_scale);
     jr_tcp_send_bare(tp->tcp, &b, now);
+}
+
+void jr_tcp_output_keepalive(struct jr_tcpcb *tp, jr_time now) { output_bare_ack(tp, jr_seq_sub(tp->snd_una, 1), now); }
+
+void jr_tcp_output_challenge(struct jr_tcpcb *tp, jr_time now)
+{
+    if (!jr_tcp_route(tp))
+        return;
+    output_bare_ack(tp, tp->snd_max, now);
+    note_acked(tp, jr_tcp_rcv_window(tp) >> tp->rcv_scale << tp->rcv_scale);
 }
 
 void jr_tcp_output_rst(struct jr_tcpcb *tp, jr_time now)

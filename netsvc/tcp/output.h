@@ -17,6 +17,7 @@ void jr_tcp_output_rexmit(struct jr_tcpcb *tp, jr_seq seq, jr_time now);
 /* One byte into a closed window. */
 void jr_tcp_output_probe(struct jr_tcpcb *tp, jr_time now);
 void jr_tcp_output_keepalive(struct jr_tcpcb *tp, jr_time now);
+void jr_tcp_output_challenge(struct jr_tcpcb *tp, jr_time now); /* an ACK at snd_max (RFC 5961) */
 void jr_tcp_output_rst(struct jr_tcpcb *tp, jr_time now);
 /* Whether the receive window has grown enough to tell the peer. */
 bool jr_tcp_window_update_due(const struct jr_tcpcb *tp);
