@@ -37,6 +37,7 @@ void jr_tcp_challenge_ack(struct jr_tcpcb *tp, jr_time now)
 static void measure_rtt(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, const struct jr_delivery *d, jr_time now)
 {
     uint32_t rtt_us;
+    tp->rtt_last = d->rtt_valid ? d->rtt_us : 0;
     if (d->rtt_valid) {
         jr_rtt_note(tp, d->rtt_us, seg->ack, now);
     } else if ((tp->t_flags & TF_RTTVALID) && jr_seq_gt(seg->ack, tp->t_rtseq)) {
@@ -137,8 +138,9 @@ static void pop_records(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_ti
     tp->rack.xmit = last;
     tp->rack.end = tp->rack.fack = seg->ack;
     tp->rack.rtt = (uint32_t)jr_min_u64(now - last, UINT32_MAX / 8);
+    tp->rtt_last = vague ? 0 : (uint32_t)jr_min_u64(now - first, UINT32_MAX / 8);
     if (!vague)
-        jr_rtt_note(tp, (uint32_t)jr_min_u64(now - first, UINT32_MAX / 8), seg->ack, now);
+        jr_rtt_note(tp, tp->rtt_last, seg->ack, now);
 }
 
 void jr_tcp_on_expected_ack(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)

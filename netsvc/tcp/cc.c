@@ -51,7 +51,7 @@ void jr_cc_ack_received(struct jr_tcpcb *tp, uint32_t acked, jr_time now)
         if (tp->cc->newround != NULL)
             tp->cc->newround(tp, now);
     }
-    const uint32_t rtt = tp->timed.n != 0 ? jr_cc_time_acked(tp, jr_seq_add(tp->snd_una, acked), now) : 0;
+    const uint32_t rtt = tp->timed.n != 0 ? jr_cc_time_acked(tp, jr_seq_add(tp->snd_una, acked), now) : tp->rtt_last;
     if (rtt != 0) {
         jr_hystart_rttsample(tp, rtt, now);
         if (tp->cc->rttsample != NULL)

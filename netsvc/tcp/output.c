@@ -34,7 +34,9 @@ struct ctx { /* one call of jr_tcp_output() */
     uint32_t maxpay; /* payload of a full segment */
     int64_t room;    /* bytes the congestion window has left */
     bool tso;
-    bool force; /* small segments may go */
+    bool force;   /* small segments may go */
+    bool has_win; /* win is jr_tcp_rcv_window()'s: nothing is received in between */
+    uint32_t win;
 };
 
 struct plan { /* one segment, or several in one TSO packet */
@@ -134,6 +136,7 @@ static void prepare(struct jr_tcpcb *tp, struct ctx *c, jr_time now)
     uint32_t usual = c->opts.flags & TOF_TS ? JR_TCP_TS_OLEN : 0;
     c->maxpay = tp->t_maxseg - (c->optlen > usual ? c->optlen - usual : 0);
     c->room = cwnd_room(tp);
+    c->has_win = false;
     const uint32_t need = JR_PKT_TX_TSO | JR_PKT_TX_L4_CSUM;
     /* each segment would repeat the urgent pointer, which counts from its own start */
     c->tso = (tp->rt.tx_offloads & need) == need && jr_seq_leq(tp->snd_up, tp->snd_una) && tp->md5 == NULL;
@@ -143,7 +146,9 @@ static void prepare(struct jr_tcpcb *tp, struct ctx *c, jr_time now)
  * F-RTO sends new data only until it knows. */
 static bool plan_hole(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p, bool lost)
 {
-    if (!is_filling_holes(tp) || tp->frto != JR_FRTO_NONE || (!lost && !(tp->t_flags & TF_FASTRECOVERY)))
+    if (!is_filling_holes(tp) || tp->frto != JR_FRTO_NONE)
+        return false;
+    if (!lost && (!(tp->t_flags & TF_FASTRECOVERY) || tp->tcp->cfg.rack_enable)) /* RACK needn't guess */
         return false;
     if (c->room < (int64_t)jr_min_u32(c->maxpay, tp->t_maxseg))
         return false;
@@ -163,6 +168,8 @@ static bool plan_hole(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p, 
 static bool plan_rescue(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p)
 {
     if ((tp->t_flags & (TF_FASTRECOVERY | TF_SACK_PERMIT | TF_RESCUED)) != (TF_FASTRECOVERY | TF_SACK_PERMIT))
+        return false;
+    if (tp->tcp->cfg.rack_enable)
         return false;
     jr_seq high = jr_sack_high(tp), end = jr_seq_min(tp->snd_max, jr_tcp_data_end(tp));
     if (c->room < c->maxpay || jr_seq_geq(high, end) || tp->map.ranges == 0)
@@ -307,17 +314,20 @@ static uint32_t copy_payload(const struct jr_sockbuf *sb, uint64_t off, uint8_t 
 }
 
 /* What was sent, and when. */
-static void record(struct jr_tcpcb *tp, const struct plan *p, jr_seq end, jr_time now)
+static inline void record(struct jr_tcpcb *tp, const struct plan *p, jr_seq end, jr_time now)
 {
+    jr_seq from = p->seq;
+    const bool ragged = jr_seq_eq(tp->snd_sml, end) || p->flags & TH_FIN;
+    if (jr_seq_eq(from, tp->snd_max) && jr_sendmap_extend(&tp->map, end, ragged, now))
+        return;
     if (tp->t_state < TCPS_ESTABLISHED)
         return;
-    jr_seq from = p->seq;
     if (jr_seq_lt(from, tp->snd_max)) {
         jr_sendmap_resent(tp, from, jr_seq_min(end, tp->snd_max), now);
         from = tp->snd_max;
     }
     if (jr_seq_gt(end, from))
-        jr_sendmap_push(tp, from, end, jr_seq_eq(tp->snd_sml, end) || p->flags & TH_FIN, now);
+        jr_sendmap_push(tp, from, end, ragged, now);
 }
 
 /* What sending p means for the send side's variables. */
@@ -351,10 +361,10 @@ static void note_sent(struct jr_tcpcb *tp, const struct ctx *c, const struct pla
         tp->snd_sml = jr_seq_add(p->seq, p->len);
     if (jr_seq_eq(tp->snd_max, tp->snd_una))
         tp->t_acktime = now;
-    if (p->len != 0 && jr_seq_eq(p->seq, tp->snd_max))
-        jr_cc_time_sent(tp, p->seq, p->len, now);
     if (tp->t_flags & TF_SACK_PERMIT)
         record(tp, p, end, now);
+    else if (p->len != 0 && jr_seq_eq(p->seq, tp->snd_max))
+        jr_cc_time_sent(tp, p->seq, p->len, now);
     if (!p->rexmit)
         tp->snd_nxt = end;
     if (jr_seq_gt(end, tp->snd_max))
@@ -450,7 +460,11 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
     p->flags |= ecn.flags;
     p->ae = ecn.ae;
     w.tos |= ecn.ip;
-    uint32_t win = jr_tcp_rcv_window(tp);
+    if (!c->has_win) {
+        c->win = jr_tcp_rcv_window(tp);
+        c->has_win = true;
+    }
+    uint32_t win = c->win;
     win = p->flags & TH_SYN ? jr_min_u32(win, JR_TCP_MAXWIN) : win >> tp->rcv_scale << tp->rcv_scale;
     uint8_t *digest = build_header(tp, c, p, win, jr_pkt_push(pkt, w.hlen));
     if (digest != NULL)

@@ -38,14 +38,14 @@ static void enter(struct jr_tcpcb *tp, const struct jr_delivery *d, jr_time now)
     jr_prr_begin(tp, d);
     jr_seq seq = tp->snd_una;
     uint32_t len;
-    if (sack)
+    if (sack) {
+        jr_prr_on_ack(tp, d);
         (void)jr_sack_next(tp, true, tp->t_maxseg, &seq, &len);
+    } else {
+        tp->snd_cwnd = tp->snd_ssthresh + JR_TCP_DUPTHRESH * tp->t_maxseg;
+    }
     jr_tcp_output_rexmit(tp, seq, now);
     jr_tcp_start_rexmt(tp, now);
-    if (sack)
-        jr_prr_on_ack(tp, d);
-    else
-        tp->snd_cwnd = tp->snd_ssthresh + JR_TCP_DUPTHRESH * tp->t_maxseg;
     jr_tcp_want_output(tp);
 }
 

@@ -228,8 +228,10 @@ static void on_rst(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time no
     }
 }
 
-static void note_duplicate(struct jr_tcpcb *tp, jr_seq start, uint32_t len)
+static void note_duplicate(struct jr_tcpcb *tp, jr_seq start, uint32_t len, jr_time now)
 {
+    if (tp->t_flags & TF_DSACK) /* each is reported (RFC 2883 4), those of one burst, too */
+        jr_tcp_output(tp, now);
     jr_tcp_count_c(tp, JR_C_TCP_DUP_DATA);
     tp->t_flags |= TF_ACKNOW;
     if (len == 0)
@@ -240,7 +242,7 @@ static void note_duplicate(struct jr_tcpcb *tp, jr_seq start, uint32_t len)
 }
 
 /* Cuts off what lies before rcv_nxt. */
-static void trim_left(struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
+static void trim_left(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
 {
     int32_t old = jr_seq_diff(tp->rcv_nxt, seg->seq);
     if (old <= 0)
@@ -250,7 +252,7 @@ static void trim_left(struct jr_tcpcb *tp, struct jr_tcp_seg *seg)
         seg->flags &= (uint8_t)~TH_FIN;
         drop = seg->len;
     }
-    note_duplicate(tp, seg->seq, drop);
+    note_duplicate(tp, seg->seq, drop, now);
     seg->seq = tp->rcv_nxt;
     seg->data += drop;
     seg->len -= drop;
@@ -286,7 +288,7 @@ static bool trim(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
         seg->flags &= (uint8_t)~TH_SYN; /* simultaneous open: the peer's SYN again, now with an ACK */
         seg->seq = jr_seq_add(seg->seq, 1);
     }
-    trim_left(tp, seg);
+    trim_left(tp, seg, now);
     if (trim_right(tp, seg))
         return true;
     jr_tcp_count_c(tp, JR_C_TCP_SEQ_OUTSIDE);

@@ -67,21 +67,13 @@ static void close_gap(struct jr_sendmap *m, uint32_t i)
     m->n--;
 }
 
-/* More for the last record: full means that there can be no other, then its time is good enough for all of it. */
-static bool extend(struct jr_sendmap *m, jr_seq end, bool ragged, bool full, jr_time now)
+/* There can be no other record: the last one's time is good enough for all of it. */
+static void blur(struct jr_sendmap *m, jr_seq end, bool ragged, jr_time now)
 {
     struct jr_sent *last = jr_sendmap_at(m, m->n - 1);
-    const bool same = last->xmit == now && !(last->flags & (JR_SENT_RAGGED | JR_SENT_MARKS));
-    if (!same && !full)
-        return false;
-    if (!same) {
-        jr_sendmap_mark(m, m->n - 1, JR_SENT_VAGUE, JR_SENT_SACKED | JR_SENT_LOST);
-        last->xmit = now;
-    }
+    jr_sendmap_mark(m, m->n - 1, JR_SENT_VAGUE | (ragged ? JR_SENT_RAGGED : 0), JR_SENT_SACKED | JR_SENT_LOST);
+    last->xmit = now;
     last->end = end;
-    if (ragged)
-        last->flags |= JR_SENT_RAGGED;
-    return true;
 }
 
 void jr_sendmap_push(struct jr_tcpcb *tp, jr_seq seq, jr_seq end, bool ragged, jr_time now)
@@ -93,7 +85,8 @@ void jr_sendmap_push(struct jr_tcpcb *tp, jr_seq seq, jr_seq end, bool ragged, j
         m->marked = false;
         if (jr_seq_lt(m->base, seq)) /* data that went before records were kept, in a SYN, counts as sent now */
             flags |= JR_SENT_VAGUE;
-    } else if (extend(m, end, ragged, m->n > m->mask && (m->n >= tp->tcp->cfg.map_limit || !grow(m)), now)) {
+    } else if (m->n > m->mask && (m->n >= tp->tcp->cfg.map_limit || !grow(m))) {
+        blur(m, end, ragged, now);
         return;
     }
     *jr_sendmap_at(m, m->n++) = (struct jr_sent){.end = end, .xmit = now, .flags = flags};

@@ -61,6 +61,16 @@ void jr_sendmap_free(struct jr_sendmap *m);
 
 /* [seq, end) was sent for the first time; ragged: its last segment isn't full. */
 void jr_sendmap_push(struct jr_tcpcb *tp, jr_seq seq, jr_seq end, bool ragged, jr_time now);
+/* The same for more of a burst: what directly follows the last record, at its time. false: it needs a record. */
+static inline bool jr_sendmap_extend(struct jr_sendmap *m, jr_seq end, bool ragged, jr_time now)
+{
+    struct jr_sent *last = jr_sendmap_at(m, m->n - 1);
+    if (m->n == 0 || last->xmit != now || last->flags & (JR_SENT_RAGGED | JR_SENT_MARKS))
+        return false;
+    last->end = end;
+    last->flags |= ragged ? JR_SENT_RAGGED : 0;
+    return true;
+}
 /* [seq, end) was sent again. */
 void jr_sendmap_resent(struct jr_tcpcb *tp, jr_seq seq, jr_seq end, jr_time now);
 /* The record that holds seq; n when it lies outside. */

@@ -183,6 +183,7 @@ struct jr_tcpcb {
     jr_time t_rtttime;
     jr_seq rtt_round; /* rtt.c: samples count until this is acknowledged */
     uint32_t rtt_n;
+    uint32_t rtt_last; /* what the ACK being handled measured, of data sent once; 0: nothing */
     uint64_t rtt_sum, rtt_dev;
     jr_time t_rttmin_until;
     uint32_t t_rttmin_prev;

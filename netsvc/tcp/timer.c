@@ -57,9 +57,9 @@ void jr_tcp_start_rexmt(struct jr_tcpcb *tp, jr_time now)
         when = jr_min_u64(when, jr_max_u64(end, now + JR_MS));
     }
     tp->t_rtodl = when;
-    tp->rexmt_is = JR_REXMT_RTO;
-    jr_tcp_timer_set(tp, TT_REXMT, when);
-    jr_tlp_rearm(tp, now);
+    const jr_time probe = jr_tlp_when(tp, now);
+    tp->rexmt_is = probe < when ? JR_REXMT_PTO : JR_REXMT_RTO;
+    jr_tcp_timer_set(tp, TT_REXMT, jr_min_u64(probe, when));
 }
 
 void jr_tcp_arm_reo(struct jr_tcpcb *tp, uint64_t timeout, jr_time now)

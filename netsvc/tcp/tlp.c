@@ -18,19 +18,21 @@ static bool may_probe(const struct jr_tcpcb *tp)
            !tp->tlp_out && tp->map.sacked == 0 && tp->t_rxtshift == 0 && tp->rtt_fresh && tp->tcp->cfg.rack_enable;
 }
 
-static uint64_t probe_timeout(const struct jr_tcpcb *tp)
+jr_time jr_tlp_when(const struct jr_tcpcb *tp, jr_time now)
 {
+    if (!may_probe(tp))
+        return JR_TIME_NEVER;
     if (tp->t_srtt == 0)
-        return PTO_INITIAL_US;
+        return now + PTO_INITIAL_US;
     const uint64_t pto = jr_max_u32(2 * tp->t_srtt, PTO_MIN_US);
-    return jr_cc_flight(tp) <= tp->t_maxseg ? pto + ACK_DELAY_US : pto;
+    return now + pto + (jr_cc_flight(tp) <= tp->t_maxseg ? ACK_DELAY_US : 0);
 }
 
 void jr_tlp_rearm(struct jr_tcpcb *tp, jr_time now)
 {
     if (!jr_tcp_timer_active(tp, TT_REXMT) || tp->rexmt_is == JR_REXMT_REO)
         return;
-    const jr_time at = may_probe(tp) ? now + probe_timeout(tp) : JR_TIME_NEVER;
+    const jr_time at = jr_tlp_when(tp, now);
     if (at < tp->t_rtodl) {
         tp->rexmt_is = JR_REXMT_PTO;
         jr_tcp_timer_set(tp, TT_REXMT, at);

@@ -10,6 +10,8 @@
 
 /* Data was sent or acknowledged while the retransmission timer runs: it stands for a probe if that comes first. */
 void jr_tlp_rearm(struct jr_tcpcb *tp, jr_time now);
+/* When a probe would be due; JR_TIME_NEVER: none is wanted. */
+jr_time jr_tlp_when(const struct jr_tcpcb *tp, jr_time now);
 /* The probe's time has come. */
 void jr_tlp_send(struct jr_tcpcb *tp, jr_time now);
 /* 7.4: an ACK while a probe is out; the records are up to date, snd_una hasn't moved yet. */
