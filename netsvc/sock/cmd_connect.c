@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/addr6.h"
 #include "sock/cmd.h"
 #include "sock/pair.h"
 #include "sock/port.h"
 #include "sock/sock.h"
-#include "wire/ipv6.h"
 
 static bool is_loopback(struct jr_addr a) { return jr_addr_is_v4(a) ? a.b[12] == 127 : jr_ipv6_is_loopback(a); }
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/addr6.h"
 #include "sock/sock.h"
-#include "wire/ipv6.h"
 
 void jr_sock_set_state(struct jr_sock *so, uint32_t set, uint32_t clear)
 {
