@@ -6,12 +6,16 @@
 #include "dev/eal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "dev/afpacket.h"
@@ -28,6 +32,15 @@ static bool read_number(const char *path, unsigned *out)
     if (f)
         fclose(f);
     return ok;
+}
+
+/* Services that start or end together change the number one after the other. -1: no huge pages here. */
+static int lock_hugepages(void)
+{
+    int fd = open(NR_HUGEPAGES, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_EX))
+        jr_log(JR_LOG_DEBUG, "%s: %s", NR_HUGEPAGES, strerror(errno));
+    return fd;
 }
 
 static bool write_number(const char *path, unsigned value)
@@ -52,11 +65,18 @@ unsigned jr_eal_memory_mb(const struct jr_eal_config *cfg)
     return (unsigned)((bytes + (2u << 20) - 1) >> 21) * 2;
 }
 
-bool jr_hugepages_take(struct jr_hugepages *hp, unsigned need_mb, unsigned limit_mb)
+static void give_back(struct jr_hugepages *hp)
+{
+    unsigned total;
+    if (hp->added && read_number(NR_HUGEPAGES, &total))
+        write_number(NR_HUGEPAGES, total > hp->added ? total - hp->added : 0);
+    hp->added = 0;
+}
+
+static bool take(struct jr_hugepages *hp, unsigned need_mb, unsigned limit_mb)
 {
     unsigned total, free, need = need_mb / 2;
-    hp->added = 0;
-    if (!limit_mb || !read_number(NR_HUGEPAGES, &total) || !read_number(FREE_HUGEPAGES, &free))
+    if (!read_number(NR_HUGEPAGES, &total) || !read_number(FREE_HUGEPAGES, &free))
         return false;
     if (free >= need)
         return true;
@@ -68,20 +88,34 @@ bool jr_hugepages_take(struct jr_hugepages *hp, unsigned need_mb, unsigned limit
     hp->added = now - total;
     if (read_number(FREE_HUGEPAGES, &free) && free >= need)
         return true;
-    jr_hugepages_give_back(hp); /* memory is too fragmented */
+    give_back(hp); /* memory is too fragmented */
     return false;
+}
+
+bool jr_hugepages_take(struct jr_hugepages *hp, unsigned need_mb, unsigned limit_mb)
+{
+    hp->added = 0;
+    int fd = limit_mb ? lock_hugepages() : -1;
+    bool ok = fd >= 0 && take(hp, need_mb, limit_mb);
+    if (fd >= 0)
+        close(fd);
+    return ok;
 }
 
 void jr_hugepages_give_back(struct jr_hugepages *hp)
 {
-    unsigned total;
-    if (hp->added && read_number(NR_HUGEPAGES, &total))
-        write_number(NR_HUGEPAGES, total > hp->added ? total - hp->added : 0);
-    hp->added = 0;
+    int fd = hp->added ? lock_hugepages() : -1;
+    give_back(hp);
+    if (fd >= 0)
+        close(fd);
 }
+
+static bool quiet; /* the start may fail: another one follows it */
 
 static enum jr_log_level level_of(int rte_level)
 {
+    if (quiet)
+        return JR_LOG_DEBUG;
     if (rte_level <= (int)RTE_LOG_ERR) /* what matters of it fails a call of ours, which says so */
         return JR_LOG_WARN;
     if (rte_level <= (int)RTE_LOG_WARNING) /* such as pages of a size nobody asked for */
@@ -164,9 +198,12 @@ int jr_eal_start(const struct jr_eal_config *cfg, bool huge)
         argv[argc++] = (char *)"--no-telemetry";
     argv[argc] = NULL;
     redirect_log();
-    if (rte_eal_init(argc, argv) < 0) {
+    quiet = huge;
+    int rc = rte_eal_init(argc, argv);
+    quiet = false;
+    if (rc < 0) {
         int err = rte_errno ? rte_errno : EINVAL;
-        jr_log(JR_LOG_ERROR, "DPDK did not start: %s", rte_strerror(err));
+        jr_log(huge ? JR_LOG_DEBUG : JR_LOG_ERROR, "DPDK did not start: %s", rte_strerror(err));
         return -err;
     }
     jr_log(JR_LOG_INFO, "DPDK runs with %s MB of %s pages", mb, huge ? "huge" : "ordinary");

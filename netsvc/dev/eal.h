@@ -24,7 +24,8 @@ unsigned jr_eal_memory_mb(const struct jr_eal_config *cfg);
 bool jr_hugepages_take(struct jr_hugepages *hp, unsigned need_mb, unsigned limit_mb);
 void jr_hugepages_give_back(struct jr_hugepages *hp);
 
-/* huge: jr_hugepages_take() succeeded. 0 or a negative errno, after logging why. */
+/* huge: jr_hugepages_take() succeeded; should they be gone by now, a new process may start without. 0 or a negative
+ * errno, after logging why. */
 int jr_eal_start(const struct jr_eal_config *cfg, bool huge);
 void jr_eal_stop(void);
 

@@ -198,6 +198,21 @@ static int wait_for_worker(struct supervisor *s)
     }
 }
 
+/* Another program may take the huge pages between our look and EAL's, or a limit keeps them from us; EAL starts once
+ * in a process. */
+static bool lacks_huge(struct supervisor *s, int status)
+{
+    if (!s->has_huge || !WIFEXITED(status) || WEXITSTATUS(status) != JR_WORKER_NO_HUGE)
+        return false;
+    jr_log(JR_LOG_WARN, "DPDK did not start with huge pages: going on with ordinary ones, which are slower");
+    jr_hugepages_give_back(&s->huge);
+    s->has_huge = false;
+    if (s->worker_fd >= 0)
+        close(s->worker_fd);
+    s->worker_fd = -1;
+    return true;
+}
+
 static int exit_code(int status)
 {
     if (WIFSIGNALED(status)) {
@@ -219,11 +234,15 @@ int jr_supervisor_run(const struct jr_config *cfg, int ready_fd)
         return EXIT_FAILURE;
     clean_up(&s); /* of a service that was killed with its supervisor */
     take_hugepages(&s);
-    int rc = fork_worker(&s);
+    int rc = fork_worker(&s), status = rc ? 0 : wait_for_worker(&s);
+    if (!rc && lacks_huge(&s, status)) {
+        rc = fork_worker(&s);
+        status = rc ? 0 : wait_for_worker(&s);
+    }
     if (rc)
         jr_log(JR_LOG_ERROR, "no worker: %s", strerror(-rc));
     else
-        code = exit_code(wait_for_worker(&s));
+        code = exit_code(status);
     clean_up(&s);
     jr_hugepages_give_back(&s.huge);
     return code;

@@ -252,7 +252,7 @@ int jr_worker_run(const struct jr_config *cfg, bool huge, int ready_fd)
         .n_ports = cfg->n_ports,
     };
     if (jr_eal_start(&eal, huge))
-        return EXIT_FAILURE;
+        return huge ? JR_WORKER_NO_HUGE : EXIT_FAILURE;
     int rc = start(w, jr_worker_now());
     if (!rc) {
         if (write(ready_fd, "R", 1) != 1)

@@ -50,6 +50,8 @@ struct jr_worker {
 /* Microseconds of CLOCK_MONOTONIC. */
 jr_time jr_worker_now(void);
 
+enum { JR_WORKER_NO_HUGE = 75 }; /* exit status: EAL did not start with huge pages, nothing was begun */
+
 /* Runs until a signal or a fatal error; huge: EAL gets huge pages. ready_fd gets a byte when the service answers. Exit
  * status. */
 int jr_worker_run(const struct jr_config *cfg, bool huge, int ready_fd);

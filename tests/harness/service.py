@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,8 +171,10 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(machine: Machine, config: Config, *, ready_timeout: float = 30) -> Iterator[Service]:
-    """The service on a machine, ready when entered.
+def running(
+    machine: Machine, config: Config, *, ready_timeout: float = 30, through: Sequence[str] = ()
+) -> Iterator[Service]:
+    """The service on a machine, ready when entered; `through`: a command that runs it.
 
     Raises:
         FileNotFoundError: it has not been built.
@@ -186,7 +188,7 @@ def running(machine: Machine, config: Config, *, ready_timeout: float = 30) -> I
     path.write_text(config.text(run_dir))
     told, ready = os.pipe()
     try:
-        argv = [BINARY, "-c", path, "--ready-fd", str(ready)]
+        argv = [*through, BINARY, "-c", path, "--ready-fd", str(ready)]
         process = machine.on(KERNEL).start(argv, pass_fds=[ready])
         os.close(ready)
         ready = -1

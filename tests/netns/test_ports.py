@@ -128,6 +128,20 @@ def test_a_killed_worker_leaves_nothing(pair: netns.Pair, folder: Path) -> None:
         assert ping(pair.peer, pair.host_ip), "the kernel has its interface back"
 
 
+def test_huge_pages_that_are_gone_are_done_without(pair: netns.Pair, folder: Path) -> None:
+    """The kernel tells of free pages, and another program has them by the time that DPDK asks."""
+    (folder / "free").write_text("100000\n")
+    pretend = f"mount --bind {folder}/free /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+    through = ["unshare", "--mount", "sh", "-ec", f'{pretend}; exec "$@"', "sh"]
+    with service.running(Machine(pair.host, KERNEL, folder), service.veth_config(), through=through) as svc:
+        assert svc.counters()
+        said = svc.process.text().splitlines()
+        assert len([line for line in said if "huge pages" in line]) == 1, said
+        assert any("ordinary pages" in line for line in said), said
+        assert not any("EAL: " in line for line in said if "FATAL" not in line), said  # which DPDK prints by itself
+        assert svc.process.stop() == 0
+
+
 @pytest.mark.usefixtures("kind")
 def test_a_killed_supervisor_takes_the_worker_along(pair: netns.Pair, folder: Path) -> None:
     with serving(pair, folder, service.veth_config()) as svc:
