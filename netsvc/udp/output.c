@@ -239,9 +239,9 @@ static int prepare(struct jr_udpcb *up, const struct jr_endpoint *to, const stru
         .dst = to->addr,
         .proto = JR_IPPROTO_UDP,
         .tos = tx->has_tos ? tx->tos : up->opt.tos,
-        .ttl = tx->ttl                          ? tx->ttl
+        .ttl = tx->ttl              ? tx->ttl
                : is_group(to->addr) ? up->opt.mcast_ttl
-                                                : up->opt.ttl,
+                                    : up->opt.ttl,
     };
     return 0;
 }

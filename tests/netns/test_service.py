@@ -52,7 +52,7 @@ def joyride_sysctl(svc: service.Service, *argv: str, user: str = "root") -> subp
         "-m",
         "joyride",
         "--run-dir",
-        svc.run_dir,
+        str(svc.run_dir),
         "sysctl",
     ]
     env = {"PYTHONPATH": str(REPO / "tools"), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Callable
 
 IP_PKTINFO, IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_MTU_DISCOVER, IP_MTU = 8, 11, 12, 13, 10, 14
 IP_PMTUDISC_DO, MSG_ERRQUEUE, UDP_SEGMENT, SO_TIMESTAMPNS = 2, 0x2000, 103, 35
@@ -103,4 +104,5 @@ def tell(address: str, port: str, text: str, by: str) -> None:
 
 
 if __name__ == "__main__":
-    {"echo": echo, "ask": ask, "group": group, "tell": tell}[sys.argv[1]](*sys.argv[2:])
+    commands: dict[str, Callable[..., None]] = {"echo": echo, "ask": ask, "group": group, "tell": tell}
+    commands[sys.argv[1]](*sys.argv[2:])
