@@ -59,8 +59,10 @@ struct packet conn_to_live(struct run *r, struct conn *c, const struct packet *s
     struct packet p = *script;
 
     p.v6 = r->s->opt.ip_version == IP_V6;
-    p.src = p.inbound ? r->s->opt.remote : local_addr(r);
-    p.dst = p.inbound ? local_addr(r) : r->s->opt.remote;
+    if (!p.has_src)
+        p.src = p.inbound ? r->s->opt.remote : local_addr(r);
+    if (!p.has_dst)
+        p.dst = p.inbound ? local_addr(r) : r->s->opt.remote;
     p.sport = p.inbound ? c->rport : c->lport;
     p.dport = p.inbound ? c->lport : c->rport;
     if (p.win < 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/byteorder.h"
 #include "link/neigh.h"
 #include "wire/ether.h"
 
@@ -19,11 +20,11 @@ static struct engine *self(struct backend *be) { return JR_CONTAINER_OF(be, stru
 
 static int64_t en_now(struct backend *be) { return (int64_t)(self(be)->now - self(be)->base); }
 
-/* Neighbours and groups are no matter of scripts. */
+/* Neighbours and groups of IPv6 are no matter of scripts; ARP is of those that ask for it. */
 static bool is_told(const struct engine *en, const struct jr_ether *eth, const uint8_t *frame)
 {
     if (eth->type == JR_ETHERTYPE_ARP)
-        return false;
+        return en->opt.arp;
     return eth->type != 0x86dd || memcmp(frame + eth->hlen + 24, en->opt.remote.b, 16) == 0;
 }
 
@@ -68,12 +69,31 @@ static void en_pass(struct backend *be, int64_t until_us)
     collect(en);
 }
 
+/* Where the peer sends it: groups and broadcasts to those who listen, all else to us. */
+static struct jr_ether_addr mac_for(const struct engine *en, const uint8_t *ip)
+{
+    const uint32_t host = en->opt.plen < 32 ? 0xffffffffu >> en->opt.plen : 0, us = jr_load_be32(en->opt.local.b + 12);
+    uint32_t dst;
+
+    if (ip[0] >> 4 == 0)
+        return ip[7] == 1 ? jr_ether_broadcast() : mac_us; /* ARP */
+    if (ip[0] >> 4 != 4)
+        return mac_us;
+    dst = jr_load_be32(ip + 16);
+    if (dst >> 28 == 14)
+        return (struct jr_ether_addr){{1, 0, 0x5e, ip[17] & 0x7f, ip[18], ip[19]}};
+    return dst == 0xffffffffu || (host && dst == (us | host)) ? jr_ether_broadcast() : mac_us;
+}
+
 static void en_inject(struct backend *be, const uint8_t *ip, uint32_t len)
 {
     struct engine *en = self(be);
     uint8_t *frame = malloc(len + JR_ETHER_HLEN);
 
-    jr_ether_build(frame, mac_us, mac_peer, ip[0] >> 4 == 6 ? 0x86dd : JR_ETHERTYPE_IPV4);
+    jr_ether_build(frame, mac_for(en, ip), mac_peer,
+                   ip[0] >> 4 == 6   ? 0x86dd
+                   : ip[0] >> 4 == 0 ? JR_ETHERTYPE_ARP
+                                     : JR_ETHERTYPE_IPV4);
     memcpy(frame + JR_ETHER_HLEN, ip, len);
     jr_ip_input(en->ifp, fake_dev_frame(&en->dev, frame, len + JR_ETHER_HLEN), en->now);
     free(frame);
@@ -157,6 +177,7 @@ static void start_network(struct engine *en)
     struct jr_ip_config cfg;
     const struct jr_addr any6 = {0}, any = jr_addr_is_v4(o->local) ? jr_addr_v4(0) : any6;
     struct jr_ip_route_conf route = {.dst = any, .gw = any, .src = any};
+    struct jr_addr bcast = any;
 
     jr_rng_init(&en->rng, 42);
     fake_dev_init(&en->dev, o->mtu, 0);
@@ -168,11 +189,14 @@ static void start_network(struct engine *en)
     cfg.ip6_dad_count = 0;
     en->ip = jr_ip_new(&en->counters, &en->rng, &cfg);
     jr_ip_netif_add(en->ip, en->ifp);
-    if (jr_ip_addr_add(en->ip, en->ifp, o->local, o->plen, any, true, en->now) != 0)
+    if (jr_addr_is_v4(o->local) && o->plen < 31)
+        bcast = jr_addr_v4(jr_addr_to_v4(o->local) | jr_be32(0xffffffffu >> o->plen));
+    if (jr_ip_addr_add(en->ip, en->ifp, o->local, o->plen, bcast, true, en->now) != 0)
         drill_bad_script("--local_ip", 0, "the engine does not take this address");
     route.ifp = en->ifp;
     jr_ip_route_add(en->ip, &route);
-    jr_neigh_set(en->ifp, o->remote, mac_peer, JR_NEIGH_PERMANENT, en->now);
+    if (!o->arp)
+        jr_neigh_set(en->ifp, o->remote, mac_peer, JR_NEIGH_PERMANENT, en->now);
     jr_ip_flush(en->ip, en->now);
     jr_pktq_purge(&en->dev.sent); /* the announcement of the address */
 }

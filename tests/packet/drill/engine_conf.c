@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* sysctl commands of scripts, in process: FreeBSD's names onto the engine's configuration. */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine.h"
 #include "jr_tcp_fsm.h"
+#include "link/neigh.h"
 #include "sysctl/sysctl.h"
 #include "tcp/syncache.h"
 
@@ -122,6 +125,49 @@ static bool sockstat(struct engine *en, const char *cmd, char *why, size_t room)
     return status == 0;
 }
 
+/* "ADDRESS": another one of ours, in the script's subnet. */
+static bool add_addr(struct engine *en, const char *text, char *why, size_t room)
+{
+    struct in_addr a;
+    int err = -EINVAL;
+
+    if (inet_pton(AF_INET, text, &a) == 1)
+        err = jr_ip_addr_add(en->ip, en->ifp, jr_addr_v4(a.s_addr), en->opt.plen, jr_addr_v4(0), false, en->now);
+    snprintf(why, room, "'%s' can't be an address of ours", text);
+    return err == 0;
+}
+
+/* "ADDRESS": the router of everything that is not near. */
+static bool add_route(struct engine *en, const char *text, char *why, size_t room)
+{
+    struct jr_ip_route_conf route = {.dst = jr_addr_v4(0), .src = jr_addr_v4(0), .ifp = en->ifp};
+    struct in_addr a;
+
+    snprintf(why, room, "'%s' can't be a router", text);
+    if (inet_pton(AF_INET, text, &a) != 1)
+        return false;
+    route.gw = jr_addr_v4(a.s_addr);
+    return jr_ip_route_add(en->ip, &route) == 0;
+}
+
+/* "ADDRESS STATION": an entry that stays; the station ends 02:00:00:00:00:xx. */
+static bool set_neighbour(struct engine *en, char *text, char *why, size_t room)
+{
+    char *station = strchr(text, ' ');
+    struct jr_ether_addr mac = {{2}};
+    struct in_addr a;
+
+    snprintf(why, room, "'arp -s' needs an address and a station");
+    if (!station)
+        return false;
+    *station++ = 0;
+    mac.b[5] = (uint8_t)strtoul(station, NULL, 0);
+    if (inet_pton(AF_INET, text, &a) != 1)
+        return false;
+    jr_neigh_set(en->ifp, jr_addr_v4(a.s_addr), mac, JR_NEIGH_PERMANENT, en->now);
+    return true;
+}
+
 static bool one_command(struct engine *en, char *cmd, char *why, size_t room)
 {
     cmd += strspn(cmd, " \t\n");
@@ -133,6 +179,12 @@ static bool one_command(struct engine *en, char *cmd, char *why, size_t room)
         return true; /* what the engine has is always there */
     if (strncmp(cmd, "sockstat ", 9) == 0)
         return sockstat(en, cmd, why, room);
+    if (strncmp(cmd, "ip addr add ", 12) == 0)
+        return add_addr(en, cmd + 12, why, room);
+    if (strncmp(cmd, "ip route add default via ", 25) == 0)
+        return add_route(en, cmd + 25, why, room);
+    if (strncmp(cmd, "arp -s ", 7) == 0)
+        return set_neighbour(en, cmd + 7, why, room);
     snprintf(why, room, "'%s' is no command that the engine has", cmd);
     return false;
 }

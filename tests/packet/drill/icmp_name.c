@@ -10,9 +10,11 @@ struct name {
 };
 
 static const struct name types4[] = {
-    {"echo_reply", 0, 0},    {"unreachable", 3, 0},    {"destination_unreachable", 3, 0},
-    {"source_quench", 4, 0}, {"redirect", 5, 0},       {"echo_request", 8, 0},
-    {"echo", 8, 0},          {"time_exceeded", 11, 0}, {"parameter_problem", 12, 0},
+    {"echo_reply", 0, 0},    {"unreachable", 3, 0},      {"destination_unreachable", 3, 0},
+    {"source_quench", 4, 0}, {"redirect", 5, 0},         {"echo_request", 8, 0},
+    {"echo", 8, 0},          {"time_exceeded", 11, 0},   {"parameter_problem", 12, 0},
+    {"timestamp", 13, 0},    {"timestamp_reply", 14, 0}, {"mask_request", 17, 0},
+    {"mask_reply", 18, 0},
 };
 static const struct name types6[] = {
     {"unreachable", 1, 0},       {"destination_unreachable", 1, 0}, {"packet_too_big", 2, 0}, {"time_exceeded", 3, 0},
@@ -39,6 +41,8 @@ static const struct name codes4[] = {
     {"packet_filtered", 3, 13},
     {"host_precedence_violation", 3, 14},
     {"precedence_cutoff", 3, 15},
+    {"for_net", 5, 0},
+    {"for_host", 5, 1},
     {"exceeded_in_transit", 11, 0},
     {"ttl_exceeded", 11, 0},
     {"exceeded_reassembly", 11, 1},

@@ -81,7 +81,9 @@ static bool is_ours(const struct kernel *k, const uint8_t *b, ssize_t len)
 {
     if (len >= 40 && b[0] >> 4 == 6)
         return memcmp(b + 24, k->opt.remote.b, 16) == 0;
-    return len >= 20 && b[0] >> 4 == 4 && memcmp(b + 16, k->opt.remote.b + 12, 4) == 0;
+    if (len < 20 || b[0] >> 4 != 4 || b[9] == PROTO_IGMP)
+        return false;
+    return memcmp(b + 16, k->opt.remote.b + 12, 4) == 0 || b[16] >> 4 == 14 || b[19] == 255;
 }
 
 static bool k_sent(struct backend *be, struct frame *out)

@@ -82,8 +82,14 @@ static bool same_icmp(const struct packet *want, const struct packet *got, char 
         return differ(why, room, "echo id", want->echo_id, got->echo_id);
     if (want->echo_seq >= 0 && want->echo_seq != got->echo_seq)
         return differ(why, room, "echo sequence number", want->echo_seq, got->echo_seq);
+    if (want->pointer >= 0 && want->pointer != got->pointer)
+        return differ(why, room, "pointer", want->pointer, got->pointer);
     if (want->len && want->len != got->len)
         return differ(why, room, "body of", want->len, got->len);
+    if (want->body.n && !same_bytes(&want->body, &got->body)) {
+        snprintf(why, room, "another body of ICMP");
+        return false;
+    }
     return true;
 }
 
@@ -93,8 +99,18 @@ static bool same_ip(const struct packet *want, const struct packet *got, char *w
         return differ(why, room, "ECN bits", want->ecn, got->ecn);
     if (want->tos >= 0 && (want->tos ^ got->tos) & (want->ecn >= 0 ? 0xfc : 0xff))
         return differ(why, room, "type of service", want->tos, got->tos);
+    if ((want->has_src && !jr_addr_eq(want->src, got->src)) || (want->has_dst && !jr_addr_eq(want->dst, got->dst))) {
+        snprintf(why, room, "other addresses");
+        return false;
+    }
+    if (!want->any_ip_opts && !same_bytes(&want->ip_opts, &got->ip_opts)) {
+        snprintf(why, room, "other IP options");
+        return false;
+    }
     if (want->ttl >= 0 && want->ttl != got->ttl)
         return differ(why, room, "time to live", want->ttl, got->ttl);
+    if (want->id >= 0 && want->id != got->id)
+        return differ(why, room, "identification", want->id, got->id);
     if (want->df >= 0 && want->df != got->df)
         return differ(why, room, "don't fragment", want->df, got->df);
     if (want->frag_off != got->frag_off || want->mf != got->mf)
@@ -107,6 +123,12 @@ bool packet_matches(const struct options *o, const struct packet *want, const st
 {
     if (want->proto != got->proto)
         return differ(why, room, "protocol", want->proto, got->proto);
+    if (want->proto == PROTO_ARP && !same_arp(want, got)) {
+        snprintf(why, room, "another ARP packet");
+        return false;
+    }
+    if (want->proto == PROTO_ARP)
+        return true;
     if (!same_ip(want, got, why, room))
         return false;
     if (got->frag_off || got->mf)
@@ -119,5 +141,11 @@ bool packet_matches(const struct options *o, const struct packet *want, const st
         return same_tcp(o, want, got, why, room);
     if (want->proto == PROTO_UDP)
         return want->len == got->len || differ(why, room, "payload of", want->len, got->len);
+    if (want->proto == PROTO_IGMP) {
+        if (same_igmp(want, got))
+            return true;
+        snprintf(why, room, "another IGMP message");
+        return false;
+    }
     return same_icmp(want, got, why, room);
 }

@@ -10,7 +10,15 @@
 
 #include "base/addr.h"
 
-enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58, PROTO_ARP = 256, PROTO_RAW = 257 };
+enum {
+    PROTO_ICMP = 1,
+    PROTO_IGMP = 2,
+    PROTO_TCP = 6,
+    PROTO_UDP = 17,
+    PROTO_ICMPV6 = 58,
+    PROTO_ARP = 256,
+    PROTO_RAW = 257
+};
 
 enum { /* packet.flags, with the three bits of the ECN counter on top (RFC 9768) */
        F_FIN = 0x01,
@@ -49,6 +57,33 @@ struct tcp_opt {
 
 enum { ECN_UNCHECKED = -1, ECN_NOT = 0, ECN_ECT1 = 1, ECN_ECT0 = 2, ECN_CE = 3, ECN_ECT01 = 4 };
 
+enum { IGMP_RECORDS = 4, IGMP_SOURCES = 8, ARP_BYTES = 28 };
+
+struct igmp_record {
+    uint8_t type;
+    struct jr_addr group;
+    unsigned nsrc;
+    struct jr_addr src[IGMP_SOURCES];
+};
+
+struct igmp {
+    uint8_t type, resp; /* resp: of a query, when it has to be answered */
+    bool v3;            /* a query with what RFC 3376 added; its sources are in rec[0] */
+    struct jr_addr group;
+    unsigned nrec; /* of a version 3 report */
+    struct igmp_record rec[IGMP_RECORDS];
+};
+
+struct arp {
+    uint8_t op, sha, tha; /* stations by the last byte of their address */
+    struct jr_addr spa, tpa;
+};
+
+struct bytes { /* mask 0: may be anything */
+    unsigned n;
+    uint8_t b[64], mask[64];
+};
+
 struct packet {
     bool inbound;
     int proto;
@@ -61,7 +96,11 @@ struct packet {
     int frag_off; /* bytes */
     bool mf;
     struct jr_addr src, dst;
-    bool has_addr; /* written with addresses */
+    bool has_src, has_dst; /* written with addresses */
+    struct bytes ip_opts;
+    bool any_ip_opts;
+    int said_proto;            /* inbound: what the IP header says instead of the truth; -1: the truth */
+    uint32_t cut_from, cut_to; /* inbound: only these bytes behind the IP header, as a fragment; cut_to 0: all */
 
     uint16_t sport, dport; /* 0: those of the connection */
     uint16_t flags;
@@ -72,14 +111,17 @@ struct packet {
     bool any_opts;
     unsigned nopts;
     struct tcp_opt opts[20];
-    bool bad_cksum;
+    bool bad_cksum, no_cksum;
 
     uint8_t icmp_type, icmp_code;
     int64_t mtu;           /* -1: none */
     int echo_id, echo_seq; /* -1: any */
+    int pointer;           /* of a parameter problem; -1: any */
+    struct bytes body;     /* behind the first eight bytes of ICMP; n 0: any */
     struct packet *quote;  /* of an ICMP error; NULL: of the last packet sent */
 
-    int arp_op; /* who asks whom */
+    struct igmp igmp;
+    struct arp arp;
 };
 
 /* The wire form of a packet whose numbers are the wire's; returns its length, with the IP header. */
@@ -90,6 +132,14 @@ bool packet_decode(const uint8_t *buf, uint32_t len, struct packet *p, const cha
 void packet_print(const struct packet *p, FILE *to);
 /* The bytes, sixteen a line. */
 void packet_hexdump(const uint8_t *buf, uint32_t len, FILE *to);
+
+/* link.c: without the checksum; decoders return what is wrong or NULL. */
+uint32_t igmp_build(const struct packet *p, uint8_t *at);
+const char *igmp_decode(const uint8_t *b, uint32_t len, struct packet *p);
+uint32_t arp_build(const struct packet *p, uint8_t *at);
+const char *arp_decode(const uint8_t *b, struct packet *p);
+void igmp_print(const struct packet *p, FILE *to);
+void arp_print(const struct packet *p, FILE *to);
 
 /* icmp names of both versions, for parsing and printing. */
 bool icmp_type_named(const char *name, bool v6, uint8_t *type);

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/byteorder.h"
 #include "script.h"
 
 static const struct {
@@ -22,11 +23,40 @@ static bool parse_ecn(struct text *t, struct packet *p)
     return false;
 }
 
+/* What few scripts write: addresses, options, the part of the packet that a fragment is. */
+static bool parse_ip_more(struct text *t, struct packet *p)
+{
+    if (text_take(t, "src")) {
+        p->src = parse_addr4(t);
+        p->has_src = true;
+    } else if (text_take(t, "dst")) {
+        p->dst = parse_addr4(t);
+        p->has_dst = true;
+    } else if (text_ellipsis(t)) {
+        p->any_ip_opts = true;
+    } else if (text_take(t, "ipopt")) {
+        parse_bytes(t, &p->ip_opts);
+        if (p->ip_opts.n % 4 || p->ip_opts.n > 40)
+            text_fail(t, "%u bytes of IP options", p->ip_opts.n);
+    } else if (p->inbound && text_take(t, "proto")) {
+        p->said_proto = (int)text_int_in(t, "protocol", 0, 255);
+    } else if (p->inbound && text_take(t, "nocksum")) {
+        p->no_cksum = true;
+    } else if (p->inbound && text_take(t, "cut")) {
+        p->cut_from = (uint32_t)text_int_in(t, "first byte", 0, 65528);
+        text_need(t, ":");
+        p->cut_to = (uint32_t)text_int_in(t, "last byte", p->cut_from + 1, 65535);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* [ect0, ttl 64]: what the IP header has or must have. */
 static void parse_ip_info(struct text *t, struct packet *p, const char *close)
 {
     do {
-        if (parse_ecn(t, p))
+        if (parse_ecn(t, p) || parse_ip_more(t, p))
             continue;
         if (text_take(t, "tos") || text_take(t, "class"))
             p->tos = (int)text_int_in(t, "tos", 0, 255);
@@ -240,6 +270,13 @@ static void parse_icmp(struct text *t, struct packet *p, bool v6)
             p->mtu = text_int_in(t, "mtu", 0, UINT32_MAX);
         } else if (text_take(t, "id")) {
             p->echo_id = (int)text_int_in(t, "id", 0, 65535);
+        } else if (text_take(t, "ptr")) {
+            p->pointer = (int)text_int_in(t, "pointer", 0, 255);
+        } else if (text_take(t, "gw")) {
+            p->mtu = jr_be32(jr_addr_to_v4(parse_addr4(t))); /* the same bytes */
+        } else if (text_take(t, "bytes")) {
+            parse_bytes(t, &p->body);
+            p->len = p->body.n;
         } else if (text_take(t, "seq")) {
             p->echo_seq = (int)text_int_in(t, "seq", 0, 65535);
         } else if (text_peek(t) == '(') {
@@ -268,7 +305,9 @@ static struct packet *packet_new(bool inbound)
                          .urg = -1,
                          .mtu = -1,
                          .echo_id = -1,
-                         .echo_seq = -1};
+                         .echo_seq = -1,
+                         .pointer = -1,
+                         .said_proto = -1};
     return p;
 }
 
@@ -301,7 +340,11 @@ struct packet *packet_parse(struct text *t, bool inbound)
             parse_ip_info(t, p, round ? ")" : "]");
     }
     parse_ports(t, p);
-    if (text_take(t, "icmpv6")) {
+    if (text_take(t, "igmp")) {
+        parse_igmp(t, p);
+    } else if (text_take(t, "arp")) {
+        parse_arp(t, p);
+    } else if (text_take(t, "icmpv6")) {
         parse_icmp(t, p, true);
     } else if (text_take(t, "icmp")) {
         parse_icmp(t, p, t->v6);

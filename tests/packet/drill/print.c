@@ -96,12 +96,19 @@ void packet_print(const struct packet *p, FILE *to)
         fprintf(to, "[%s] ", ecn[p->ecn]);
     if (p->frag_off || p->mf)
         fprintf(to, "[off %d%s] ", p->frag_off, p->mf ? ",mf" : "");
+    for (unsigned i = 0; i < p->ip_opts.n; i++)
+        fprintf(to, i == 0 ? "[ipopt %02x" : "%02x", p->ip_opts.b[i]);
+    fputs(p->ip_opts.n ? "] " : "", to);
     if (p->sport)
         fprintf(to, "%u > %u ", p->sport, p->dport);
     if (p->proto == PROTO_TCP)
         print_tcp(p, to);
     else if (p->proto == PROTO_UDP)
         fprintf(to, "udp (%u)", p->len);
+    else if (p->proto == PROTO_IGMP)
+        igmp_print(p, to);
+    else if (p->proto == PROTO_ARP)
+        arp_print(p, to);
     else if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6)
         print_icmp(p, to);
     else

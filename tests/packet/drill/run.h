@@ -69,6 +69,11 @@ void conn_to_script(struct conn *c, const struct packet *script, struct packet *
 bool packet_matches(const struct options *o, const struct packet *want, const struct packet *got, char *why,
                     size_t room);
 
+/* link.c */
+bool same_igmp(const struct packet *want, const struct packet *got);
+bool same_arp(const struct packet *want, const struct packet *got);
+bool same_bytes(const struct bytes *want, const struct bytes *got);
+
 /* call.c: begins the call; what follows from a call that is over is checked. */
 void call_begin(struct run *r, const struct event *ev);
 /* Looks after the calls that have begun. */

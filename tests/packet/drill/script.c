@@ -99,6 +99,8 @@ bool options_set(struct options *o, const char *name, const char *value)
     } else if (strcmp(name, "connect_port") == 0) {
         ok = set_number(&n, value, 1, 65535);
         o->connect_port = (uint16_t)n;
+    } else if (strcmp(name, "arp") == 0) {
+        o->arp = true;
     } else {
         return is_ignored(name);
     }

@@ -21,6 +21,7 @@ struct options { /* --name=value lines */
     struct jr_addr local, remote;
     uint8_t plen;
     uint16_t bind_port, connect_port;
+    bool arp; /* the script is about ARP too: nobody is known at first */
 };
 
 enum when_kind { WHEN_ABSOLUTE, WHEN_RELATIVE, WHEN_ANY };
@@ -67,5 +68,12 @@ void options_finish(struct options *o);
 void script_parse(struct script *s, const char *file, const char *content, const struct options *opt);
 /* After the time: '<' or '>' has been read. */
 struct packet *packet_parse(struct text *t, bool inbound);
+
+/* link.c */
+void parse_igmp(struct text *t, struct packet *p);
+void parse_arp(struct text *t, struct packet *p);
+struct jr_addr parse_addr4(struct text *t);
+/* Hexadecimal digits; "xx" is a byte that may be anything. */
+void parse_bytes(struct text *t, struct bytes *b);
 
 #endif

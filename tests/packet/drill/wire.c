@@ -39,7 +39,7 @@ static uint16_t l4_sum(const struct packet *p, const uint8_t *l4, uint32_t len)
 {
     uint32_t s = sum(l4, len, 0);
 
-    if (p->proto == PROTO_ICMP)
+    if (p->proto == PROTO_ICMP || p->proto == PROTO_IGMP)
         return fold(s);
     s += (uint32_t)p->proto + len;
     s = p->v6 ? sum(p->src.b, 16, s) : sum(p->src.b + 12, 4, s);
@@ -98,7 +98,7 @@ static uint32_t build_udp(const struct packet *p, uint8_t *at)
     put16(at + 6, 0);
     memset(at + 8, 0, p->len);
     s = l4_sum(p, at, 8 + p->len);
-    put16(at + 6, (s ? s : 0xffffu) ^ (p->bad_cksum ? 0x55u : 0));
+    put16(at + 6, p->no_cksum ? 0 : (s ? s : 0xffffu) ^ (p->bad_cksum ? 0x55u : 0));
     return 8 + p->len;
 }
 
@@ -123,11 +123,14 @@ static uint32_t build_icmp(const struct packet *p, uint8_t *at)
     if (p->quote) {
         if (p->mtu >= 0)
             put32(at + 4, (uint32_t)p->mtu);
+        if (p->pointer >= 0)
+            at[4] = (uint8_t)p->pointer;
         len += build_quote(p->quote, at + 8);
     } else {
         put16(at + 4, p->echo_id < 0 ? 0 : (uint32_t)p->echo_id);
         put16(at + 6, p->echo_seq < 0 ? 0 : (uint32_t)p->echo_seq);
         memset(at + 8, 0, p->len);
+        memcpy(at + 8, p->body.b, p->body.n);
         len += p->len;
     }
     put16(at + 2, l4_sum(p, at, len) ^ (p->bad_cksum ? 0x55u : 0));
@@ -145,17 +148,20 @@ static void build_ip4(const struct packet *p, uint8_t *at, uint32_t l4_len)
 {
     static uint16_t next_id = 1;
 
+    const uint32_t hlen = 20 + p->ip_opts.n;
+
     memset(at, 0, 20);
-    at[0] = 0x45;
+    memcpy(at + 20, p->ip_opts.b, p->ip_opts.n);
+    at[0] = (uint8_t)(0x40 | hlen / 4);
     at[1] = (uint8_t)tos_of(p);
-    put16(at + 2, 20 + l4_len);
+    put16(at + 2, hlen + l4_len);
     put16(at + 4, p->id < 0 ? next_id++ : (uint32_t)p->id);
     put16(at + 6, (p->df == 1 ? 0x4000u : 0) | (p->mf ? 0x2000u : 0) | (uint32_t)p->frag_off / 8);
     at[8] = p->ttl < 0 ? 64 : (uint8_t)p->ttl;
-    at[9] = (uint8_t)p->proto;
+    at[9] = (uint8_t)(p->said_proto >= 0 ? p->said_proto : p->proto);
     memcpy(at + 12, p->src.b + 12, 4);
     memcpy(at + 16, p->dst.b + 12, 4);
-    put16(at + 10, fold(sum(at, 20, 0)));
+    put16(at + 10, fold(sum(at, hlen, 0)));
 }
 
 static void build_ip6(const struct packet *p, uint8_t *at, uint32_t l4_len)
@@ -168,19 +174,46 @@ static void build_ip6(const struct packet *p, uint8_t *at, uint32_t l4_len)
     memcpy(at + 24, p->dst.b, 16);
 }
 
-uint32_t packet_build(const struct packet *p, uint8_t *buf, uint32_t room)
+static uint32_t build_igmp(const struct packet *p, uint8_t *at)
 {
-    const uint32_t hlen = p->v6 ? 40 : 20;
+    const uint32_t len = igmp_build(p, at);
+
+    put16(at + 2, l4_sum(p, at, len) ^ (p->bad_cksum ? 0x55u : 0));
+    return len;
+}
+
+/* Of the whole packet's len bytes behind the header, those of the fragment; returns how many. */
+static uint32_t cut(struct packet *p, uint8_t *l4, uint32_t len)
+{
+    const uint32_t to = p->cut_to < len ? p->cut_to : len;
+
+    if (p->cut_to == 0 || p->cut_from >= to)
+        return len;
+    memmove(l4, l4 + p->cut_from, to - p->cut_from);
+    p->frag_off = (int)p->cut_from;
+    p->mf = p->mf || to < len;
+    return to - p->cut_from;
+}
+
+uint32_t packet_build(const struct packet *script, uint8_t *buf, uint32_t room)
+{
+    struct packet whole = *script, *p = &whole;
+    const uint32_t hlen = p->v6 ? 40 : 20 + p->ip_opts.n;
     uint32_t len;
 
-    if (room < hlen + 68 + p->len)
+    if (room < hlen + 200 + p->len)
         return 0;
+    if (p->proto == PROTO_ARP)
+        return arp_build(p, buf);
     if (p->proto == PROTO_TCP)
         len = build_tcp(p, buf + hlen);
     else if (p->proto == PROTO_UDP)
         len = build_udp(p, buf + hlen);
+    else if (p->proto == PROTO_IGMP)
+        len = build_igmp(p, buf + hlen);
     else
         len = build_icmp(p, buf + hlen);
+    len = cut(p, buf + hlen, len);
     if (p->v6)
         build_ip6(p, buf, len);
     else
@@ -269,7 +302,10 @@ static const char *decode_icmp(const uint8_t *l4, uint32_t len, struct packet *p
     p->mtu = get32(l4 + 4);
     p->echo_id = (int)get16(l4 + 4);
     p->echo_seq = (int)get16(l4 + 6);
+    p->pointer = l4[4];
     p->len = len - 8;
+    p->body.n = p->len < sizeof p->body.b ? p->len : sizeof p->body.b;
+    memcpy(p->body.b, l4 + 8, p->body.n);
     return NULL;
 }
 
@@ -292,6 +328,8 @@ static const char *decode_ip(const uint8_t *b, uint32_t len, struct packet *p, u
         if (fold(sum(b, *hlen, 0)) != 0)
             return "a wrong IPv4 checksum";
         p->tos = b[1];
+        p->ip_opts.n = *hlen - 20;
+        memcpy(p->ip_opts.b, b + 20, p->ip_opts.n);
         p->id = (int)get16(b + 4);
         p->df = get16(b + 6) >> 14 & 1;
         p->mf = get16(b + 6) & 0x2000;
@@ -307,11 +345,17 @@ static const char *decode_ip(const uint8_t *b, uint32_t len, struct packet *p, u
     return NULL;
 }
 
+static bool b_is_arp(const uint8_t *b) { return b[0] >> 4 == 0; }
+
 bool packet_decode(const uint8_t *buf, uint32_t len, struct packet *p, const char **why)
 {
     uint32_t hlen = 0;
 
     *p = (struct packet){.id = -1};
+    if (len == ARP_BYTES && b_is_arp(buf)) {
+        *why = arp_decode(buf, p);
+        return !*why;
+    }
     *why = len < 20 ? "too few bytes" : decode_ip(buf, len, p, &hlen);
     if (*why)
         return false;
@@ -323,6 +367,10 @@ bool packet_decode(const uint8_t *buf, uint32_t len, struct packet *p, const cha
         *why = decode_tcp(buf + hlen, len - hlen, p);
     else if (p->proto == PROTO_UDP)
         *why = decode_udp(buf + hlen, len - hlen, p);
+    else if (p->proto == PROTO_IGMP && fold(sum(buf + hlen, len - hlen, 0)) != 0)
+        *why = "a wrong IGMP checksum";
+    else if (p->proto == PROTO_IGMP)
+        *why = igmp_decode(buf + hlen, len - hlen, p);
     else if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6)
         *why = decode_icmp(buf + hlen, len - hlen, p);
     return !*why;
