@@ -4,6 +4,7 @@
  * RFC 6928 (initial window), RFC 3465 (byte counting), RFC 3168 6.1.2 (one reaction per window of data).
  */
 #include "tcp/cc_hystart.h"
+#include "tcp/pace.h"
 
 static const struct jr_cc_algo *const algos[] = {&jr_cc_cubic, &jr_cc_newreno, &jr_cc_dctcp};
 
@@ -34,7 +35,9 @@ void jr_cc_conn_init(struct jr_tcpcb *tp)
     tp->cc_round_end = tp->snd_max;
     tp->hs.phase = HS_OFF;
     jr_cc_time_forget(tp);
+    tp->cc_pacing_rate = 0;
     tp->cc->conn_init(tp);
+    jr_pace_update(tp);
 }
 
 void jr_cc_set(struct jr_tcpcb *tp, const struct jr_cc_algo *algo)
@@ -58,6 +61,8 @@ void jr_cc_ack_received(struct jr_tcpcb *tp, uint32_t acked, jr_time now)
             tp->cc->rttsample(tp, rtt, now);
     }
     tp->cc->ack_received(tp, acked, tp->t_flags & TF_FASTRECOVERY ? JR_CC_PARTIALACK : JR_CC_ACK, now);
+    if (jr_pace_is_wanted(tp))
+        jr_pace_update(tp);
 }
 
 static void remember(struct jr_tcpcb *tp)

@@ -61,7 +61,8 @@ static void fill_sender(const struct jr_tcpcb *tp, struct tcp_info *ti, jr_time 
     ti->tcpi_data_segs_out = tp->data_segs_out;
     ti->tcpi_notsent_bytes = jr_sockbuf_used(tp->snd) - jr_min_u32(jr_cc_flight(tp), jr_sockbuf_used(tp->snd));
     ti->tcpi_dsack_dups = tp->dsack_dups;
-    ti->tcpi_pacing_rate = ti->tcpi_max_pacing_rate = UINT64_MAX;
+    ti->tcpi_pacing_rate = tp->t_pacing_rate != 0 ? tp->t_pacing_rate : UINT64_MAX;
+    ti->tcpi_max_pacing_rate = tp->max_pacing_rate != 0 ? tp->max_pacing_rate : UINT64_MAX;
     ti->tcpi_snd_wnd = tp->snd_wnd;
     if (tp->t_srtt != 0)
         ti->tcpi_delivery_rate = (uint64_t)jr_min_u32(tp->snd_cwnd, jr_cc_flight(tp)) * JR_SEC / tp->t_srtt;

@@ -9,6 +9,7 @@
 #include "tcp/md5sig.h"
 #include "tcp/mss.h"
 #include "tcp/output.h"
+#include "tcp/pace.h"
 #include "tcp/state.h"
 #include "tcp/timer.h"
 
@@ -20,6 +21,13 @@ static int get_int(const void *val, uint32_t len, int *v)
     if (len < sizeof *v)
         return -EINVAL;
     memcpy(v, val, sizeof *v);
+    return 0;
+}
+
+static int put_bytes(void *val, uint32_t *len, const void *src, uint32_t n)
+{
+    *len = jr_min_u32(*len, n);
+    memcpy(val, src, *len);
     return 0;
 }
 
@@ -160,8 +168,34 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
     }
 }
 
+/* Four bytes or eight, as socket(7): all ones mean no limit. */
+static int set_max_pacing_rate(struct jr_tcpcb *tp, const void *val, uint32_t len, jr_time now)
+{
+    uint64_t rate = 0;
+    if (len < sizeof(uint32_t))
+        return -EINVAL;
+    memcpy(&rate, val, len >= sizeof rate ? sizeof rate : sizeof(uint32_t));
+    const bool none = len >= sizeof rate ? rate == UINT64_MAX : rate == UINT32_MAX;
+    if (rate == 0)
+        return -EINVAL;
+    tp->max_pacing_rate = none ? 0 : rate;
+    jr_pace_update(tp);
+    if (tp->t_state >= TCPS_ESTABLISHED)
+        jr_tcp_output(tp, now); /* what waited for a slower rate */
+    return 0;
+}
+
+static int get_max_pacing_rate(const struct jr_tcpcb *tp, void *val, uint32_t *len)
+{
+    const uint64_t rate = tp->max_pacing_rate != 0 ? tp->max_pacing_rate : UINT64_MAX;
+    const uint32_t low = (uint32_t)jr_min_u64(rate, UINT32_MAX);
+    return *len >= sizeof rate ? put_bytes(val, len, &rate, sizeof rate) : put_bytes(val, len, &low, sizeof low);
+}
+
 static int set_socket(struct jr_tcpcb *tp, int name, const void *val, uint32_t len, jr_time now)
 {
+    if (name == SO_MAX_PACING_RATE)
+        return set_max_pacing_rate(tp, val, len, now);
     int v = 0, err = get_int(val, len, &v);
     if (name != SO_KEEPALIVE)
         return -ENOPROTOOPT;
@@ -214,13 +248,6 @@ int jr_tcp_setopt(struct jr_tcpcb *tp, int level, int name, const void *val, uin
     default:
         return -ENOPROTOOPT;
     }
-}
-
-static int put_bytes(void *val, uint32_t *len, const void *src, uint32_t n)
-{
-    *len = jr_min_u32(*len, n);
-    memcpy(val, src, *len);
-    return 0;
 }
 
 static int put_int(void *val, uint32_t *len, int v) { return put_bytes(val, len, &v, sizeof v); }
@@ -299,6 +326,8 @@ int jr_tcp_getopt(const struct jr_tcpcb *tp, int level, int name, void *val, uin
     case SOL_SOCKET:
         if (name == SO_KEEPALIVE)
             return put_int(val, len, !!(tp->t_flags & TF_KEEPALIVE));
+        if (name == SO_MAX_PACING_RATE)
+            return get_max_pacing_rate(tp, val, len);
         if (name == SO_ACCEPTCONN)
             return put_int(val, len, tp->t_state == TCPS_LISTEN);
         return -ENOPROTOOPT;

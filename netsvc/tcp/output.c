@@ -18,6 +18,7 @@
 #include "tcp/isn.h"
 #include "tcp/md5sig.h"
 #include "tcp/mss.h"
+#include "tcp/pace.h"
 #include "tcp/reass.h"
 #include "tcp/sack.h"
 #include "tcp/state.h"
@@ -33,6 +34,7 @@ struct ctx { /* one call of jr_tcp_output() */
     uint32_t optlen;
     uint32_t maxpay; /* payload of a full segment */
     int64_t room;    /* bytes the congestion window has left */
+    bool paced;      /* room is what pacing leaves, less than the window */
     bool tso;
     bool force;   /* small segments may go */
     bool has_win; /* win is jr_tcp_rcv_window()'s: nothing is received in between */
@@ -136,7 +138,12 @@ static void prepare(struct jr_tcpcb *tp, struct ctx *c, jr_time now)
     uint32_t usual = c->opts.flags & TOF_TS ? JR_TCP_TS_OLEN : 0;
     c->maxpay = tp->t_maxseg - (c->optlen > usual ? c->optlen - usual : 0);
     c->room = cwnd_room(tp);
-    c->has_win = false;
+    c->has_win = c->paced = false;
+    if (tp->t_pacing_rate != 0) {
+        const int64_t pace = jr_pace_room(tp, now);
+        c->paced = pace < c->room;
+        c->room = c->paced ? pace : c->room;
+    }
     const uint32_t need = JR_PKT_TX_TSO | JR_PKT_TX_L4_CSUM;
     /* each segment would repeat the urgent pointer, which counts from its own start */
     c->tso = (tp->rt.tx_offloads & need) == need && jr_seq_leq(tp->snd_up, tp->snd_una) && tp->md5 == NULL;
@@ -376,6 +383,8 @@ static void note_sent(struct jr_tcpcb *tp, const struct ctx *c, const struct pla
     }
     if (tp->t_flags & TF_FASTRECOVERY)
         tp->prr_out += p->len;
+    if (tp->t_pacing_rate != 0 && p->len != 0)
+        jr_pace_sent(tp, p->len, now);
     if (!jr_tcp_timer_active(tp, TT_REXMT)) {
         if (jr_tcp_timer_active(tp, TT_PERSIST)) {
             jr_tcp_timer_clear(tp, TT_PERSIST);
@@ -530,6 +539,15 @@ static void mind_closed_window(struct jr_tcpcb *tp, jr_time now)
     jr_tcp_start_persist(tp, now);
 }
 
+/* Whether there is something that the windows would let go. */
+static bool is_held_by_pacing(const struct jr_tcpcb *tp, const struct ctx *c)
+{
+    if (c->room >= (int64_t)c->maxpay || cwnd_room(tp) <= 0 || tp->t_state < TCPS_ESTABLISHED)
+        return false;
+    const jr_seq edge = jr_seq_min(jr_tcp_data_end(tp), jr_seq_add(tp->snd_una, tp->snd_wnd));
+    return jr_seq_lt(tp->snd_nxt, edge) || (tp->t_flags & TF_FASTRECOVERY);
+}
+
 static int output(struct jr_tcpcb *tp, bool force, jr_time now)
 {
     tp->t_flags &= ~(uint32_t)TF_OUTPUT;
@@ -560,6 +578,10 @@ static int output(struct jr_tcpcb *tp, bool force, jr_time now)
     tp->snd_limited = 0;
     if (!jr_seq_eq(tp->snd_max, max))
         jr_tlp_rearm(tp, now);
+    if (c.paced && is_held_by_pacing(tp, &c)) {
+        jr_pace_wait(tp, now);
+        return err != 0 ? on_error(tp, err, now) : 0;
+    }
     mind_unsent(tp, now);
     return err != 0 ? on_error(tp, err, now) : 0;
 }

@@ -43,6 +43,7 @@ struct jr_tcp *jr_tcp_new(struct jr_ip *ip, const struct jr_tcp_config *cfg)
     jr_list_init(&tcp->timewait);
     jr_rng_init(&tcp->rng, cfg->seed);
     jr_wheel_init(&tcp->wheel, 0);
+    jr_wheel_init(&tcp->pace_wheel, 0);
     derive_hash_key(tcp);
     if (tcp->buckets == NULL || tcp->syncache == NULL || tcp->counters == NULL) {
         jr_tcp_free(tcp);

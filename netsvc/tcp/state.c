@@ -14,6 +14,7 @@
 #include "tcp/hostcache.h"
 #include "tcp/md5sig.h"
 #include "tcp/output.h"
+#include "tcp/pace.h"
 #include "tcp/pcb.h"
 #include "tcp/reass.h"
 #include "tcp/sack.h"
@@ -66,6 +67,7 @@ void jr_tcp_pcb_free(struct jr_tcpcb *tp)
 {
     jr_pcb_remove(tp);
     jr_wheel_cancel(&tp->tcp->wheel, &tp->timer);
+    jr_pace_stop(tp);
     jr_reass_free(tp);
     jr_sack_free(tp);
     free(tp->fo);

@@ -267,6 +267,7 @@ static void inherit(struct jr_tcpcb *tp, struct jr_tcpcb *l)
     tp->tos = l->tos;
     tp->ttl = l->ttl;
     tp->cc = l->cc;
+    tp->max_pacing_rate = l->max_pacing_rate;
     tp->t_usermss = l->t_usermss;
 }
 

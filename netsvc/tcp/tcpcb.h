@@ -170,9 +170,14 @@ struct jr_tcpcb {
     struct jr_tcpcb *dirty_next;
 
     /* send side: written by output.c and ack.c */
-    uint32_t t_maxseg;   /* most payload of a segment with no option but timestamps, if those are in use */
-    uint32_t t_flags2;   /* TF2_*: ECN_* and ACE_* by ecn.c, CONGRECOVERY and SND_CWR by cc.c, FO_* by fastopen.c */
-    uint32_t ev_pending; /* state.c */
+    uint32_t t_maxseg;      /* most payload of a segment with no option but timestamps, if those are in use */
+    uint32_t t_flags2;      /* TF2_*: ECN_* and ACE_* by ecn.c, CONGRECOVERY and SND_CWR by cc.c, FO_* by fastopen.c */
+    uint64_t t_pacing_rate; /* bytes per second; 0: not paced. By pace.c, as the next two */
+    uint64_t pace_at_ns;    /* when the next segment may leave */
+    struct jr_timer pace_timer;
+    uint64_t max_pacing_rate; /* SO_MAX_PACING_RATE; 0: none */
+    uint64_t cc_pacing_rate;  /* what the algorithm wants, by cc_*.c; 0: nothing */
+    uint32_t ev_pending;      /* state.c */
     uint32_t snd_ssthresh, max_sndwnd;
     uint32_t snd_maxflight; /* most bytes outstanding since snd_flight_seq was sent */
     jr_seq snd_flight_seq;
@@ -300,6 +305,7 @@ struct jr_tcp {
     struct jr_counters *counters;
     struct jr_ip *ip;
     struct jr_wheel wheel;
+    struct jr_wheel pace_wheel;      /* pace.c */
     struct jr_tcp_port **ports[256]; /* pcb.c; by high byte, then low byte; NULL: nothing uses it */
     struct jr_tcp_syncache *syncache;
     struct jr_fastopen_cache *fastopen; /* NULL: empty */

@@ -15,6 +15,7 @@
 #include "tcp/fastopen.h"
 #include "tcp/frto.h"
 #include "tcp/output.h"
+#include "tcp/pace.h"
 #include "tcp/rack.h"
 #include "tcp/recover.h"
 #include "tcp/rtt.h"
@@ -32,6 +33,7 @@ void jr_tcp_timers_stop(struct jr_tcpcb *tp)
     for (int i = 0; i < TT__COUNT; i++)
         tp->t_dl[i] = JR_TIME_NEVER;
     jr_wheel_cancel(&tp->tcp->wheel, &tp->timer);
+    jr_pace_stop(tp);
 }
 
 /* What RFC 6298 calls RTO before back-off; slop is FreeBSD's allowance for the peer's delayed ACKs. */
@@ -316,10 +318,13 @@ void jr_tcp_tick(struct jr_tcp *tcp, jr_time now)
         else
             jr_tcp_timer_run(JR_CONTAINER_OF(t, struct jr_tcpcb, timer), now);
     }
+    jr_pace_tick(tcp, now);
     jr_tcp_flush(tcp, now);
 }
 
 jr_time jr_tcp_next_tick(const struct jr_tcp *tcp)
 {
-    return tcp->dirty_head != NULL || !jr_list_empty(&tcp->dead) ? 0 : jr_wheel_next(&tcp->wheel);
+    return tcp->dirty_head != NULL || !jr_list_empty(&tcp->dead)
+               ? 0
+               : jr_min_u64(jr_wheel_next(&tcp->wheel), jr_pace_next(tcp));
 }

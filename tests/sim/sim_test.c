@@ -277,6 +277,45 @@ JR_TEST(without_ecn_on_the_way_all_is_as_without)
     }
 }
 
+/* SO_MAX_PACING_RATE is kept to, and no burst longer than a release queues anywhere. */
+JR_TEST(a_paced_flow_keeps_its_rate)
+{
+    static const uint64_t rates[] = {MBIT / 8, 20 * MBIT / 8, 80 * MBIT / 8};
+    for (size_t i = 0; i < JR_ARRAY_LEN(rates); i++) {
+        struct sim_conf c;
+        sim_conf_init(&c, 1);
+        dumbbell(&c, 100 * MBIT, 20000, 1);
+        c.flows[0].max_pacing_rate = rates[i];
+        struct sim *s = sim_new(&c);
+        sim_run(s);
+        double bps = sim_goodput_bps(s, 0) / 8;
+        JR_CHECK(bps > 0.97 * (double)rates[i] && bps < 1.01 * (double)rates[i]);
+        JR_CHECK(sim_link_fwd(s)->queue_max < 8 * 1500);
+        JR_CHECK_EQ(sim_link_fwd(s)->drops, 0);
+        end(s, &c);
+    }
+}
+
+/* The window's own bursts no longer need room in the queue. */
+JR_TEST(pacing_does_with_a_shallow_queue)
+{
+    double u[2];
+    for (uint32_t paced = 0; paced < 2; paced++) {
+        struct sim_conf c;
+        sim_conf_init(&c, 1);
+        dumbbell(&c, 200 * MBIT, 20000, 0.1);
+        c.tx_tcp.pacing_enable = paced;
+        c.time_s = 20;
+        struct sim *s = sim_new(&c);
+        sim_run(s);
+        u[paced] = sim_utilisation(s);
+        end(s, &c);
+    }
+    JR_CHECK(u[1] > 0.8);
+    if (!JR_CHECK(u[1] > u[0] - 0.02))
+        fprintf(stderr, "paced %.3f, not paced %.3f\n", u[1], u[0]);
+}
+
 /* Many short flows over one link: all of them end. */
 JR_TEST(two_thousand_connections)
 {
