@@ -234,6 +234,16 @@ def soak(s):
     run_netns(s, BIN / "python", "-m", "soak", *s.posargs, env={**BUILT, "PYTHONPATH": str(REPO / "tests")})
 
 
+@session
+def sim(s):
+    """Simulate congestion control in virtual time (arguments: scenarios); table and plots go to build/sim."""
+    python_tools(s, "bench")
+    system_packages(s, tests=False)
+    meson_build(s, targets=["tests/sim/jr_sim"])
+    run(s, BIN / "python", "-m", "sim", MESON / "tests/sim/jr_sim", BUILD / "sim", *s.posargs,
+        env={"PYTHONPATH": str(REPO / "tests")})  # fmt: skip
+
+
 def checks(s):
     """The checks of the tree: layers, sizes, documents, words."""
     for script in ("check_layers", "check_sizes", "check_docs", "check_words", "rfc_coverage"):
@@ -262,6 +272,7 @@ def lint(s):
         "ci",
         "tests/harness",
         "tests/bench",
+        "tests/sim",
         "tests/soak",
     )
     for folder in sorted({p.parent.relative_to(REPO) for p in (REPO / "tests").glob("*/test_*.py")}):

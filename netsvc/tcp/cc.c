@@ -6,7 +6,7 @@
 #include "tcp/cc_hystart.h"
 #include "tcp/pace.h"
 
-static const struct jr_cc_algo *const algos[] = {&jr_cc_cubic, &jr_cc_newreno, &jr_cc_dctcp};
+static const struct jr_cc_algo *const algos[] = {&jr_cc_cubic, &jr_cc_newreno, &jr_cc_dctcp, &jr_cc_cdg};
 
 const struct jr_cc_algo *jr_cc_lookup(const char *name)
 {
@@ -48,9 +48,13 @@ void jr_cc_set(struct jr_tcpcb *tp, const struct jr_cc_algo *algo)
 
 void jr_cc_ack_received(struct jr_tcpcb *tp, uint32_t acked, jr_time now)
 {
+    if (tp->tcp->cfg.newcwv)
+        jr_newcwv_acked(tp, acked);
     if (jr_seq_gt(jr_seq_add(tp->snd_una, acked), tp->cc_round_end)) {
         tp->cc_round_end = tp->snd_max;
         jr_cc_time_round(tp);
+        if (tp->tcp->cfg.newcwv)
+            jr_newcwv_round(tp, now);
         if (tp->cc->newround != NULL)
             tp->cc->newround(tp, now);
     }
@@ -110,7 +114,16 @@ void jr_cc_cong_signal(struct jr_tcpcb *tp, enum jr_cc_signal signal, jr_time no
 }
 
 void jr_cc_post_recovery(struct jr_tcpcb *tp, jr_time now) { tp->cc->post_recovery(tp, now); }
-void jr_cc_after_idle(struct jr_tcpcb *tp, jr_time now) { tp->cc->after_idle(tp, now); }
+
+void jr_cc_after_idle(struct jr_tcpcb *tp, jr_time now)
+{
+    const uint32_t cwnd = tp->snd_cwnd;
+    tp->cc->after_idle(tp, now);
+    if (!tp->tcp->cfg.newcwv)
+        return;
+    tp->snd_cwnd = cwnd;
+    jr_newcwv_after_idle(tp, now);
+}
 
 /* RFC 6928 section 2 bounds its ten segments in bytes, too; FreeBSD does for any number up to ten. */
 uint32_t jr_cc_initial_window(const struct jr_tcpcb *tp)

@@ -51,7 +51,7 @@ struct jr_cc_algo {
     void (*ecnpkt)(struct jr_tcpcb *tp, bool ce, jr_time now);
 };
 
-extern const struct jr_cc_algo jr_cc_newreno, jr_cc_cubic, jr_cc_dctcp;
+extern const struct jr_cc_algo jr_cc_newreno, jr_cc_cubic, jr_cc_dctcp, jr_cc_cdg;
 
 /* By name; the default (cubic) when name is empty or unknown to jr_cc_find, NULL when unknown to jr_cc_lookup. */
 const struct jr_cc_algo *jr_cc_find(const char *name);
@@ -77,6 +77,11 @@ uint32_t jr_cc_reduced(const struct jr_tcpcb *tp, uint32_t percent);
 /* Window after recovery: RFC 6582 3.2 step 3, first choice. */
 void jr_cc_leave_recovery(struct jr_tcpcb *tp, jr_time now);
 void jr_cc_restart(struct jr_tcpcb *tp, jr_time now);
+/* cc_newcwv.c: what is added to the functions of like names when net.inet.tcp.newcwv is on. */
+void jr_newcwv_acked(struct jr_tcpcb *tp, uint32_t acked);
+void jr_newcwv_round(struct jr_tcpcb *tp, jr_time now);
+void jr_newcwv_after_idle(struct jr_tcpcb *tp, jr_time now);
+
 /* Bytes sent and not acknowledged, SACKed ones included. */
 static inline uint32_t jr_cc_flight(const struct jr_tcpcb *tp)
 {

@@ -102,6 +102,13 @@ struct jr_cc_hystart {                                  /* written by cc_hystart
     enum { HS_OFF, HS_SLOW_START, HS_CSS } phase;
 };
 
+struct jr_cc_newcwv {   /* written by cc_newcwv.c */
+    uint32_t acked;     /* bytes in this round */
+    uint32_t sample[3]; /* and in those before */
+    uint8_t at;
+    jr_time unused_since; /* most of the window; 0: it is in use */
+};
+
 #define JR_CC_TIMED 16
 struct jr_cc_timed { /* data whose round trip is being measured; written by cc_hystart.c */
     jr_seq end[JR_CC_TIMED];
@@ -215,6 +222,7 @@ struct jr_tcpcb {
     uint8_t t_ace_syn;                    /* how the SYN|ACK came */
     jr_seq cc_round_end;                  /* cc.c: its ACK begins the next round */
     struct jr_cc_hystart hs;
+    struct jr_cc_newcwv newcwv;
     struct jr_cc_timed timed;
     jr_time t_rtodl;  /* timer.c: when the retransmission time-out is, if TT_REXMT stands for something earlier */
     uint8_t rexmt_is; /* enum jr_rexmt */

@@ -126,6 +126,7 @@ static bool tcp_key(struct jr_tcp_config *t, const char *key, const char *v)
                 {"ts", &t->rfc1323},
                 {"delack", &t->delayed_ack},
                 {"ecn", &t->ecn_enable},
+                {"newcwv", &t->newcwv},
                 {"pacing", &t->pacing_enable}};
     if (strcmp(key, "default") == 0) { /* also what the receiving host answers marks with */
         snprintf(t->cc_algorithm, sizeof t->cc_algorithm, "%s", v);

@@ -316,6 +316,52 @@ JR_TEST(pacing_does_with_a_shallow_queue)
         fprintf(stderr, "paced %.3f, not paced %.3f\n", u[1], u[0]);
 }
 
+/* The mean queue of a flow alone, in bytes; drops must not happen when they need not. */
+static double standing_queue(const char *cc)
+{
+    struct sim_conf c;
+    sim_conf_init(&c, 1);
+    use(&c, cc);
+    dumbbell(&c, 100 * MBIT, 40000, 1);
+    c.time_s = 60;
+    c.warmup_s = 20;
+    struct sim *s = sim_new(&c);
+    sim_run(s);
+    JR_CHECK(sim_utilisation(s) > 0.75);
+    double q = sim_link_fwd(s)->queue_mean;
+    end(s, &c);
+    return q;
+}
+
+JR_TEST(cdg_hardly_queues) { JR_CHECK(standing_queue("cdg") < 0.1 * standing_queue("newreno")); }
+
+/* What bursts that are three seconds apart carry, in bytes. */
+static double bytes_in_bursts(bool newcwv)
+{
+    struct sim_conf c;
+    sim_conf_init(&c, 1);
+    dumbbell(&c, 100 * MBIT, 100000, 1);
+    c.tx_tcp.newcwv = newcwv;
+    c.flows[0].on_ms = 600;
+    c.flows[0].off_ms = 3000;
+    c.time_s = 40;
+    c.warmup_s = 4;
+    struct sim *s = sim_new(&c);
+    sim_run(s);
+    double w = (double)sim_flow(s, 0)->measured;
+    JR_CHECK_EQ(sim_flow(s, 0)->error, 0);
+    end(s, &c);
+    return w;
+}
+
+/* RFC 7661: a window that was won stays through a pause, so bursts carry more. */
+JR_TEST(an_unused_window_is_kept_where_asked)
+{
+    double without = bytes_in_bursts(false), with = bytes_in_bursts(true);
+    if (!JR_CHECK(with > 1.2 * without))
+        fprintf(stderr, "with %.0f bytes, without %.0f\n", with, without);
+}
+
 /* Many short flows over one link: all of them end. */
 JR_TEST(two_thousand_connections)
 {
