@@ -46,6 +46,16 @@ void jr_cc_set(struct jr_tcpcb *tp, const struct jr_cc_algo *algo)
     jr_cc_conn_init(tp);
 }
 
+/* A window that was reduced for marks doesn't grow before the reduction is felt; DCTCP's is no such event. */
+static bool is_recovering(struct jr_tcpcb *tp)
+{
+    if ((tp->t_flags2 & TF2_CONGRECOVERY) && jr_seq_geq(tp->snd_una, tp->ecn_recover))
+        tp->t_flags2 &= ~(uint32_t)TF2_CONGRECOVERY;
+    if ((tp->t_flags2 & TF2_CONGRECOVERY) && !(tp->cc->flags & JR_CC_WANTS_ECN))
+        return true;
+    return tp->t_flags & TF_FASTRECOVERY;
+}
+
 void jr_cc_ack_received(struct jr_tcpcb *tp, uint32_t acked, jr_time now)
 {
     if (tp->tcp->cfg.newcwv)
@@ -64,7 +74,7 @@ void jr_cc_ack_received(struct jr_tcpcb *tp, uint32_t acked, jr_time now)
         if (tp->cc->rttsample != NULL)
             tp->cc->rttsample(tp, rtt, now);
     }
-    tp->cc->ack_received(tp, acked, tp->t_flags & TF_FASTRECOVERY ? JR_CC_PARTIALACK : JR_CC_ACK, now);
+    tp->cc->ack_received(tp, acked, is_recovering(tp) ? JR_CC_PARTIALACK : JR_CC_ACK, now);
     if (jr_pace_is_wanted(tp))
         jr_pace_update(tp);
 }

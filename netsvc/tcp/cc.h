@@ -21,7 +21,7 @@ enum jr_cc_signal {
 
 enum jr_cc_ack_kind {
     JR_CC_ACK,        /* new data was acknowledged outside fast recovery */
-    JR_CC_PARTIALACK, /* within */
+    JR_CC_PARTIALACK, /* within, or before marks' reduction is felt */
 };
 
 enum {                            /* jr_cc_algo.flags */

@@ -11,6 +11,7 @@
 
 #define ACE_FIRST 5u /* both counters start here (RFC 9768 3.2.1), so that 0 is never what a bleached header says */
 #define MARKS_PER_ACK 2u
+#define MARKS_AT_MOST 6u /* a burst with more must not wait for its end */
 
 enum { SC_ECN_NONE, SC_ECN_CLASSIC, SC_ECN_ACE }; /* sc_ecn, with the SYN's IP codepoint in bits 4 and 5 */
 
@@ -137,7 +138,7 @@ static void count_mark(struct jr_tcpcb *tp, jr_time now)
     tp->t_rcep++;
     if (tp->t_rcep - tp->t_rcep_sent < MARKS_PER_ACK)
         return;
-    if (jr_seq_eq(tp->last_ack_sent, tp->rcv_nxt)) {
+    if (tp->t_rcep - tp->t_rcep_sent < MARKS_AT_MOST || jr_seq_eq(tp->last_ack_sent, tp->rcv_nxt)) {
         jr_tcp_ack_now(tp);
         return;
     }

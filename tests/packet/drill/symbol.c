@@ -46,6 +46,7 @@ static const struct {
     S(SO_REUSEADDR),
     S(SO_REUSEPORT),
     S(SO_KEEPALIVE),
+    S(SO_MAX_PACING_RATE),
     S(SO_LINGER),
     S(SO_OOBINLINE),
     S(SO_SNDBUF),
