@@ -110,7 +110,7 @@ def response(sim: Simulator) -> Table:
     rates = [50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000]
     theory = {"newreno": reno_window, "cubic": cubic_window}
     runs: list[dict[str, object]] = [
-        {"cc": cc, "rate": 0, "delay": "50ms", "queue": 0, "loss": ppm, "buf": "8M", "time": "600s", "warmup": "30s",
+        {"cc": cc, "rate": "1G", "delay": "50ms", "queue": 0, "loss": ppm, "buf": "8M", "time": "600s", "warmup": "30s",
          "sample": "1s"}
         for cc in theory for ppm in rates
     ]  # fmt: skip
