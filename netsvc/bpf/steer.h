@@ -68,12 +68,12 @@ static __always_inline struct jr_steer_addr steer_v4(__be32 ip)
 
 static __always_inline int steer_has_addr(struct jr_steer_addr *a) { return bpf_map_lookup_elem(&jr_addrs, a) != 0; }
 
-static __always_inline int steer_has_port(__u32 proto, __be16 port_be)
+static __always_inline int steer_has_port(__u32 proto, __u32 is_v6, __be16 port_be)
 {
     __u32 port = bpf_ntohs(port_be);
     if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
         return 0;
-    __u32 word = JR_STEER_PORT_WORD(proto == IPPROTO_UDP, port);
+    __u32 word = JR_STEER_PORT_WORD(proto == IPPROTO_UDP, is_v6, port);
     __u64 *bits = bpf_map_lookup_elem(&jr_ports, &word);
     return bits && (*bits >> (port & 63) & 1);
 }
@@ -90,7 +90,7 @@ static __always_inline enum steer steer_quote_v4(void *ctx, __u32 off)
         return STEER_KERNEL;
     if (STEER_LOAD(ctx, off + ip.ihl * 4, &sport, sizeof sport))
         return STEER_KERNEL;
-    return steer_has_port(ip.protocol, sport) ? STEER_ERROR : STEER_KERNEL;
+    return steer_has_port(ip.protocol, 0, sport) ? STEER_ERROR : STEER_KERNEL;
 }
 
 static __always_inline enum steer steer_icmp_v4(void *ctx, __u32 off)
@@ -119,7 +119,7 @@ static __always_inline enum steer steer_v4_packet(void *ctx, __u32 off)
         return bpf_map_lookup_elem(&jr_frags, &frag) ? STEER_SERVICE : STEER_KERNEL;
     if (ip.protocol == IPPROTO_ICMP)
         return steer_icmp_v4(ctx, l4);
-    if (STEER_LOAD(ctx, l4, ports, sizeof ports) || !steer_has_port(ip.protocol, ports[1]))
+    if (STEER_LOAD(ctx, l4, ports, sizeof ports) || !steer_has_port(ip.protocol, 0, ports[1]))
         return STEER_KERNEL;
     if (frag_off & 0x2000) { /* more fragments: they carry no ports */
         __u32 one = 1;
@@ -136,7 +136,7 @@ static __always_inline enum steer steer_quote_v6(void *ctx, __u32 off)
         return STEER_KERNEL;
     struct jr_steer_addr src;
     __builtin_memcpy(&src, &ip.saddr, sizeof src);
-    return steer_has_addr(&src) && steer_has_port(ip.nexthdr, sport) ? STEER_ERROR : STEER_KERNEL;
+    return steer_has_addr(&src) && steer_has_port(ip.nexthdr, 1, sport) ? STEER_ERROR : STEER_KERNEL;
 }
 
 /* Packets with extension headers, fragments among them, stay the kernel's. */
@@ -155,7 +155,7 @@ static __always_inline enum steer steer_v6_packet(void *ctx, __u32 off)
         return type >= 1 && type <= ICMP6_PARAMPROB ? steer_quote_v6(ctx, off + sizeof ip + ICMP_HEADER_BYTES)
                                                     : STEER_KERNEL;
     }
-    return steer_has_port(ip.nexthdr, ports[1]) ? STEER_SERVICE : STEER_KERNEL;
+    return steer_has_port(ip.nexthdr, 1, ports[1]) ? STEER_SERVICE : STEER_KERNEL;
 }
 
 static __always_inline enum steer steer_frame(void *ctx)

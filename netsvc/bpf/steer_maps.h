@@ -5,9 +5,9 @@
 
 #include <linux/types.h>
 
-/* One bit for each protocol (0 TCP, 1 UDP) and port, in words of 64. */
-#define JR_STEER_PORT_WORDS 2048
-#define JR_STEER_PORT_WORD(is_udp, port) ((is_udp)*1024u + ((port) >> 6))
+/* One bit for each protocol (0 TCP, 1 UDP), family (0 IPv4, 1 IPv6) and port, in words of 64. */
+#define JR_STEER_PORT_WORDS 4096
+#define JR_STEER_PORT_WORD(is_udp, is_v6, port) ((is_udp)*2048u + (is_v6)*1024u + ((port) >> 6))
 /* Addresses of the host that one interface may have. */
 #define JR_STEER_ADDRS 1024
 

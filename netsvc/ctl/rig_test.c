@@ -38,17 +38,19 @@ static unsigned cable_tx(struct jr_dev *dev, struct jr_pkt **pkts, unsigned n, j
 
 static void cable_close(struct jr_dev *dev) { (void)dev; }
 
-static int port_add(void *ctx, uint8_t proto, uint16_t port)
+static int port_add(void *ctx, uint8_t proto, bool v6, uint16_t port)
 {
     (void)proto;
+    (void)v6;
     (void)port;
     ((struct rig_host *)ctx)->hook_adds++;
     return 0;
 }
 
-static void port_del(void *ctx, uint8_t proto, uint16_t port)
+static void port_del(void *ctx, uint8_t proto, bool v6, uint16_t port)
 {
     (void)proto;
+    (void)v6;
     (void)port;
     ((struct rig_host *)ctx)->hook_dels++;
 }

@@ -228,25 +228,25 @@ void jr_steer_close(struct jr_steer *st)
     free(st);
 }
 
-static uint64_t *port_word(struct jr_steer *st, uint8_t proto, uint16_t port)
+static uint64_t *port_word(struct jr_steer *st, uint8_t proto, bool v6, uint16_t port)
 {
     if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
         return NULL;
-    return &st->ports[JR_STEER_PORT_WORD(proto == IPPROTO_UDP, port)];
+    return &st->ports[JR_STEER_PORT_WORD(proto == IPPROTO_UDP, v6, port)];
 }
 
-int jr_steer_add_port(struct jr_steer *st, uint8_t proto, uint16_t port)
+int jr_steer_add_port(struct jr_steer *st, uint8_t proto, bool v6, uint16_t port)
 {
-    uint64_t *word = port_word(st, proto, port);
+    uint64_t *word = port_word(st, proto, v6, port);
     if (!word)
         return -EINVAL;
     __atomic_fetch_or(word, 1ull << (port & 63), __ATOMIC_RELEASE);
     return 0;
 }
 
-void jr_steer_del_port(struct jr_steer *st, uint8_t proto, uint16_t port)
+void jr_steer_del_port(struct jr_steer *st, uint8_t proto, bool v6, uint16_t port)
 {
-    uint64_t *word = port_word(st, proto, port);
+    uint64_t *word = port_word(st, proto, v6, port);
     if (word)
         __atomic_fetch_and(word, ~(1ull << (port & 63)), __ATOMIC_RELEASE);
 }

@@ -30,8 +30,8 @@ void jr_steer_close(struct jr_steer *st);
 
 /* No system call: the bits lie in memory that the programs read. 0, or -EINVAL for a protocol other than TCP and UDP.
  */
-int jr_steer_add_port(struct jr_steer *st, uint8_t proto, uint16_t port);
-void jr_steer_del_port(struct jr_steer *st, uint8_t proto, uint16_t port);
+int jr_steer_add_port(struct jr_steer *st, uint8_t proto, bool v6, uint16_t port);
+void jr_steer_del_port(struct jr_steer *st, uint8_t proto, bool v6, uint16_t port);
 /* Addresses of the host on this interface, and its broadcast addresses. Negative errno. */
 int jr_steer_add_addr(struct jr_steer *st, struct jr_addr addr);
 void jr_steer_del_addr(struct jr_steer *st, struct jr_addr addr);

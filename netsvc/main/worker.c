@@ -18,23 +18,23 @@
 
 /* ---- Hooks ---- */
 
-static int port_add(void *ctx, uint8_t proto, uint16_t port)
+static int port_add(void *ctx, uint8_t proto, bool v6, uint16_t port)
 {
     struct jr_worker *w = ctx;
     for (unsigned i = 0; i < w->n_ports; i++) {
-        int rc = w->ports[i].port.steer ? jr_steer_add_port(w->ports[i].port.steer, proto, port) : 0;
+        int rc = w->ports[i].port.steer ? jr_steer_add_port(w->ports[i].port.steer, proto, v6, port) : 0;
         if (rc)
             return rc;
     }
     return 0;
 }
 
-static void port_del(void *ctx, uint8_t proto, uint16_t port)
+static void port_del(void *ctx, uint8_t proto, bool v6, uint16_t port)
 {
     struct jr_worker *w = ctx;
     for (unsigned i = 0; i < w->n_ports; i++)
         if (w->ports[i].port.steer)
-            jr_steer_del_port(w->ports[i].port.steer, proto, port);
+            jr_steer_del_port(w->ports[i].port.steer, proto, v6, port);
 }
 
 static void neigh_ask(void *ctx, struct jr_netif *ifp, struct jr_addr addr, jr_time now)

@@ -93,7 +93,7 @@ static int bind_both(struct jr_sock *so, struct jr_endpoint *ep)
         jr_port_unreserve(so);
         return r;
     }
-    jr_port_use(so, ep->port);
+    jr_port_use(so, ep);
     jr_sock_show_local(so, ep);
     jr_sock_set_state(so, JR_ST_BOUND, 0);
     return 0;

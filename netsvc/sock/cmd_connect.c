@@ -64,7 +64,7 @@ static int connect_stream(struct jr_sock *so, const struct jr_endpoint *ep, jr_t
     if (r < 0)
         return r;
     jr_tcp_local(so->tp, &local);
-    jr_port_use(so, local.port);
+    jr_port_use(so, &local);
     jr_sock_show_local(so, &local);
     jr_sock_show_remote(so, ep);
     jr_sock_set_state(so, JR_ST_CONNECTING | JR_ST_BOUND, 0);
@@ -174,7 +174,7 @@ static void accept_tcp(struct jr_sock *so, struct jr_tcpcb *tp)
     hold_promised(so, tp);
     jr_stream_attach(so);
     jr_tcp_local(tp, &ep);
-    jr_port_use(so, ep.port);
+    jr_port_use(so, &ep);
     jr_sock_show_local(so, &ep);
     jr_tcp_remote(tp, &ep);
     jr_sock_show_remote(so, &ep);

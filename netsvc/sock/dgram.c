@@ -25,7 +25,7 @@ int jr_dgram_autobind(struct jr_sock *so, jr_time now)
     if (r < 0)
         return r;
     jr_udp_local(so->up, &ep);
-    jr_port_use(so, ep.port);
+    jr_port_use(so, &ep);
     jr_sock_show_local(so, &ep);
     jr_sock_set_state(so, JR_ST_BOUND, 0);
     return 0;

@@ -142,7 +142,7 @@ static int bind_connector(struct jr_sock *so, struct jr_addr to)
         if (r < 0)
             return r;
         jr_tcp_local(so->tp, &ep);
-        jr_port_use(so, ep.port);
+        jr_port_use(so, &ep);
     } else {
         ep = so->local;
     }

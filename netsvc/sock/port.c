@@ -15,68 +15,95 @@ struct port {
     uint32_t until; /* s; no socket uses it any more, but it stays ours; 0: not lingering */
 };
 
+enum { FAMILIES = 2 }; /* IPv4, IPv6: a port may be ours in one and the kernel's in the other */
+
 struct jr_ports {
     uint32_t nlingering;
-    struct port tcp[65536], udp[65536];
+    struct port tcp[FAMILIES][65536], udp[FAMILIES][65536];
 };
 
 struct jr_ports *jr_ports_new(void) { return calloc(1, sizeof(struct jr_ports)); }
 
-static void unsteer(struct jr_socks *ss, uint8_t proto, uint32_t port)
+static void unsteer(struct jr_socks *ss, uint8_t proto, uint32_t family, uint32_t port)
 {
     if (ss->cfg.hooks.port_del)
-        ss->cfg.hooks.port_del(ss->cfg.hooks.ctx, proto, (uint16_t)port);
+        ss->cfg.hooks.port_del(ss->cfg.hooks.ctx, proto, family, (uint16_t)port);
 }
 
 void jr_ports_free(struct jr_socks *ss)
 {
-    for (uint32_t i = 0; i < 65536; i++) {
-        if (ss->ports->tcp[i].refs || ss->ports->tcp[i].until)
-            unsteer(ss, IPPROTO_TCP, i);
-        if (ss->ports->udp[i].refs)
-            unsteer(ss, IPPROTO_UDP, i);
+    for (uint32_t f = 0; f < FAMILIES; f++) {
+        for (uint32_t i = 0; i < 65536; i++) {
+            if (ss->ports->tcp[f][i].refs || ss->ports->tcp[f][i].until)
+                unsteer(ss, IPPROTO_TCP, f, i);
+            if (ss->ports->udp[f][i].refs)
+                unsteer(ss, IPPROTO_UDP, f, i);
+        }
     }
     free(ss->ports);
 }
 
 static uint8_t proto_of(const struct jr_sock *so) { return so->kind == JR_SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP; }
 
-static struct port *port_of(const struct jr_sock *so, uint16_t port)
+static struct port *port_of(const struct jr_sock *so, uint32_t family, uint16_t port)
 {
-    return proto_of(so) == IPPROTO_UDP ? &so->ss->ports->udp[port] : &so->ss->ports->tcp[port];
+    return proto_of(so) == IPPROTO_UDP ? &so->ss->ports->udp[family][port] : &so->ss->ports->tcp[family][port];
 }
 
-void jr_port_use(struct jr_sock *so, uint16_t port)
+/* A bit for each family whose packets may be for a socket at this address. */
+static uint8_t families_of(const struct jr_sock *so, struct jr_addr local)
+{
+    if (jr_addr_is_v4(local))
+        return 1;
+    return jr_addr_is_any(local) && !so->opt.v6only ? 3 : 2;
+}
+
+static void use(struct jr_sock *so, uint32_t family, uint16_t port)
 {
     struct jr_socks *ss = so->ss;
-    struct port *p = port_of(so, port);
+    struct port *p = port_of(so, family, port);
 
-    if (so->steered_port == port)
-        return;
-    so->steered_port = port;
     if (p->refs++)
         return;
     if (p->until) {
         p->until = 0;
         ss->ports->nlingering--;
-    } else if (ss->cfg.hooks.port_add && ss->cfg.hooks.port_add(ss->cfg.hooks.ctx, proto_of(so), port) < 0) {
+    } else if (ss->cfg.hooks.port_add && ss->cfg.hooks.port_add(ss->cfg.hooks.ctx, proto_of(so), family, port) < 0) {
         jr_count(ss->cfg.counters, JR_C_SOCK_STEERING_FAILED);
+    }
+}
+
+void jr_port_use(struct jr_sock *so, const struct jr_endpoint *local)
+{
+    if (so->steered_port == local->port)
+        return;
+    so->steered_port = local->port;
+    so->steered_families = families_of(so, local->addr);
+    for (uint32_t f = 0; f < FAMILIES; f++)
+        if (so->steered_families >> f & 1)
+            use(so, f, local->port);
+}
+
+static void unuse(struct jr_sock *so, uint32_t family, jr_time now)
+{
+    struct jr_socks *ss = so->ss;
+    struct port *p = port_of(so, family, so->steered_port);
+
+    if (--p->refs)
+        return;
+    if (proto_of(so) == IPPROTO_UDP) {
+        unsteer(ss, IPPROTO_UDP, family, so->steered_port);
+    } else {
+        p->until = (uint32_t)((now + ss->cfg.time_wait_us) / JR_SEC) + 1;
+        ss->ports->nlingering++;
     }
 }
 
 void jr_port_unuse(struct jr_sock *so, jr_time now)
 {
-    struct jr_socks *ss = so->ss;
-    struct port *p = port_of(so, so->steered_port);
-
-    if (so->steered_port && --p->refs == 0) {
-        if (proto_of(so) == IPPROTO_UDP) {
-            unsteer(ss, IPPROTO_UDP, so->steered_port);
-        } else {
-            p->until = (uint32_t)((now + ss->cfg.time_wait_us) / JR_SEC) + 1;
-            ss->ports->nlingering++;
-        }
-    }
+    for (uint32_t f = 0; so->steered_port && f < FAMILIES; f++)
+        if (so->steered_families >> f & 1)
+            unuse(so, f, now);
     so->steered_port = 0;
 }
 
@@ -84,13 +111,13 @@ void jr_ports_sweep(struct jr_socks *ss, jr_time now)
 {
     const uint32_t s = (uint32_t)(now / JR_SEC);
 
-    for (uint32_t i = 0; i < 65536 && ss->ports->nlingering; i++) {
-        struct port *p = &ss->ports->tcp[i];
+    for (uint32_t i = 0; i < FAMILIES * 65536 && ss->ports->nlingering; i++) {
+        struct port *p = &ss->ports->tcp[i / 65536][i % 65536];
         if (!p->until || p->until > s)
             continue;
         p->until = 0;
         ss->ports->nlingering--;
-        unsteer(ss, IPPROTO_TCP, i);
+        unsteer(ss, IPPROTO_TCP, i / 65536, i % 65536);
     }
 }
 

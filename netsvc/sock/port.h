@@ -19,8 +19,9 @@ struct jr_socks;
 
 struct jr_ports *jr_ports_new(void);
 void jr_ports_free(struct jr_socks *ss);
-/* The socket uses this port from now on; once per socket, a second call with the same port is nothing. */
-void jr_port_use(struct jr_sock *so, uint16_t port);
+/* The socket uses this local address's port from now on, in the families that reach it; once per socket, a second call
+ * with the same port is nothing. */
+void jr_port_use(struct jr_sock *so, const struct jr_endpoint *local);
 void jr_port_unuse(struct jr_sock *so, jr_time now);
 /* Takes ep in the kernel. 0, also where the kernel does not have that address; -EADDRINUSE, -EMFILE. */
 int jr_port_reserve(struct jr_sock *so, const struct jr_endpoint *ep);

@@ -76,8 +76,9 @@ struct jr_sock {
     struct jr_abi_dgram last; /* and its header */
 
     /* ports: port.c */
-    uint16_t steered_port; /* 0: none */
-    int kernel_fd;         /* keeps the kernel from using the same port; -1 */
+    uint16_t steered_port;    /* 0: none */
+    uint8_t steered_families; /* 1: IPv4, 2: IPv6 */
+    int kernel_fd;            /* keeps the kernel from using the same port; -1 */
 
     /* local pairs: pair.c */
     struct jr_list listening; /* in jr_socks.listeners */
