@@ -139,7 +139,33 @@ static __always_inline enum steer steer_quote_v6(void *ctx, __u32 off)
     return steer_has_addr(&src) && steer_has_port(ip.nexthdr, 1, sport) ? STEER_ERROR : STEER_KERNEL;
 }
 
-/* Packets with extension headers, fragments among them, stay the kernel's. */
+/* The fragment header (RFC 8200 4.5), which <linux/ipv6.h> leaves out. */
+struct steer_v6_frag_header {
+    __u8 next_header, reserved;
+    __be16 offset_more;
+    __be32 id;
+};
+
+/* A fragment whose header follows IPv6's: the first tells where its like go. */
+static __always_inline enum steer steer_v6_fragment(void *ctx, __u32 off, const struct ipv6hdr *ip)
+{
+    struct steer_v6_frag_header h;
+    __be16 ports[2];
+    __u32 one = 1;
+    if (STEER_LOAD(ctx, off, &h, sizeof h))
+        return STEER_KERNEL;
+    struct steer_frag frag = {.id = h.id, .proto = IPPROTO_FRAGMENT};
+    __builtin_memcpy(&frag.src, &ip->saddr, sizeof frag.src);
+    __builtin_memcpy(&frag.dst, &ip->daddr, sizeof frag.dst);
+    if (h.offset_more & bpf_htons(0xfff8))
+        return bpf_map_lookup_elem(&jr_frags, &frag) ? STEER_SERVICE : STEER_KERNEL;
+    if (STEER_LOAD(ctx, off + sizeof h, ports, sizeof ports) || !steer_has_port(h.next_header, 1, ports[1]))
+        return STEER_KERNEL;
+    bpf_map_update_elem(&jr_frags, &frag, &one, BPF_ANY);
+    return STEER_SERVICE;
+}
+
+/* Packets with other extension headers stay the kernel's. */
 static __always_inline enum steer steer_v6_packet(void *ctx, __u32 off)
 {
     struct ipv6hdr ip;
@@ -150,6 +176,8 @@ static __always_inline enum steer steer_v6_packet(void *ctx, __u32 off)
     __builtin_memcpy(&dst, &ip.daddr, sizeof dst);
     if (!steer_has_addr(&dst) || STEER_LOAD(ctx, off + sizeof ip, ports, sizeof ports))
         return STEER_KERNEL;
+    if (ip.nexthdr == IPPROTO_FRAGMENT)
+        return steer_v6_fragment(ctx, off + sizeof ip, &ip);
     if (ip.nexthdr == IPPROTO_ICMPV6) {
         __u8 type = *(__u8 *)ports;
         return type >= 1 && type <= ICMP6_PARAMPROB ? steer_quote_v6(ctx, off + sizeof ip + ICMP_HEADER_BYTES)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,7 +65,34 @@ def test_an_address_that_the_peer_has_is_not_taken(pair: netns.Pair, folder: Pat
         assert svc.process.stop() == 0
 
 
+def advertise(pair: netns.Pair, prefix: str) -> None:
+    """Send a router advertisement with one prefix from the peer's link-local address."""
+    option = struct.pack("!BBBBIII", 3, 4, 64, 0xC0, 3600, 1800, 0) + socket.inet_pton(socket.AF_INET6, prefix)
+    body = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + option
+    with pair.peer.open_socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sock:
+        index = pair.peer.json("link", "show", pair.peer_if)[0]["ifindex"]
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        sock.sendto(body, ("ff02::1", 0, 0, index))
+
+
+def test_a_router_gives_it_an_address(pair: netns.Pair, folder: Path) -> None:
+    pair.host.ip("address", "flush", "dev", pair.host_if)
+    config = service.exclusive_config()
+    config.tables["sysctl"] = {"net.inet6.ip6.accept_rtadv": 1}
+    mac = bytearray(pair.host.mac(pair.host_if))
+    mac[0] ^= 2
+    ours = socket.inet_ntop(
+        socket.AF_INET6, socket.inet_pton(socket.AF_INET6, pair.peer_ip6)[:8] + mac[:3] + b"\xff\xfe" + mac[3:]
+    )
+    with service.running(Machine(pair.host, KERNEL, folder), config) as svc:
+        wait_until(lambda: svc.counters()["nd6_tx_rs"] > 0, 5, "the host asks for routers")
+        advertise(pair, "fd77::")
+        wait_until(lambda: ping6(pair.peer, ours), 10, "an answer from the address of the prefix")
+        assert svc.process.stop() == 0, svc.process.tail()
+
+
 # ---- Programs ----
+
 
 def assert_carried(net: Net) -> None:
     """On Joyride the packets must have been the service's, or the test proved nothing."""
@@ -147,7 +175,7 @@ s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
 s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
 s.bind((sys.argv[1], 7003)); s.settimeout(10)
 print("bound", flush=True)
-for _ in range(2):
+for _ in range(3):
     data, anc, flags, a = s.recvmsg(65536, 512)
     got = {kind: value for level, kind, value in anc if level == socket.IPPROTO_IPV6}
     info = socket.inet_ntop(socket.AF_INET6, got[socket.IPV6_PKTINFO][:16])
@@ -165,10 +193,13 @@ def test_datagrams_with_ancillary_data(net: Net) -> None:
             s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 9)
             s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 0x28)
             s.connect((net.pair.host_ip6, 7003))
-            for size in (10, 1400):
+            for size in (10, 1400, 9000):  # the last in fragments, both ways
                 s.send(b"d" * size)
                 assert s.recv(65536) == b"d" * size
         lines = server.text().splitlines()
     assert lines[1] == f"10 {net.pair.host_ip6} 9 40 {net.pair.peer_ip6}"
     assert lines[2] == f"1400 {net.pair.host_ip6} 9 40 {net.pair.peer_ip6}"
     assert_carried(net)
+    if net.service:
+        assert net.service.counters()["ip_reassembled"] == 1
+        assert net.service.counters()["ip6_frag_tx"] == 1
