@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Net
-from harness import netns, service
+from harness import netns, programs, service
 from harness.machine import KERNEL, Machine
 from harness.process import wait_until
 from harness.programs import PYTHON
@@ -164,6 +164,21 @@ def test_v6only_leaves_ipv4_to_others(net: Net) -> None:
             pass
         with net.pair.peer.connect(net.pair.host_ip6, 7002) as s:
             s.shutdown(socket.SHUT_WR)
+    assert_carried(net)
+
+
+def test_redis_listens_on_the_wildcard(net: Net) -> None:
+    with programs.redis(net.host, bind="::", accept_from=(net.peer, net.pair.host_ip6)):
+        rates = programs.redis_benchmark(net.peer, net.pair.host_ip6, requests=5000)
+    assert min(rates.values()) > 100
+    assert_carried(net)
+
+
+def test_names_come_from_a_server_over_ipv6(net: Net) -> None:
+    net.pair.host.set_resolver(net.pair.peer_ip6)
+    with programs.dnsmasq(net.peer, net.pair.peer_ip6, {"name.test": "192.0.2.7"}):
+        out = net.host.run(PYTHON, "-c", "import socket; print(socket.gethostbyname('name.test'))")
+        assert out.strip() == "192.0.2.7"
     assert_carried(net)
 
 
