@@ -53,6 +53,16 @@ struct jr_pkt {
 static inline uint8_t *jr_pkt_data(const struct jr_pkt *pkt) { return pkt->buf + pkt->off; }
 static inline uint32_t jr_pkt_tailroom(const struct jr_pkt *pkt) { return pkt->buf_len - pkt->off - pkt->len; }
 
+/* As a pool hands it out: empty, behind the headroom. */
+static inline void jr_pkt_reset(struct jr_pkt *pkt)
+{
+    pkt->off = JR_PKT_HEADROOM;
+    pkt->len = 0;
+    pkt->flags = 0;
+    pkt->l3_off = pkt->l4_off = pkt->l4_len = pkt->tso_segsz = 0;
+    pkt->next = NULL;
+}
+
 /* Opens n bytes in front; NULL when the headroom is too small. */
 static inline uint8_t *jr_pkt_push(struct jr_pkt *pkt, uint32_t n)
 {

@@ -23,11 +23,7 @@ static struct jr_pkt *get(struct jr_pkt_pool *pool)
         return NULL;
     }
     struct jr_pkt *pkt = bp->free[--bp->n_free];
-    pkt->off = JR_PKT_HEADROOM;
-    pkt->len = 0;
-    pkt->flags = 0;
-    pkt->l3_off = pkt->l4_off = pkt->l4_len = pkt->tso_segsz = 0;
-    pkt->next = NULL;
+    jr_pkt_reset(pkt);
     pool->in_use++;
     return pkt;
 }
