@@ -6,11 +6,11 @@ drill makes a network namespace and a TUN device of its own; the scripts and the
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from harness import service
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "packet/drill"
 SAME = sorted(p for p in SCRIPTS.glob("*/*.pkt") if "\n// kernel: same" in p.read_text())
@@ -18,8 +18,7 @@ SAME = sorted(p for p in SCRIPTS.glob("*/*.pkt") if "\n// kernel: same" in p.rea
 
 def drill() -> Path | None:
     """The program, in the build that the service comes from; None: not built."""
-    service = Path(os.environ.get("JOYRIDE_SERVICE", "build/netsvc/main/joyride-netsvc")).resolve()
-    path = service.parents[2] / "tests/packet/drill/drill"
+    path = service.BINARY.resolve().parents[2] / "tests/packet/drill/drill"
     return path if path.exists() else None
 
 
