@@ -43,6 +43,7 @@ struct sys {
     struct pollfd fds[8];
     struct epoll_event events[8];
     unsigned nfds;
+    bool may_block; /* the script gives it a time to end */
 
     bool done;
     long ret; /* -1: err tells why */

@@ -496,6 +496,7 @@ void call_begin(struct run *r, const struct event *ev)
     p->end_us = r->event_us + ev->when.end_us - ev->when.us;
     p->sys.fd = calls[i].has_fd ? fd_of(&c, num(&c, 0)) : -1;
     calls[i].make(&c);
+    p->sys.may_block = ev->when.blocking;
     r->be->ops->begin(r->be, &p->sys);
     if (p->sys.done) {
         finish(&c);
