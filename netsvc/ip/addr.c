@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "ip/stack6.h"
+#include "link/acd.h"
 #include "link/neigh.h"
 
 static struct jr_local_addr *slot_of(const struct jr_local_addrs *la, struct jr_addr addr)
@@ -97,13 +98,32 @@ struct jr_addr jr_ip_answer_addr(const struct jr_ip *ip, const struct jr_ip_rx *
 
 uint32_t jr_ip_ifindex(const struct jr_netif *ifp) { return ifp->ifindex; }
 
+/* From now on the address is ours. */
+static int assign4(struct jr_ip *ip, struct jr_netif *ifp, const struct jr_netif_addr *a, bool connected, jr_time now)
+{
+    const struct jr_ip_route_conf route = {.dst = a->addr, .plen = a->plen, .ifp = ifp};
+    const bool known = jr_netif_addr_find(ifp, a->addr) != NULL;
+    int err = jr_netif_addr_add(ifp, a);
+
+    if (err == 0)
+        err = jr_ip_local_rebuild(ip);
+    if (err == 0 && connected && !jr_route_table_get(&ip->routes, a->addr, a->plen, 0))
+        err = jr_route_table_add(&ip->routes, &route, true);
+    if (err == 0 && !known)
+        jr_arp_announce_new(ifp, a->addr, now);
+    return err;
+}
+
+void jr_ip_addr4_ready(void *ctx, struct jr_netif *ifp, const struct jr_netif_addr *a, bool connected, jr_time now)
+{
+    if (assign4(ctx, ifp, a, connected, now) != 0)
+        jr_count(ifp->counters, JR_C_BASE_NOBUF);
+}
+
 int jr_ip_addr_add(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr, uint8_t plen, struct jr_addr bcast,
                    bool connected, jr_time now)
 {
     const struct jr_netif_addr a = {.addr = addr, .bcast = bcast, .plen = plen};
-    const struct jr_ip_route_conf route = {.dst = addr, .plen = plen, .ifp = ifp};
-    const bool known = jr_netif_addr_find(ifp, addr) != NULL;
-    int err;
 
     if (!jr_addr_is_v4(addr)) {
         const struct jr_ip_addr6 a6 = {
@@ -112,14 +132,8 @@ int jr_ip_addr_add(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr, 
     }
     if (plen > 32 || !jr_ipv4_is_host(addr))
         return -EINVAL;
-    err = jr_netif_addr_add(ifp, &a);
-    if (err == 0)
-        err = jr_ip_local_rebuild(ip);
-    if (err == 0 && connected && !jr_route_table_get(&ip->routes, addr, plen, 0))
-        err = jr_route_table_add(&ip->routes, &route, true);
-    if (err == 0 && !known)
-        jr_arp_announce_new(ifp, addr, now);
-    return err;
+    return !jr_netif_addr_find(ifp, addr) && jr_acd_wanted(ifp) ? jr_acd_start(ifp, &a, connected, now)
+                                                                : assign4(ip, ifp, &a, connected, now);
 }
 
 struct lost_addr {
@@ -153,7 +167,7 @@ int jr_ip_addr_del(struct jr_ip *ip, struct jr_netif *ifp, struct jr_addr addr)
     if (!jr_addr_is_v4(addr))
         return jr_ip6_addr_del(ip, ifp, addr, ip->now);
     if (!a)
-        return -EADDRNOTAVAIL;
+        return jr_acd_stop(ifp, addr);
     lost.a = *a;
     (void)jr_netif_addr_del(ifp, addr);
     jr_route_table_prune(&ip->routes, route_goes_with, &lost);

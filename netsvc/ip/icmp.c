@@ -17,18 +17,19 @@ enum {
     TOS_INTERNETWORK_CONTROL = 0xc0 /* RFC 1812 4.3.2.5 */
 };
 
+/* Each second has a limit of its own, so that what is sent tells nobody who counts it how much others asked for. */
 bool jr_bucket_take(struct jr_ip *ip, struct jr_bucket *b, uint32_t per_s, jr_time now)
 {
-    const uint64_t most = 2000, full = jr_max_u64(1000ull * per_s, per_s ? most : 0);
+    const uint32_t jitter = ip->cfg.icmplim_jitter < per_s ? ip->cfg.icmplim_jitter : 0;
 
-    if (now > b->filled) {
-        const uint64_t us = jr_min_u64(now - b->filled, JR_SEC);
-        b->tokens = jr_min_u64(full, b->tokens + us * per_s / 667); /* 1.5 tokens are the mean cost */
-        b->filled = now;
+    if (b->since == 0 || now - b->since >= JR_SEC) {
+        b->since = now;
+        b->count = 0;
+        b->jitter = (int32_t)jr_rng_below(ip->rng, 2 * jitter + 1) - (int32_t)jitter;
     }
-    if (b->tokens < most) /* not less: else cheap throws would get through more often */
+    if (b->count >= per_s + (uint32_t)b->jitter)
         return false;
-    b->tokens -= 1000 + jr_rng_below(ip->rng, 1000);
+    b->count++;
     return true;
 }
 
@@ -59,7 +60,7 @@ void jr_icmp_error(struct jr_ip *ip, uint8_t type, uint8_t code, uint32_t rest, 
         jr_count(ip->counters, JR_C_ICMP_ERR_FORBIDDEN);
         return;
     }
-    if (!jr_bucket_take(ip, &ip->icmp_errors, ip->cfg.icmp_errors_per_s, now)) {
+    if (ip->cfg.icmp_errors_per_s && !jr_bucket_take(ip, &ip->icmp_errors, ip->cfg.icmp_errors_per_s, now)) {
         jr_count(ip->counters, JR_C_ICMP_ERR_LIMITED);
         return;
     }

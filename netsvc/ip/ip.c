@@ -29,7 +29,6 @@ static void init6(struct jr_ip *ip)
     ip->reass6.timeout = JR_REASS6_TIMEOUT;
     for (unsigned i = 0; i < JR_IP_IDS; i++)
         ip->ids6[i] = jr_rng_u32(ip->rng);
-    ip->icmp6_errors.tokens = 1000ull * cfg->icmp6_errppslimit;
 }
 
 struct jr_ip *jr_ip_new(struct jr_counters *counters, struct jr_rng *rng, const struct jr_ip_config *cfg)
@@ -50,8 +49,6 @@ struct jr_ip *jr_ip_new(struct jr_counters *counters, struct jr_rng *rng, const 
     jr_reass_init(&ip->reass, counters, &ip->cfg, jr_siphash(ip->cfg.secret, "reass", 5) ^ jr_rng_u64(rng));
     for (unsigned i = 0; i < 2 * JR_IP_IDS; i++)
         ip->ids[i / JR_IP_IDS][i % JR_IP_IDS] = (uint16_t)jr_rng_u32(rng);
-    ip->icmp_errors.tokens = 1000ull * ip->cfg.icmp_errors_per_s;
-    ip->icmp_echoes.tokens = 1000ull * ip->cfg.icmp_echo_per_s;
     init6(ip);
     return ip;
 }
@@ -101,6 +98,7 @@ int jr_ip_netif_add(struct jr_ip *ip, struct jr_netif *ifp)
         .ctx = ip,
         .input = jr_ip_on_packet,
         .input6 = jr_ip6_on_packet,
+        .addr4_ready = jr_ip_addr4_ready,
         .addr6_changed = jr_ip6_addr_changed,
         .router_gone = jr_nd6_rtr_gone,
         .unresolved = jr_icmp_on_unresolved,

@@ -33,8 +33,9 @@ struct jr_local_addrs {
 /* A token bucket. Each packet costs one token and up to one more by dice, so that an observer who counts our answers
  * can't tell how many others got one (RFC 9416; "SAD DNS"). */
 struct jr_bucket {
-    uint64_t tokens; /* thousandths */
-    jr_time filled;
+    jr_time since; /* a second is counted from here */
+    uint32_t count;
+    int32_t jitter; /* of this second's limit */
 };
 
 struct jr_nd6_rtr;
@@ -69,6 +70,7 @@ bool jr_bucket_take(struct jr_ip *ip, struct jr_bucket *b, uint32_t per_s, jr_ti
 uint32_t jr_ip_offloads_of(const struct jr_netif *ifp);
 
 /* addr.c */
+void jr_ip_addr4_ready(void *ctx, struct jr_netif *ifp, const struct jr_netif_addr *a, bool connected, jr_time now);
 int jr_ip_local_rebuild(struct jr_ip *ip);
 /* The interface that has addr, or NULL. */
 struct jr_netif *jr_ip_local_find(const struct jr_ip *ip, struct jr_addr addr);

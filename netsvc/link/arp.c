@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ARP (RFC 826), address conflicts (RFC 5227). */
+#include "link/acd.h"
 #include "link/neigh.h"
 #include "wire/arp.h"
 #include "wire/ether.h"
@@ -57,6 +58,13 @@ void jr_arp_request(struct jr_netif *ifp, struct jr_addr addr, const struct jr_e
     arp_send(ifp, &arp, to ? *to : jr_ether_broadcast(), now);
 }
 
+void jr_arp_probe(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
+{
+    const struct jr_arp arp = {.op = JR_ARP_REQUEST, .sha = ifp->mac, .spa = jr_addr_v4(0), .tpa = addr};
+
+    arp_send(ifp, &arp, jr_ether_broadcast(), now);
+}
+
 void jr_arp_announce(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
 {
     const struct jr_arp arp = {.op = JR_ARP_REQUEST, .sha = ifp->mac, .spa = addr, .tpa = addr};
@@ -67,7 +75,10 @@ void jr_arp_announce(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
 
 static void next_announcement(struct jr_netif *ifp, struct jr_netif_addr *a, jr_time now)
 {
-    if (a->announced > ifp->cfg->garp_rexmit_count || !ifp->up || ifp->hooks.neigh_ask) {
+    /* RFC 5227 2.3: twice, where one probes */
+    const unsigned repeats = jr_max_u32(ifp->cfg->garp_rexmit_count, jr_acd_wanted(ifp) ? 1 : 0);
+
+    if (a->announced > repeats || !ifp->up || ifp->hooks.neigh_ask) {
         a->announce_at = JR_TIME_NEVER;
         return;
     }
@@ -89,7 +100,7 @@ void jr_arp_announce_new(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
 
 jr_time jr_arp_tick(struct jr_netif *ifp, jr_time now)
 {
-    jr_time next = JR_TIME_NEVER;
+    jr_time next = jr_acd_tick(ifp, now);
 
     for (unsigned i = 0; i < ifp->n_addrs; i++) {
         struct jr_netif_addr *a = &ifp->addrs[i];
@@ -157,6 +168,7 @@ void jr_arp_input(struct jr_netif *ifp, const struct jr_pkt *pkt, jr_time now)
         jr_count(ifp->counters, JR_C_ARP_BAD);
         return;
     }
+    jr_acd_heard(ifp, &arp);
     if (jr_netif_addr_find(ifp, arp.spa)) {
         on_conflict(ifp, arp.spa, now);
         return;

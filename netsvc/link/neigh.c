@@ -2,7 +2,8 @@
 /*
  * INCOMPLETE -answer-> REACHABLE -time-> STALE -use-> PROBE -answer-> REACHABLE. PROBE first waits five seconds for a
  * confirmation from above, then asks the known station three times, then becomes INCOMPLETE and asks everybody;
- * INCOMPLETE that gets no answer to three requests is forgotten and hands back the packets that wait.
+ * INCOMPLETE that gets no answer to so many requests hands back the packets that wait, and is FAILED for a while (IPv4)
+ * or forgotten.
  */
 #include "link/neigh.h"
 
@@ -122,6 +123,7 @@ static void ask(struct jr_netif *ifp, struct jr_neigh *n, jr_time now)
     const struct jr_ether_addr mac = n->mac;
 
     n->tries++;
+    n->asked = now;
     set_timer(ifp->neigh, n, now + JR_NEIGH_RETRY);
     if (ifp->hooks.neigh_ask) {
         jr_count(ifp->counters, JR_C_NEIGH_ASKED);
@@ -148,6 +150,16 @@ static void wait_for(struct jr_netif *ifp, struct jr_neigh *n, struct jr_pkt *pk
     jr_pktq_push(&n->wait, pkt);
 }
 
+/* net.link.ether.inet.wait: whoever sends to one that did not answer hears so at once; it is still asked. */
+static void refuse(struct jr_netif *ifp, struct jr_neigh *n, struct jr_pkt *pkt, jr_time now)
+{
+    jr_drop(ifp->counters, pkt, JR_C_NEIGH_FAILED);
+    if (now - n->asked < JR_NEIGH_RETRY)
+        return;
+    ask(ifp, n, now);
+    set_timer(ifp->neigh, n, now + ifp->cfg->arp_wait * JR_SEC);
+}
+
 const struct jr_ether_addr *jr_neigh_resolve(struct jr_netif *ifp, struct jr_addr addr, struct jr_pkt *pkt, jr_time now,
                                              int *err)
 {
@@ -168,6 +180,11 @@ const struct jr_ether_addr *jr_neigh_resolve(struct jr_netif *ifp, struct jr_add
     n->used = now;
     if (n->state == JR_NEIGH_INCOMPLETE) {
         wait_for(ifp, n, pkt);
+        return NULL;
+    }
+    if (n->state == JR_NEIGH_FAILED) {
+        refuse(ifp, n, pkt, now);
+        *err = -EHOSTUNREACH;
         return NULL;
     }
     if (n->state == JR_NEIGH_STALE || (n->state == JR_NEIGH_REACHABLE && now >= n->timer)) {
@@ -224,15 +241,9 @@ void jr_neigh_set(struct jr_netif *ifp, struct jr_addr addr, struct jr_ether_add
     send_waiting(ifp, n, now);
 }
 
-void jr_neigh_fail(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
+static void hand_back(struct jr_netif *ifp, struct jr_pktq *q, jr_time now)
 {
-    struct jr_neigh *n = jr_neigh_find(ifp->neigh, addr);
-    struct jr_pktq q;
-
-    if (!n || n->state == JR_NEIGH_PERMANENT)
-        return;
-    q = forget(ifp->neigh, n);
-    for (struct jr_pkt *pkt; (pkt = jr_pktq_pop(&q));) {
+    for (struct jr_pkt *pkt; (pkt = jr_pktq_pop(q));) {
         jr_count(ifp->counters, JR_C_NEIGH_FAILED);
         if (ifp->l3.unresolved)
             ifp->l3.unresolved(ifp->l3.ctx, ifp, pkt, now);
@@ -241,11 +252,38 @@ void jr_neigh_fail(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
     }
 }
 
+void jr_neigh_fail(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
+{
+    struct jr_neigh *n = jr_neigh_find(ifp->neigh, addr);
+    struct jr_pktq q;
+
+    if (!n || n->state == JR_NEIGH_PERMANENT)
+        return;
+    q = forget(ifp->neigh, n);
+    hand_back(ifp, &q, now);
+}
+
+/* Nobody answered. The entry stays to say so for a while. */
+static void give_up(struct jr_netif *ifp, struct jr_neigh *n, jr_time now)
+{
+    struct jr_pktq q = n->wait;
+
+    if (!jr_addr_is_v4(n->addr) || ifp->hooks.neigh_ask || ifp->cfg->arp_wait == 0) {
+        jr_neigh_fail(ifp, n->addr, now);
+        return;
+    }
+    ifp->neigh->n_wait -= q.count;
+    n->wait = (struct jr_pktq){0};
+    n->state = JR_NEIGH_FAILED;
+    set_timer(ifp->neigh, n, now + ifp->cfg->arp_wait * JR_SEC);
+    hand_back(ifp, &q, now);
+}
+
 void jr_neigh_confirm(struct jr_netif *ifp, struct jr_addr addr, jr_time now)
 {
     struct jr_neigh *n = jr_neigh_find(ifp->neigh, addr);
 
-    if (!n || n->state == JR_NEIGH_INCOMPLETE || n->state == JR_NEIGH_PERMANENT)
+    if (!n || n->state == JR_NEIGH_INCOMPLETE || n->state == JR_NEIGH_FAILED || n->state == JR_NEIGH_PERMANENT)
         return;
     make_reachable(ifp, n, now);
     mind_age(ifp, n);
@@ -261,7 +299,7 @@ void jr_neigh_heard(struct jr_netif *ifp, struct jr_addr addr, struct jr_ether_a
         return;
     if (n->state == JR_NEIGH_PERMANENT)
         return;
-    fresh = n->state == JR_NEIGH_INCOMPLETE;
+    fresh = n->state == JR_NEIGH_INCOMPLETE || n->state == JR_NEIGH_FAILED;
     moved = !fresh && !jr_ether_eq(n->mac, mac);
     if (moved)
         jr_count(ifp->counters, JR_C_NEIGH_MOVED);
@@ -311,7 +349,7 @@ static void entry_tick(struct jr_netif *ifp, struct jr_neigh *n, jr_time now)
 {
     if (n->tries >= max_tries(ifp, n)) {
         if (n->state == JR_NEIGH_INCOMPLETE) {
-            jr_neigh_fail(ifp, n->addr, now);
+            give_up(ifp, n, now);
             return;
         }
         if (ifp->hooks.neigh_ask) { /* the kernel says so when a neighbour is gone; silence is no news */
@@ -333,12 +371,12 @@ void jr_neigh_tick(struct jr_netif *ifp, jr_time now)
     tbl->next_tick = jr_arp_tick(ifp, now);
     for (unsigned i = 0; i < JR_NEIGH_MAX; i++) {
         struct jr_neigh *n = &tbl->entries[i];
-        if (now >= end_of(ifp, n)) {
+        if (now >= end_of(ifp, n) || (n->state == JR_NEIGH_FAILED && now >= n->timer)) {
             (void)forget(tbl, n); /* known: nothing waits */
             continue;
         }
         tbl->next_tick = jr_min_u64(tbl->next_tick, end_of(ifp, n));
-        if (n->state != JR_NEIGH_INCOMPLETE && n->state != JR_NEIGH_PROBE)
+        if (n->state != JR_NEIGH_INCOMPLETE && n->state != JR_NEIGH_PROBE && n->state != JR_NEIGH_FAILED)
             continue;
         if (now >= n->timer)
             entry_tick(ifp, n, now);

@@ -17,6 +17,7 @@ enum jr_neigh_state {
     JR_NEIGH_REACHABLE,  /* answered a short while ago */
     JR_NEIGH_STALE,      /* known, not confirmed lately: used, and asked again when it is */
     JR_NEIGH_PROBE,      /* used while it is being asked */
+    JR_NEIGH_FAILED,     /* did not answer: packets are refused, and it is asked again now and then */
     JR_NEIGH_PERMANENT,  /* set from outside for good */
 };
 
@@ -36,7 +37,8 @@ struct jr_neigh {
     struct jr_ether_addr mac;
     uint8_t state; /* enum jr_neigh_state */
     uint8_t tries; /* requests sent in this state */
-    jr_time timer; /* REACHABLE: trust ends; INCOMPLETE, PROBE: the next request is due */
+    jr_time timer; /* REACHABLE: trust ends; INCOMPLETE, PROBE: the next request is due; FAILED: forgotten */
+    jr_time asked; /* the last request */
     jr_time used;
     struct jr_pktq wait; /* INCOMPLETE only */
 };
@@ -70,7 +72,7 @@ static inline struct jr_neigh *jr_neigh_find(struct jr_neigh_table *tbl, struct 
 }
 
 /* Where to send pkt now; NULL: pkt (owned from then on) waits for the answer, or was dropped and *err tells why
- * (-ENOBUFS). */
+ * (-ENOBUFS, -EHOSTUNREACH). */
 const struct jr_ether_addr *jr_neigh_resolve(struct jr_netif *ifp, struct jr_addr addr, struct jr_pkt *pkt, jr_time now,
                                              int *err);
 
@@ -101,6 +103,8 @@ void jr_arp_request(struct jr_netif *ifp, struct jr_addr addr, const struct jr_e
 void jr_arp_announce_new(struct jr_netif *ifp, struct jr_addr addr, jr_time now);
 /* Announcements that are due; returns when the next is. */
 jr_time jr_arp_tick(struct jr_netif *ifp, jr_time now);
+/* Asks whether somebody has an address that is not ours yet (RFC 5227 2.1.1). */
+void jr_arp_probe(struct jr_netif *ifp, struct jr_addr addr, jr_time now);
 /* Tells the link that an address is ours (RFC 5227 2.3). */
 void jr_arp_announce(struct jr_netif *ifp, struct jr_addr addr, jr_time now);
 /* An ARP packet, starting at its header; only read. */

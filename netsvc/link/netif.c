@@ -52,6 +52,7 @@ void jr_netif_free(struct jr_netif *ifp)
     jr_neigh_table_free(ifp->neigh);
     jr_nd6_free(ifp->nd6);
     free(ifp->addrs);
+    free(ifp->probed);
     free(ifp);
 }
 

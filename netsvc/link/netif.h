@@ -15,6 +15,8 @@
 struct jr_netif;
 struct jr_neigh_table;
 struct jr_nd6;
+struct jr_acd_addr;
+struct jr_netif_addr;
 
 enum { JR_NETIF_TXQ = 512 };
 
@@ -26,6 +28,8 @@ struct jr_netif_l3 {
     void (*input)(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool group, jr_time now);
     /* The same for IPv6. */
     void (*input6)(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool group, jr_time now);
+    /* Nobody else has an address that was probed for (link/acd.h). */
+    void (*addr4_ready)(void *ctx, struct jr_netif *ifp, const struct jr_netif_addr *a, bool connected, jr_time now);
     /* An IPv6 address became usable, deprecated, or went. */
     void (*addr6_changed)(void *ctx, struct jr_netif *ifp, jr_time now);
     /* A neighbour says that it is no router. */
@@ -68,6 +72,8 @@ struct jr_netif {
     bool up;
     struct jr_netif_addr *addrs;
     unsigned n_addrs;
+    struct jr_acd_addr *probed; /* written by acd.c only */
+    unsigned n_probed;
 
     struct jr_neigh_table *neigh;
     struct jr_nd6 *nd6; /* link/nd6.h: IPv6 addresses among other things; addrs above are IPv4's */

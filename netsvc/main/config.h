@@ -16,17 +16,24 @@
 #include "tcp/tcp.h"
 #include "udp/udp.h"
 
-enum { JR_CONFIG_PORTS = 8, JR_CONFIG_ADDRS = 16, JR_CONFIG_RULES = 256, JR_CONFIG_ROUTES = 64 };
+enum { JR_CONFIG_PORTS = 8, JR_CONFIG_ADDRS = 16, JR_CONFIG_NEIGHS = 64, JR_CONFIG_RULES = 256, JR_CONFIG_ROUTES = 64 };
 
 struct jr_config_prefix {
     struct jr_addr addr; /* an interface's address, or a destination */
     uint8_t plen;        /* 0 to 32, IPv6: to 128 */
 };
 
+struct jr_config_neigh {
+    struct jr_addr addr;
+    struct jr_ether_addr mac;
+};
+
 struct jr_config_port {
     struct jr_port_config dev;
     struct jr_config_prefix addrs[JR_CONFIG_ADDRS]; /* of an exclusive port */
     unsigned n_addrs;
+    struct jr_config_neigh neighs[JR_CONFIG_NEIGHS]; /* known for good */
+    unsigned n_neighs;
     uint16_t vlan; /* 802.1Q tag of an exclusive port; 0: none */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* [[port]] and [[route]]. */
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "main/config_value.h"
@@ -30,6 +31,39 @@ static void parse_addresses(struct jr_schema_ctx *ctx, const struct jr_toml *v, 
             return;
         }
         jr_config_iface_addr(ctx, a, where, &p->addrs[p->n_addrs++]);
+    }
+}
+
+/* "10.0.0.9 02:00:00:00:00:09" */
+static void parse_neighbour(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where,
+                            struct jr_config_neigh *n)
+{
+    char addr[64];
+    int end = 0;
+    if (!jr_schema_expect(ctx, v, where, JR_TOML_STRING))
+        return;
+    uint8_t *b = n->mac.b;
+    const int got = sscanf(v->str.s, "%63s %2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", addr, &b[0], &b[1], &b[2], &b[3],
+                           &b[4], &b[5], &end);
+    struct in_addr v4;
+    bool ok = got == 7 && !v->str.s[end] && !(b[0] & 1);
+    if (ok && inet_pton(AF_INET, addr, &v4) == 1)
+        n->addr = jr_addr_v4(v4.s_addr);
+    else if (!ok || inet_pton(AF_INET6, addr, n->addr.b) != 1)
+        jr_schema_error(ctx, v, where, "'%.60s' is no neighbour, as in \"10.0.0.9 02:00:00:00:00:09\"", v->str.s);
+}
+
+static void parse_neighbours(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
+{
+    struct jr_config_port *p = at;
+    if (!jr_schema_expect(ctx, v, where, JR_TOML_ARRAY))
+        return;
+    for (const struct jr_toml *a = v->child; a; a = a->next) {
+        if (p->n_neighs == JR_CONFIG_NEIGHS) {
+            jr_schema_error(ctx, a, where, "more than %d neighbours", JR_CONFIG_NEIGHS);
+            return;
+        }
+        parse_neighbour(ctx, a, where, &p->neighs[p->n_neighs++]);
     }
 }
 
@@ -97,6 +131,7 @@ static const struct jr_schema_key port_keys[] = {
     {"role", JR_KEY_FN, P(server), 0, 0, parse_role},
     {"fault", JR_KEY_FN, P(fault), 0, 0, parse_fault},
     {"addresses", JR_KEY_FN, 0, 0, 0, parse_addresses},
+    {"neighbours", JR_KEY_FN, 0, 0, 0, parse_neighbours},
     {"vlan", JR_KEY_U16, offsetof(struct jr_config_port, vlan), 1, 4094, NULL},
 };
 #undef P
@@ -158,6 +193,9 @@ static void check_port(struct jr_schema_ctx *ctx, const struct jr_toml *t, const
         jr_schema_error(ctx, jr_toml_get(t, "mtu"), where, "the driver's longest MTU is %u", jr_port_mtu_max(d->kind));
     if (d->share && p->vlan)
         jr_schema_error(ctx, jr_toml_get(t, "vlan"), where, "a shared port's tagged frames are the kernel's");
+    if (d->share && p->n_neighs)
+        jr_schema_error(ctx, jr_toml_get(t, "neighbours"), where,
+                        "a shared port has the kernel's neighbours: use `ip neigh`");
     const struct jr_toml *shared_key = jr_toml_get(t, "addresses");
     if (d->share && shared_key)
         jr_schema_error(ctx, shared_key, where, "a shared port has the kernel's addresses: use `ip addr`");

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "dev/eal.h"
 #include "link/nd6.h"
+#include "link/neigh.h"
 #include "main/knobs.h"
 #include "main/mirror.h"
 #include "main/netlink.h"
@@ -67,6 +68,15 @@ static int add_addresses(struct jr_worker *w, struct jr_worker_port *p, jr_time 
     return 0;
 }
 
+static void add_neighbours(struct jr_worker_port *p, jr_time now)
+{
+    for (unsigned i = 0; i < p->cfg->n_neighs; i++) {
+        const struct jr_config_neigh *n = &p->cfg->neighs[i];
+        const struct jr_addr addr = jr_addr_is_v4(n->addr) ? n->addr : jr_ipv6_set_zone(n->addr, p->ifp->nd6->zone);
+        jr_neigh_set(p->ifp, addr, n->mac, JR_NEIGH_PERMANENT, now);
+    }
+}
+
 static int open_port(struct jr_worker *w, const struct jr_config_port *cfg, jr_time now)
 {
     struct jr_worker_port *p = &w->ports[w->n_ports];
@@ -88,6 +98,8 @@ static int open_port(struct jr_worker *w, const struct jr_config_port *cfg, jr_t
     rc = jr_ip_netif_add(w->ip, p->ifp);
     if (!rc && !cfg->dev.share)
         rc = jr_ip_start6(w->ip, p->ifp, w->cfg->ip.ip6_accept_rtadv, now);
+    if (!rc)
+        add_neighbours(p, now);
     return rc ? rc : add_addresses(w, p, now);
 }
 

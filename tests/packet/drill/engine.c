@@ -117,7 +117,10 @@ static bool en_sent(struct backend *be, struct frame *out)
 
 static bool en_command(struct backend *be, const char *text, char *why, size_t room)
 {
-    return engine_command(self(be), text, why, room);
+    const bool ok = engine_command(self(be), text, why, room);
+
+    collect(self(be));
+    return ok;
 }
 
 static void en_begin(struct backend *be, struct sys *sys)

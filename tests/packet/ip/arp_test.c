@@ -125,6 +125,7 @@ JR_TEST(gives_up_after_five_requests_and_tells_the_transport)
     JR_CHECK_EQ(ctl_calls, 1);
     JR_CHECK(ctl_last.type == JR_ICMP_UNREACH && ctl_last.code == JR_ICMP_UNREACH_HOST);
     JR_CHECK(jr_addr_eq(ctl_last.dst, NEW) && jr_addr_eq(ctl_last.src, US));
+    host_wait(&h, 20 * JR_SEC); /* and is forgotten */
     JR_CHECK_EQ(jr_ip_next_tick(h.ip) == JR_TIME_NEVER, true);
     host_fini(&h);
 }
@@ -190,7 +191,7 @@ JR_TEST(stale_entry_is_probed_when_used_and_lost_when_silent)
     expect_request(NEW, jr_ether_broadcast());
     host_wait(&h, 6 * JR_SEC);
     host_discard(&h);
-    JR_CHECK_EQ(send_to(NEW, "d"), 0);
+    JR_CHECK_EQ(send_to(NEW, "d"), -EHOSTUNREACH);
     expect_request(NEW, jr_ether_broadcast());
     host_fini(&h);
 }
@@ -369,6 +370,97 @@ JR_TEST(announcements_are_repeated_as_often_as_asked)
     JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REQUEST), 2);
     host_wait(&h, 100 * JR_SEC);
     JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REQUEST), 3);
+    host_discard(&h);
+    host_fini(&h);
+}
+
+JR_TEST(who_did_not_answer_is_refused_for_a_while)
+{
+    struct jr_link_config cfg;
+    host_init(&h, NULL);
+    jr_link_config_defaults(&cfg);
+    h.ifp->cfg = &cfg;
+    cfg.arp_wait = 20;
+    JR_CHECK_EQ(send_to(NEW, "q"), 0);
+    host_wait(&h, 6 * JR_SEC);
+    JR_CHECK_EQ(host_discard(&h), 5);
+    JR_CHECK_EQ(send_to(NEW, "r"), -EHOSTUNREACH); /* and asks */
+    JR_CHECK_EQ(send_to(NEW, "r"), -EHOSTUNREACH);
+    JR_CHECK_EQ(host_discard(&h), 1);
+    JR_CHECK_EQ(host_counted(&h, JR_C_NEIGH_FAILED), 3);
+    arp_from(MAC_NEW, JR_ARP_REPLY, NEW, US);
+    JR_CHECK_EQ(send_to(NEW, "s"), 0);
+    expect_text("s", MAC_NEW);
+    /* forgotten after the last request */
+    jr_neigh_set(h.ifp, NEW, MAC_NEW, JR_NEIGH_NONE, h.now);
+    JR_CHECK_EQ(send_to(NEW, "q"), 0);
+    host_wait(&h, 24 * JR_SEC);
+    JR_CHECK(jr_neigh_find(h.ifp->neigh, NEW));
+    host_wait(&h, 2 * JR_SEC);
+    JR_CHECK(!jr_neigh_find(h.ifp->neigh, NEW));
+    /* switched off: as if it had never been asked */
+    cfg.arp_wait = 0;
+    JR_CHECK_EQ(send_to(NEW, "q"), 0);
+    host_wait(&h, 6 * JR_SEC);
+    JR_CHECK_EQ(send_to(NEW, "q"), 0);
+    host_discard(&h);
+    host_fini(&h);
+}
+
+#define WANTED IP4(10, 0, 0, 9)
+
+static void probe_for_wanted(struct jr_link_config *cfg)
+{
+    host_init(&h, NULL);
+    jr_link_config_defaults(cfg);
+    h.ifp->cfg = cfg;
+    cfg->arp_dad_count = 3;
+    host_mark(&h);
+    JR_CHECK_EQ(jr_ip_addr_add(h.ip, h.ifp, WANTED, 24, SUBNET_BCAST, true, h.now), 0);
+    JR_CHECK(!jr_ip_is_local(h.ip, WANTED));
+    host_wait(&h, 1100 * JR_MS);
+    JR_CHECK(host_counted(&h, JR_C_ARP_TX_REQUEST) >= 1);
+}
+
+JR_TEST(an_address_nobody_has_is_ours_after_three_probes)
+{
+    struct jr_link_config cfg;
+    probe_for_wanted(&cfg);
+    arp_from(MAC_NEW, JR_ARP_REQUEST, NEW, WANTED); /* somebody looks for it: no answer yet */
+    JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REPLY), 0);
+    host_wait(&h, 7 * JR_SEC);
+    JR_CHECK(jr_ip_is_local(h.ip, WANTED));
+    host_wait(&h, 10 * JR_SEC);
+    JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REQUEST), 3 + 2); /* probes, announcements */
+    host_discard(&h);
+    arp_from(MAC_NEW, JR_ARP_REQUEST, NEW, WANTED);
+    JR_CHECK_EQ(host_counted(&h, JR_C_ARP_TX_REPLY), 1);
+    host_discard(&h);
+    host_fini(&h);
+}
+
+JR_TEST(an_address_that_somebody_has_or_wants_is_given_up)
+{
+    static const struct {
+        int op;
+        bool probe;
+    } kinds[] = {{JR_ARP_REPLY, false}, {JR_ARP_REQUEST, false}, {JR_ARP_REQUEST, true}};
+    struct jr_link_config cfg;
+
+    for (unsigned i = 0; i < JR_ARRAY_LEN(kinds); i++) {
+        probe_for_wanted(&cfg);
+        arp_from(MAC_NEW, kinds[i].op, kinds[i].probe ? ANY : WANTED, kinds[i].probe ? WANTED : US);
+        JR_CHECK_EQ(host_counted(&h, JR_C_ARP_DUPLICATE), 1);
+        host_wait(&h, 20 * JR_SEC);
+        JR_CHECK(!jr_ip_is_local(h.ip, WANTED));
+        JR_CHECK_EQ(jr_ip_addr_del(h.ip, h.ifp, WANTED), -EADDRNOTAVAIL);
+        host_discard(&h);
+        host_fini(&h);
+    }
+    probe_for_wanted(&cfg); /* or taken back before it is ours */
+    JR_CHECK_EQ(jr_ip_addr_del(h.ip, h.ifp, WANTED), 0);
+    host_wait(&h, 20 * JR_SEC);
+    JR_CHECK(!jr_ip_is_local(h.ip, WANTED));
     host_discard(&h);
     host_fini(&h);
 }

@@ -194,7 +194,7 @@ JR_TEST(errors_are_rate_limited)
     for (unsigned i = 0; i < 1000; i++)
         complained(PEER, US, 99, 0, 8);
     unsigned n = host_discard(&h);
-    JR_CHECK(n > 110 && n < 160); /* 200 tokens at 1.5 each */
+    JR_CHECK(n >= 200 - 16 && n <= 200 + 16);
     JR_CHECK_EQ(host_counted(&h, JR_C_ICMP_ERR_LIMITED), 1000 - n);
     n = 0;
     for (unsigned i = 0; i < 5000; i++) { /* five seconds of a flood of 1000/s */
@@ -202,7 +202,22 @@ JR_TEST(errors_are_rate_limited)
         complained(PEER, US, 99, 0, 8);
         n += host_discard(&h);
     }
-    JR_CHECK(n > 900 && n < 1100);
+    JR_CHECK(n >= 4 * (200 - 16) && n <= 5 * (200 + 16));
+    host_fini(&h);
+}
+
+JR_TEST(each_second_has_a_limit_of_its_own)
+{
+    unsigned n[4];
+    init(NULL);
+    for (unsigned s = 0; s < JR_ARRAY_LEN(n); s++) {
+        h.now += JR_SEC;
+        for (unsigned i = 0; i < 300; i++)
+            complained(PEER, US, 99, 0, 8);
+        n[s] = host_discard(&h);
+        JR_CHECK(n[s] >= 200 - 16 && n[s] <= 200 + 16);
+    }
+    JR_CHECK(n[0] != n[1] || n[1] != n[2] || n[2] != n[3]);
     host_fini(&h);
 }
 
@@ -211,14 +226,24 @@ JR_TEST(echo_has_its_own_limit)
     struct jr_ip_config cfg;
     jr_ip_config_defaults(&cfg);
     cfg.icmp_echo_per_s = 30;
-    cfg.icmp_errors_per_s = 0;
+    cfg.icmplim_jitter = 0;
+    cfg.icmp_errors_per_s = 5;
     init(&cfg);
     for (unsigned i = 0; i < 100; i++)
         ping(PEER, US, 1);
     const unsigned n = host_discard(&h);
-    JR_CHECK(n > 14 && n < 31);
-    JR_CHECK_EQ(host_counted(&h, JR_C_ICMP_ECHO_LIMITED), 100 - n);
-    JR_CHECK(!complained(PEER, US, 99, 0, 8));
+    JR_CHECK_EQ(n, 30);
+    JR_CHECK_EQ(host_counted(&h, JR_C_ICMP_ECHO_LIMITED), 70);
+    for (unsigned i = 0; i < 100; i++)
+        complained(PEER, US, 99, 0, 8);
+    JR_CHECK_EQ(host_discard(&h), 5);
+    JR_CHECK_EQ(host_counted(&h, JR_C_ICMP_ERR_LIMITED), 95);
+    host_fini(&h);
+    cfg.icmp_errors_per_s = 0; /* no limit */
+    init(&cfg);
+    for (unsigned i = 0; i < 1000; i++)
+        complained(PEER, US, 99, 0, 8);
+    JR_CHECK_EQ(host_discard(&h), 1000);
     host_fini(&h);
 }
 
