@@ -108,7 +108,8 @@ void jr_ecn_input_syn_sent(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
 
 void jr_ecn_input_parallel_syn(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
 {
-    if ((tp->t_flags2 & TF2_ECN_ASKED) && (ace_of(seg) & 3) == 3)
+    /* either SYN may ask: ours need not have, as a listener's SYN|ACK hasn't */
+    if (tp->tcp->cfg.ecn_enable != 0 && (ace_of(seg) & 3) == 3)
         begin_classic(tp);
 }
 
@@ -154,8 +155,10 @@ static void classic_receiver(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, 
             tp->cc->ecnpkt(tp, ce, now);
         return;
     }
-    if (seg->flags & TH_CWR)
+    if (seg->flags & TH_CWR) { /* the sender need not wait to learn that it was heard */
         tp->t_flags2 &= ~(uint32_t)TF2_ECN_SND_ECE;
+        jr_tcp_ack_now(tp);
+    }
     if (ce)
         tp->t_flags2 |= TF2_ECN_SND_ECE;
 }

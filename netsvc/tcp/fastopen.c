@@ -123,13 +123,30 @@ void jr_fastopen_connect(struct jr_tcpcb *tp, jr_time now)
     memcpy(tp->fo->cookie, p->cookie, sizeof p->cookie);
 }
 
-void jr_fastopen_on_synack(struct jr_tcpcb *tp, const struct jr_tcp_opts *o)
+/* So that not every connection asks again: until path_disable_time has passed none does, and then for a new cookie. */
+static void disable(struct path *p, jr_time now)
 {
-    if (tp->fo == NULL || tp->fo->server || !(o->flags & TOF_FASTOPEN) || o->cookie_len == 0)
+    p->cookie_len = 0;
+    if (p->disabled == 0)
+        p->disabled = jr_max_u64(now, 1);
+}
+
+void jr_fastopen_on_synack(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)
+{
+    const struct jr_tcp_opts *o = &seg->opts;
+    const bool cookie = o->flags & TOF_FASTOPEN && o->cookie_len != 0;
+    if (tp->fo == NULL || tp->fo->server)
         return;
+    if (!cookie && jr_seq_gt(seg->ack, jr_seq_add(tp->iss, 1)))
+        return; /* it took the data: the cookie it knows is good */
     struct path *p = obtain(tp);
     if (p == NULL)
         return;
+    if (!cookie) {
+        disable(p, now);
+        return;
+    }
+    p->disabled = 0;
     p->mss = tp->t_peermss;
     p->cookie_len = o->cookie_len;
     memcpy(p->cookie, o->cookie, o->cookie_len);
@@ -141,8 +158,8 @@ void jr_fastopen_on_lost_syn(struct jr_tcpcb *tp, jr_time now)
     if (tp->fo == NULL || tp->fo->server)
         return;
     struct path *p = obtain(tp);
-    if (p != NULL && p->disabled == 0)
-        p->disabled = jr_max_u64(now, 1);
+    if (p != NULL)
+        disable(p, now);
     jr_tcp_count_c(tp, JR_C_TCP_FASTOPEN_LOST);
 }
 

@@ -20,8 +20,9 @@ struct jr_tcp_fastopen { /* written by fastopen.c */
 
 /* An active open: whether the SYN shall have the option, and with which cookie. */
 void jr_fastopen_connect(struct jr_tcpcb *tp, jr_time now);
-/* The SYN|ACK came: its cookie is kept for the next time. */
-void jr_fastopen_on_synack(struct jr_tcpcb *tp, const struct jr_tcp_opts *o);
+/* The SYN|ACK came: its cookie is kept for the next time. One without a cookie that took no data either: a while
+ * without asking (RFC 7413 4.1.3). */
+void jr_fastopen_on_synack(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now);
 /* The SYN was lost, perhaps because of the option: no such SYN to this server for a while. */
 void jr_fastopen_on_lost_syn(struct jr_tcpcb *tp, jr_time now);
 /* Forgets all cookies and paths. */

@@ -43,8 +43,9 @@ void jr_tcp_mss_update(struct jr_tcpcb *tp)
 
 uint8_t jr_tcp_wanted_scale(const struct jr_tcp_config *cfg)
 {
+    const uint32_t max = cfg->maxsockbuf != 0 ? cfg->maxsockbuf : cfg->recvbuf_max;
     uint8_t scale = 0;
-    while (scale < JR_TCP_MAX_WINSHIFT && ((uint64_t)JR_TCP_MAXWIN << scale) < cfg->recvbuf_max)
+    while (scale < JR_TCP_MAX_WINSHIFT && ((uint64_t)JR_TCP_MAXWIN << scale) < max)
         scale++;
     return scale;
 }

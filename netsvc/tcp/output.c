@@ -61,11 +61,21 @@ uint32_t jr_tcp_rcv_window(const struct jr_tcpcb *tp)
     return jr_min_u32(jr_max_u32(space, open), JR_TCP_MAXWIN << tp->rcv_scale);
 }
 
+/* The window as the field can tell it: rounded up as far as there is room, lest each segment that arrives would move
+ * the right edge back a little (RFC 7323 2.4). */
+static uint32_t as_told(const struct jr_tcpcb *tp, uint32_t win)
+{
+    const uint32_t unit = 1u << tp->rcv_scale, room = tp->rcv->cap;
+    const uint64_t up = ((uint64_t)win + unit - 1) / unit * unit;
+    const bool fits = up + jr_sockbuf_used(tp->rcv) <= room && up <= (uint64_t)JR_TCP_MAXWIN << tp->rcv_scale;
+    return fits ? (uint32_t)up : win & ~(unit - 1);
+}
+
 bool jr_tcp_window_update_due(const struct jr_tcpcb *tp)
 {
     if (tp->t_state < TCPS_ESTABLISHED || jr_tcp_have_rcvd_fin(tp->t_state))
         return false;
-    uint32_t win = jr_tcp_rcv_window(tp) >> tp->rcv_scale << tp->rcv_scale;
+    uint32_t win = as_told(tp, jr_tcp_rcv_window(tp));
     uint32_t open = jr_tcp_rcv_open(tp), cap = jr_tcp_rcv_hiwat(tp);
     uint32_t adv = win - jr_min_u32(open, win);
     if (adv == 0)
@@ -171,17 +181,19 @@ static bool plan_hole(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p, 
     return true;
 }
 
-/* NextSeg rule 4: once per recovery, when all else is sent, the last segment beyond what is SACKed. */
+/* NextSeg rule 4: once per recovery, the last segment, when all else is sent. As FreeBSD, only once an ACK has taken
+ * all that was SACKed: before, the reports of what lies above may still be on their way. */
 static bool plan_rescue(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p)
 {
     if ((tp->t_flags & (TF_FASTRECOVERY | TF_SACK_PERMIT | TF_RESCUED)) != (TF_FASTRECOVERY | TF_SACK_PERMIT))
         return false;
     if (tp->tcp->cfg.rack_enable)
         return false;
-    jr_seq high = jr_sack_high(tp), end = jr_seq_min(tp->snd_max, jr_tcp_data_end(tp));
-    if (c->room < c->maxpay || jr_seq_geq(high, end) || tp->map.ranges == 0)
+    jr_seq end = jr_seq_min(tp->snd_max, jr_tcp_data_end(tp));
+    if (c->room < c->maxpay || jr_seq_geq(tp->snd_una, end) || tp->map.ranges != 0 ||
+        !jr_seq_eq(tp->snd_max, tp->snd_recover))
         return false;
-    p->len = jr_min_u32((uint32_t)jr_seq_diff(end, high), c->maxpay);
+    p->len = jr_min_u32((uint32_t)jr_seq_diff(end, tp->snd_una), c->maxpay);
     p->seq = jr_seq_sub(end, p->len);
     p->rexmit = true;
     tp->t_flags |= TF_RESCUED;
@@ -473,8 +485,7 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
         c->win = jr_tcp_rcv_window(tp);
         c->has_win = true;
     }
-    uint32_t win = c->win;
-    win = p->flags & TH_SYN ? jr_min_u32(win, JR_TCP_MAXWIN) : win >> tp->rcv_scale << tp->rcv_scale;
+    const uint32_t win = p->flags & TH_SYN ? jr_min_u32(c->win, JR_TCP_MAXWIN) : as_told(tp, c->win);
     uint8_t *digest = build_header(tp, c, p, win, jr_pkt_push(pkt, w.hlen));
     if (digest != NULL)
         jr_md5sig_sign(tp->md5, tp->laddr, tp->faddr, jr_pkt_data(pkt), pkt->len, digest);
@@ -644,7 +655,7 @@ static void output_bare_ack(struct jr_tcpcb *tp, jr_seq seq, jr_time now)
     const struct jr_ecn_bits ecn = jr_ecn_output(tp, TH_ACK, false);
     b.flags |= ecn.flags;
     b.ae = ecn.ae;
-    b.win = (uint16_t)(jr_tcp_rcv_window(tp) >> tp->rcv_scale);
+    b.win = (uint16_t)(as_told(tp, jr_tcp_rcv_window(tp)) >> tp->rcv_scale);
     jr_tcp_send_bare(tp->tcp, &b, now);
 }
 
@@ -655,7 +666,7 @@ void jr_tcp_output_challenge(struct jr_tcpcb *tp, jr_time now)
     if (!jr_tcp_route(tp))
         return;
     output_bare_ack(tp, tp->snd_max, now);
-    note_acked(tp, jr_tcp_rcv_window(tp) >> tp->rcv_scale << tp->rcv_scale);
+    note_acked(tp, as_told(tp, jr_tcp_rcv_window(tp)));
 }
 
 void jr_tcp_output_rst(struct jr_tcpcb *tp, jr_time now)

@@ -97,6 +97,8 @@ uint32_t jr_rack_detect(struct jr_tcpcb *tp, uint64_t *timeout, jr_time now)
                 continue;
             break; /* what was sent once further up left later still, and what was sent again even later */
         }
+        if (s->flags & JR_SENT_RXT && s->xmit == rk->xmit)
+            continue; /* sent again when what lies above it had gone: where it lies says nothing then */
         const jr_time due = s->xmit + patience;
         if (due > now) {
             *timeout = jr_max_u64(*timeout, due - now);

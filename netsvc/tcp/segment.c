@@ -137,7 +137,8 @@ static void on_syn_sent(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now
     tp->rcv_adv = tp->rcv_nxt;
     tp->rcv_adv = jr_seq_add(tp->rcv_nxt, jr_tcp_rcv_window(tp)); /* as our SYN said: the shift is still 0 */
     negotiate(tp, seg, now);
-    jr_fastopen_on_synack(tp, &seg->opts);
+    if (ack)
+        jr_fastopen_on_synack(tp, seg, now);
     if (ack)
         jr_ecn_input_syn_sent(tp, seg);
     else
@@ -215,17 +216,7 @@ static void on_rst(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time no
         return;
     }
     jr_tcp_count_c(tp, JR_C_TCP_RST_RECEIVED);
-    switch (tp->t_state) {
-    case TCPS_SYN_RECEIVED:
-        jr_tcp_dead(tp, ECONNREFUSED);
-        break;
-    case TCPS_CLOSING:
-    case TCPS_LAST_ACK:
-        jr_tcp_dead(tp, 0);
-        break;
-    default:
-        jr_tcp_dead(tp, ECONNRESET);
-    }
+    jr_tcp_dead(tp, tp->t_state == TCPS_SYN_RECEIVED ? ECONNREFUSED : ECONNRESET);
 }
 
 static void note_duplicate(struct jr_tcpcb *tp, jr_seq start, uint32_t len, jr_time now)

@@ -80,10 +80,9 @@ void jr_tcp_arm_reo(struct jr_tcpcb *tp, uint64_t timeout, jr_time now)
 void jr_tcp_start_persist(struct jr_tcpcb *tp, jr_time now)
 {
     const struct jr_tcp_config *cfg = &tp->tcp->cfg;
-    uint64_t v = (uint64_t)(tp->t_srtt + 4 * tp->t_rttvar) * backoff(tp->t_rxtshift);
-    v = jr_max_u64(v, cfg->persmin * JR_MS);
-    uint64_t doubled = (uint64_t)cfg->persmin * JR_MS * backoff(tp->t_rxtshift);
-    v = jr_min_u64(jr_max_u64(v, doubled), cfg->persmax * JR_MS);
+    /* FreeBSD's: twice the RTO of old and its back-off, which on a short path persmin hides for long */
+    uint64_t v = (4 * (uint64_t)tp->t_srtt + 8 * (uint64_t)tp->t_rttvar) * backoff(tp->t_rxtshift);
+    v = jr_min_u64(jr_max_u64(v, cfg->persmin * JR_MS), cfg->persmax * JR_MS);
     jr_tcp_timer_clear(tp, TT_REXMT);
     jr_tcp_timer_set(tp, TT_PERSIST, now + v);
 }

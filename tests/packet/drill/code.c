@@ -82,15 +82,33 @@ static void write_fields(FILE *to, const struct tcp_info *ti)
     fprintf(to, "tcpi_snd_wscale = %u\ntcpi_rcv_wscale = %u\n", ti->tcpi_snd_wscale, ti->tcpi_rcv_wscale);
 }
 
+static void write_bytes(FILE *to, const char *p)
+{
+    for (; *p; p++)
+        fprintf(to, "%d,", (unsigned char)*p);
+}
+
+/* Scripts of FreeBSD's are of python2's time, whose print is a statement. */
+static void write_source(FILE *to, const char *p)
+{
+    const bool statement = strncmp(p, "print ", 6) == 0 && p[6 + strspn(p + 6, " ")] != '(';
+
+    write_bytes(to, statement ? "print(" : "");
+    write_bytes(to, statement ? p + 6 : p);
+    write_bytes(to, statement ? ")" : "");
+}
+
 static void write_program(FILE *to, const struct run *r)
 {
     static const char names[] =
         "TCP_ESTABLISHED, TCP_SYN_SENT, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_TIME_WAIT, TCP_CLOSE, "
         "TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_LISTEN, TCP_CLOSING = range(1, 12)\n"
-        "TCPI_OPT_TIMESTAMPS, TCPI_OPT_SACK, TCPI_OPT_WSCALE, TCPI_OPT_ECN = 1, 2, 4, 8\n"
+        "TCP_CA_Open, TCP_CA_Disorder, TCP_CA_CWR, TCP_CA_Recovery, TCP_CA_Loss = range(5)\n"
         "TCPI_ESTABLISHED, TCPI_SYN_SENT, TCPI_SYN_RECEIVED, TCPI_FIN_WAIT_1, TCPI_FIN_WAIT_2, TCPI_TIME_WAIT, "
         "TCPI_CLOSED, TCPI_CLOSE_WAIT, TCPI_LAST_ACK, TCPI_LISTEN, TCPI_CLOSING = range(1, 12)\n"
-        "TCP_CA_Open, TCP_CA_Disorder, TCP_CA_CWR, TCP_CA_Recovery, TCP_CA_Loss = range(5)\n";
+        "TCPI_OPT_TIMESTAMPS, TCPI_OPT_SACK, TCPI_OPT_WSCALE, TCPI_OPT_ECN = 1, 2, 4, 8\n"
+        /* fields that only FreeBSD has: may be printed, equal nothing */
+        "tcpi_snd_nxt = tcpi_rcv_nxt = tcpi_snd_rexmitpack = tcpi_snd_zerowin = tcpi_toe_tid = None\n";
 
     fputs(names, to);
     for (const struct code *c = r->code; c; c = c->next) {
@@ -100,9 +118,7 @@ static void write_program(FILE *to, const struct run *r)
         fputs("exec(compile(bytes([", to);
         for (int i = 1; i < c->ev->line; i++)
             fputs("10,", to);
-        const char *p = c->ev->text + strspn(c->ev->text, " \t");
-        for (; *p; p++)
-            fprintf(to, "%d,", (unsigned char)*p);
+        write_source(to, c->ev->text + strspn(c->ev->text, " \t"));
         fprintf(to, "]), '%s', 'exec'))\n", r->s->file);
     }
 }

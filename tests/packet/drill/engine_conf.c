@@ -10,6 +10,7 @@
 #include "jr_tcp_fsm.h"
 #include "link/neigh.h"
 #include "sysctl/sysctl.h"
+#include "tcp/state.h"
 #include "tcp/syncache.h"
 
 /* Keys of FreeBSD's that the engine has no switch for: the value is how it behaves, any other is refused. */
@@ -36,7 +37,7 @@ static const struct {
     {"net.inet.tcp.abc_l_var", "2"},
     {"net.inet.tcp.functions_default", "freebsd"},
     {"net.inet.tcp.syncookies_only", "0"},
-    {"kern.ipc.maxsockbuf", NULL},
+    {"net.inet.tcp.fastopen.psk_enable", "0"},
     {"net.inet.ip.ttl", "64"},
 };
 
@@ -91,21 +92,21 @@ static bool one_sysctl(struct engine *en, char *words, char *why, size_t room)
     return true;
 }
 
+static const char *const state_names[TCPS__COUNT] = {
+    [TCPS_CLOSED] = "CLOSED",         [TCPS_LISTEN] = "LISTEN",           [TCPS_SYN_SENT] = "SYN_SENT",
+    [TCPS_SYN_RECEIVED] = "SYN_RCVD", [TCPS_ESTABLISHED] = "ESTABLISHED", [TCPS_CLOSE_WAIT] = "CLOSE_WAIT",
+    [TCPS_FIN_WAIT_1] = "FIN_WAIT_1", [TCPS_CLOSING] = "CLOSING",         [TCPS_LAST_ACK] = "LAST_ACK",
+    [TCPS_FIN_WAIT_2] = "FIN_WAIT_2", [TCPS_TIME_WAIT] = "TIME_WAIT",
+};
+
 /* As FreeBSD's sockstat(1) -s shows them, for a pipe that looks for a state. */
 static void list_sockets(struct engine *en, FILE *to)
 {
-    static const char *const names[TCPS__COUNT] = {
-        [TCPS_CLOSED] = "CLOSED",         [TCPS_LISTEN] = "LISTEN",           [TCPS_SYN_SENT] = "SYN_SENT",
-        [TCPS_SYN_RECEIVED] = "SYN_RCVD", [TCPS_ESTABLISHED] = "ESTABLISHED", [TCPS_CLOSE_WAIT] = "CLOSE_WAIT",
-        [TCPS_FIN_WAIT_1] = "FIN_WAIT_1", [TCPS_CLOSING] = "CLOSING",         [TCPS_LAST_ACK] = "LAST_ACK",
-        [TCPS_FIN_WAIT_2] = "FIN_WAIT_2", [TCPS_TIME_WAIT] = "TIME_WAIT",
-    };
-
     for (int fd = 0; fd < ENGINE_FDS; fd++) {
         const struct esock *so = en->fds[fd];
         if (so && so->type == SOCK_STREAM)
             fprintf(to, "root packetdrill 1 %d tcp%c local remote %s\n", fd, so->v6 ? '6' : '4',
-                    so->tp ? names[jr_tcp_state(so->tp)] : "CLOSED");
+                    so->tp ? state_names[jr_tcp_state(so->tp)] : "CLOSED");
     }
     for (uint32_t i = jr_syncache_count(en->tcp); i > 0; i--)
         fputs("? ? ? ? tcp4 local remote SYN_RCVD\n", to);
@@ -168,10 +169,38 @@ static bool set_neighbour(struct engine *en, char *text, char *why, size_t room)
     return true;
 }
 
+/* tcpdrop -s STATE */
+static bool drop_in(struct engine *en, const char *name)
+{
+    int state = 0;
+
+    while (state < TCPS__COUNT && strcmp(name, state_names[state]) != 0)
+        state++;
+    JR_LIST_EACH(it, &en->tcp->all) {
+        struct jr_tcpcb *tp = JR_LIST_ENTRY(it, struct jr_tcpcb, all_link);
+        if (tp->t_state == state)
+            jr_tcp_drop(tp, ECONNABORTED, en->now);
+    }
+    return state < TCPS__COUNT;
+}
+
+/* What looks at a network from outside has nothing to look at here. */
+static bool is_nothing(const char *cmd)
+{
+    static const char *const begins[] = {"#", "true", "sync", "dmesg ", "tcpdump ", "pkill ", "killall "};
+
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (strncmp(cmd, begins[i], strlen(begins[i])) == 0)
+            return true;
+    return *cmd == 0;
+}
+
 static bool one_command(struct engine *en, char *cmd, char *why, size_t room)
 {
     cmd += strspn(cmd, " \t\n");
-    if (*cmd == 0 || *cmd == '#' || strcmp(cmd, "true") == 0)
+    if (is_nothing(cmd))
+        return true;
+    if (strncmp(cmd, "tcpdrop -s ", 11) == 0 && drop_in(en, cmd + 11))
         return true;
     if (strncmp(cmd, "sysctl ", 7) == 0)
         return one_sysctl(en, cmd + 7, why, room);

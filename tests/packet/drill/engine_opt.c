@@ -68,6 +68,7 @@ static int set_socket(struct esock *so, int name, int v, const void *val, uint32
         return 0;
     case SO_BROADCAST:
         return so->up ? -jr_udp_setopt(so->up, SOL_SOCKET, name, val, len, so->en->now) : 0;
+    case SO_DEBUG:
     case SO_SNDTIMEO:
     case SO_RCVTIMEO:
     case DRILL_SO_NOSIGPIPE:
