@@ -189,15 +189,6 @@ static bool put_header(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_
     return true;
 }
 
-/* A route the caller kept, or a fresh one; NULL: there is none that leads off this host. */
-static const struct jr_ip_route *route_for(struct jr_ip *ip, const struct jr_ip_tx *tx, const struct jr_ip_route *rt,
-                                           struct jr_ip_route *found)
-{
-    if (!rt && jr_ip_route(ip, tx->dst, found))
-        rt = found;
-    return rt && !rt->local ? rt : NULL;
-}
-
 static int drop_too_big(struct jr_ip *ip, struct jr_pkt *pkt)
 {
     jr_drop(ip->counters, pkt, JR_C_IP_TX_TOO_BIG);
@@ -215,7 +206,7 @@ int jr_ip_output(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_tx *tx
     if (JR_UNLIKELY(!jr_addr_is_v4(tx->dst)))
         return jr_ip6_output(ip, pkt, tx, rt, now);
     ip->now = now;
-    rt = route_for(ip, tx, rt, &found);
+    rt = jr_ip_route_for(ip, tx, rt, &found);
     if (JR_UNLIKELY(!rt)) {
         jr_drop(ip->counters, pkt, JR_C_IP_NO_ROUTE);
         return -ENETUNREACH;
@@ -238,16 +229,7 @@ int jr_ip_output(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_tx *tx
     return jr_ether_output(rt->ifp, pkt, rt->next_hop, rt->broadcast, now);
 }
 
-/* What is still to be sent: up to three pieces. */
-struct gather {
-    struct {
-        const uint8_t *p;
-        uint32_t len;
-    } piece[3];
-    unsigned i;
-};
-
-static void gather_take(struct gather *g, uint8_t *dst, uint32_t n)
+void jr_ip_gather_take(struct jr_ip_gather *g, uint8_t *dst, uint32_t n)
 {
     while (n) {
         const uint32_t part = jr_min_u32(n, g->piece[g->i].len);
@@ -263,8 +245,8 @@ static void gather_take(struct gather *g, uint8_t *dst, uint32_t n)
 }
 
 /* One packet of n payload bytes from g. */
-static int send_fragment(struct jr_ip *ip, const struct jr_ip_tx *tx, const struct jr_ip_route *rt, struct gather *g,
-                         uint32_t n, struct jr_ipv4 *hdr, jr_time now)
+static int send_fragment(struct jr_ip *ip, const struct jr_ip_tx *tx, const struct jr_ip_route *rt,
+                         struct jr_ip_gather *g, uint32_t n, struct jr_ipv4 *hdr, jr_time now)
 {
     struct jr_pkt *pkt = jr_ip_pkt_new(ip, rt);
     uint8_t *p;
@@ -276,7 +258,7 @@ static int send_fragment(struct jr_ip *ip, const struct jr_ip_tx *tx, const stru
         jr_drop(ip->counters, pkt, JR_C_BASE_NOBUF);
         return -ENOBUFS;
     }
-    gather_take(g, p, n);
+    jr_ip_gather_take(g, p, n);
     pkt->l4_off = (uint16_t)pkt->off;
     (void)put_header(ip, pkt, tx, rt->ifp, hdr);
     return jr_ether_output(rt->ifp, pkt, rt->next_hop, rt->broadcast, now);
@@ -285,7 +267,7 @@ static int send_fragment(struct jr_ip *ip, const struct jr_ip_tx *tx, const stru
 int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struct jr_ip_route *rt, const void *head,
                         uint32_t head_len, const void *a, uint32_t a_len, const void *b, uint32_t b_len, jr_time now)
 {
-    struct gather g = {.piece = {{head, head_len}, {a, a_len}, {b, b_len}}};
+    struct jr_ip_gather g = {.piece = {{head, head_len}, {a, a_len}, {b, b_len}}};
     const uint64_t total = (uint64_t)head_len + a_len + b_len;
     const uint32_t hlen = JR_IPV4_HLEN + tx->opts_len;
     struct jr_ipv4 hdr = {0};
@@ -296,7 +278,7 @@ int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struc
     if (!jr_addr_is_v4(tx->dst))
         return jr_ip6_output_gather(ip, tx, rt, head, head_len, a, a_len, b, b_len, now);
     ip->now = now;
-    rt = route_for(ip, tx, rt, &found);
+    rt = jr_ip_route_for(ip, tx, rt, &found);
     if (!rt) {
         jr_count(ip->counters, JR_C_IP_NO_ROUTE);
         return -ENETUNREACH;

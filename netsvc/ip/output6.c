@@ -138,12 +138,12 @@ static bool put_header(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_
     return true;
 }
 
+/* IPv6 has no smaller links. */
 static const struct jr_ip_route *route_for(struct jr_ip *ip, const struct jr_ip_tx *tx, const struct jr_ip_route *rt,
                                            struct jr_ip_route *found)
 {
-    if (!rt && jr_ip_route(ip, tx->dst, found))
-        rt = found;
-    return rt && !rt->local && rt->mtu >= JR_IPV6_MIN_MTU ? rt : NULL;
+    rt = jr_ip_route_for(ip, tx, rt, found);
+    return rt && rt->mtu >= JR_IPV6_MIN_MTU ? rt : NULL;
 }
 
 int jr_ip6_output(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_tx *tx, const struct jr_ip_route *rt,
@@ -175,33 +175,14 @@ int jr_ip6_output(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_tx *t
     return jr_ether_output(rt->ifp, pkt, rt->next_hop, rt->broadcast, now);
 }
 
-/* Up to three pieces, of which some is sent already. */
-struct gather {
-    const uint8_t *p[3];
-    uint32_t len[3];
-};
-
-static void gather_take(struct gather *g, uint8_t *dst, uint32_t n)
-{
-    for (unsigned i = 0; i < 3 && n; i++) {
-        const uint32_t part = jr_min_u32(n, g->len[i]);
-        if (part)
-            memcpy(dst, g->p[i], part);
-        g->p[i] += part;
-        g->len[i] -= part;
-        dst += part;
-        n -= part;
-    }
-}
-
 struct fragment {
     bool needed; /* a fragment header */
     uint32_t off, len, id, flow;
     bool more;
 };
 
-static int send_fragment(struct jr_ip *ip, const struct jr_ip_tx *tx, const struct jr_ip_route *rt, struct gather *g,
-                         const struct fragment *f, jr_time now)
+static int send_fragment(struct jr_ip *ip, const struct jr_ip_tx *tx, const struct jr_ip_route *rt,
+                         struct jr_ip_gather *g, const struct fragment *f, jr_time now)
 {
     const uint32_t head = f->needed ? JR_IPV6_FRAG_HLEN : 0;
     struct jr_pkt *pkt = jr_ip_pkt_new(ip, rt);
@@ -216,7 +197,7 @@ static int send_fragment(struct jr_ip *ip, const struct jr_ip_tx *tx, const stru
     }
     if (f->needed)
         jr_ipv6_build_frag(p, tx->proto, f->off, f->more, f->id);
-    gather_take(g, p + head, f->len);
+    jr_ip_gather_take(g, p + head, f->len);
     pkt->l4_off = (uint16_t)(pkt->off + head);
     (void)put_header(ip, pkt, tx, rt, f->needed ? JR_IPPROTO_FRAGMENT : tx->proto, f->flow);
     return jr_ether_output(rt->ifp, pkt, rt->next_hop, rt->broadcast, now);
@@ -233,7 +214,7 @@ static uint32_t next_id(struct jr_ip *ip, const struct jr_ip_tx *tx)
 int jr_ip6_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struct jr_ip_route *rt, const void *head,
                          uint32_t head_len, const void *a, uint32_t a_len, const void *b, uint32_t b_len, jr_time now)
 {
-    struct gather g = {.p = {head, a, b}, .len = {head_len, a_len, b_len}};
+    struct jr_ip_gather g = {.piece = {{head, head_len}, {a, a_len}, {b, b_len}}};
     const uint64_t total = (uint64_t)head_len + a_len + b_len;
     struct fragment f = {0};
     struct jr_ip_route found;

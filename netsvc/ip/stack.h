@@ -66,6 +66,26 @@ struct jr_ip {
 
 /* icmp.c: whether one more may be sent. */
 bool jr_bucket_take(struct jr_ip *ip, struct jr_bucket *b, uint32_t per_s, jr_time now);
+/* A route the caller kept, or a fresh one; NULL: there is none that leads off this host. */
+static inline const struct jr_ip_route *jr_ip_route_for(struct jr_ip *ip, const struct jr_ip_tx *tx,
+                                                        const struct jr_ip_route *rt, struct jr_ip_route *found)
+{
+    if (!rt && jr_ip_route(ip, tx->dst, found))
+        rt = found;
+    return rt && !rt->local ? rt : NULL;
+}
+
+/* What is still to be sent, in up to three pieces. */
+struct jr_ip_gather {
+    struct {
+        const uint8_t *p;
+        uint32_t len;
+    } piece[3];
+    unsigned i;
+};
+/* output.c: the next n bytes; there must be as many. */
+void jr_ip_gather_take(struct jr_ip_gather *g, uint8_t *dst, uint32_t n);
+
 /* output.c: JR_PKT_TX_* that the port takes. */
 uint32_t jr_ip_offloads_of(const struct jr_netif *ifp);
 

@@ -18,20 +18,21 @@
 #include "fake.h"
 #include "jr-internal.h"
 
-static inline void client_test_run(const struct fake_config *cfg, void (*body)(void))
+static inline void child_end(void)
+{
+    fflush(NULL);
+    _exit(jr_test_failures ? 1 : 0);
+}
+
+/* True in a child, which calls child_end() within so many seconds; false in the parent, when it has. */
+static inline bool in_child(unsigned seconds)
 {
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(60);
+        alarm(seconds);
         unsetenv("JOYRIDE");
-        if (cfg)
-            fake_start(cfg);
-        body();
-        if (cfg)
-            fake_stop();
-        fflush(NULL);
-        _exit(jr_test_failures ? 1 : 0);
+        return true;
     }
     int status = 0;
     waitpid(pid, &status, 0);
@@ -39,6 +40,19 @@ static inline void client_test_run(const struct fake_config *cfg, void (*body)(v
         fprintf(stderr, "ended by signal %d\n", WTERMSIG(status));
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         jr_test_failures++;
+    return false;
+}
+
+static inline void client_test_run(const struct fake_config *cfg, void (*body)(void))
+{
+    if (!in_child(60))
+        return;
+    if (cfg)
+        fake_start(cfg);
+    body();
+    if (cfg)
+        fake_stop();
+    child_end();
 }
 
 /* CLIENT_TEST(name, .field = value, …) { … } */

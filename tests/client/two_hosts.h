@@ -8,22 +8,11 @@
 
 static inline void run_service_test(const struct mini_config *cfg, void (*body)(void))
 {
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        alarm(100);
-        unsetenv("JOYRIDE");
-        mini_start(cfg);
-        body();
-        fflush(NULL);
-        _exit(jr_test_failures ? 1 : 0);
-    }
-    int status = 0;
-    waitpid(pid, &status, 0);
-    if (WIFSIGNALED(status))
-        fprintf(stderr, "ended by signal %d\n", WTERMSIG(status));
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        jr_test_failures++;
+    if (!in_child(100))
+        return;
+    mini_start(cfg);
+    body();
+    child_end();
 }
 
 #define SERVICE_TEST(name_, ...)                                                                                       \
@@ -40,8 +29,7 @@ static inline pid_t program(char host, void (*f)(void *), void *arg)
         alarm(90);
         mini_on(host);
         f(arg);
-        fflush(NULL);
-        _exit(jr_test_failures ? 1 : 0);
+        child_end();
     }
     return pid;
 }
