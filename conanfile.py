@@ -21,8 +21,8 @@ BUILD_APT = [
     "python3-minimal", "xz-utils",
 ]  # fmt: skip
 TEST_APT = [
-    "binutils", "bpftool", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "iputils-ping", "nftables",
-    "nginx-light", "openssl", "procps", "python3", "redis-server", "redis-tools", "tcpdump", "valgrind",
+    "bind9-dnsutils", "binutils", "bpftool", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "iputils-ping", "nftables",
+    "nginx-light", "openssl", "procps", "python3", "redis-server", "redis-tools", "socat", "tcpdump", "valgrind",
 ]  # fmt: skip
 LINT_APT = ["clang-format", "clang-tidy"]
 
@@ -31,8 +31,8 @@ BUILD_DNF = [
     "libbsd-devel", "libmnl-devel", "libxdp-devel", "llvm", "make", "numactl-devel", "pkgconf-pkg-config", "xz",
 ]  # fmt: skip
 TEST_DNF = [
-    "binutils", "bpftool", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "iputils", "nftables", "nginx", "openssl",
-    "procps-ng", "python3", "redis", "tcpdump", "valgrind",
+    "bind-utils", "binutils", "bpftool", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "iputils", "nftables", "nginx", "openssl",
+    "procps-ng", "python3", "redis", "socat", "tcpdump", "valgrind",
 ]  # fmt: skip
 LINT_DNF = ["clang-tools-extra"]
 

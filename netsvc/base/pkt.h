@@ -22,6 +22,10 @@ enum {
     JR_PKT_TX_TSO = 1u << 4,
 };
 
+/* Received: the VLAN of a tag that the device took off the frame; 0: none. */
+#define JR_PKT_RX_VID_SHIFT 20
+static inline uint16_t jr_pkt_rx_vid(uint32_t flags) { return flags >> JR_PKT_RX_VID_SHIFT & 0xfff; }
+
 /* Room kept in front of the payload for Ethernet + VLAN + IPv6 + TCP with 40 bytes of options. */
 #define JR_PKT_HEADROOM 160u
 

@@ -186,12 +186,17 @@ static __always_inline enum steer steer_v6_packet(void *ctx, __u32 off)
     return steer_has_port(ip.nexthdr, 1, ports[1]) ? STEER_SERVICE : STEER_KERNEL;
 }
 
+static __always_inline int steer_is_exclusive(void)
+{
+    __u32 zero = 0;
+    struct jr_steer_conf *conf = bpf_map_lookup_elem(&jr_conf, &zero);
+    return conf && conf->exclusive;
+}
+
 static __always_inline enum steer steer_frame(void *ctx)
 {
     struct ethhdr eth;
-    __u32 zero = 0;
-    struct jr_steer_conf *conf = bpf_map_lookup_elem(&jr_conf, &zero);
-    if (conf && conf->exclusive)
+    if (steer_is_exclusive())
         return STEER_SERVICE;
     if (STEER_LOAD(ctx, 0, &eth, sizeof eth))
         return STEER_KERNEL;

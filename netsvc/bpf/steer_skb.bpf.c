@@ -8,10 +8,13 @@
 
 #include <linux/pkt_cls.h>
 
-/* A frame whose tag the device took off belongs to another interface, unless the tag was only a priority (VLAN 0). */
+/* On a shared port a frame whose tag the device took off belongs to another interface, unless the tag was only a
+ * priority (VLAN 0). */
 static __always_inline enum steer steer_skb(struct __sk_buff *skb)
 {
-    return skb->vlan_present && skb->vlan_tci & 0xfff ? STEER_KERNEL : steer_frame(skb);
+    if (skb->vlan_present && skb->vlan_tci & 0xfff && !steer_is_exclusive())
+        return STEER_KERNEL;
+    return steer_frame(skb);
 }
 
 SEC("tc")

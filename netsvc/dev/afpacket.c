@@ -109,13 +109,14 @@ static struct jr_pkt *receive_long(struct jr_afpacket *a, struct virtio_net_hdr 
     return pkt;
 }
 
-static struct jr_pkt *take_long(struct jr_afpacket *a)
+static struct jr_pkt *take_long(struct jr_afpacket *a, uint32_t vid_flags)
 {
     struct virtio_net_hdr h;
     struct jr_pkt *pkt = receive_long(a, &h);
     if (!pkt)
         return NULL;
     struct jr_vnet_rx rx = jr_vnet_rx(&h, jr_pkt_data(pkt), pkt->len);
+    rx.flags |= vid_flags;
     pkt->flags = rx.flags;
     if (!rx.udp_segsz)
         return pkt;
@@ -141,7 +142,7 @@ static struct jr_pkt *on_slot(struct jr_afpacket *a, struct jr_rxslot *slot, con
         note_losses(a);
     if (f->snap < f->len) {
         if (f->status & TP_STATUS_COPY)
-            pkt = take_long(a);
+            pkt = take_long(a, f->vid_flags);
         else
             jr_count(a->counters, JR_C_DEV_RX_TOO_LONG);
         jr_rxring_skip(&a->ring, slot);
@@ -149,6 +150,7 @@ static struct jr_pkt *on_slot(struct jr_afpacket *a, struct jr_rxslot *slot, con
     }
     const uint8_t *frame = slot->pkt.buf + f->off;
     struct jr_vnet_rx rx = jr_vnet_rx(f->vnet, frame, f->len);
+    rx.flags |= f->vid_flags;
     if (JR_LIKELY(rx.is_whole && !rx.udp_segsz && !a->copies_all)) {
         pkt = jr_rxring_take(&a->ring, slot, f);
         pkt->flags = rx.flags;

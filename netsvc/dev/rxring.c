@@ -100,6 +100,7 @@ struct jr_rxslot *jr_rxring_peek(struct jr_rxring *r, struct jr_rxframe *f)
     f->off = h->tp_mac;
     f->len = h->tp_len;
     f->snap = h->tp_snaplen;
+    f->vid_flags = f->status & TP_STATUS_VLAN_VALID ? (h->tp_vlan_tci & 0xfffu) << JR_PKT_RX_VID_SHIFT : 0;
     f->vnet = (const struct virtio_net_hdr *)(slot->pkt.buf + f->off - sizeof *f->vnet);
     return slot;
 }

@@ -32,6 +32,7 @@ struct jr_rxframe {
     uint32_t off;       /* from the slot's start */
     uint32_t len, snap; /* of the frame, and how much of it is here */
     uint32_t status;    /* TP_STATUS_* */
+    uint32_t vid_flags; /* of the tag that the kernel took off, as in jr_pkt.flags */
 };
 
 /* At least n slots for frames of up to frame_bytes. The socket has PACKET_VNET_HDR. Negative errno. */

@@ -20,7 +20,7 @@ void jr_ether_input(struct jr_netif *ifp, struct jr_pkt *pkt, jr_time now)
         jr_drop(ifp->counters, pkt, JR_C_LINK_DOWN);
         return;
     }
-    if (JR_UNLIKELY(eth.vid != ifp->vlan)) {
+    if (JR_UNLIKELY((eth.vid ? eth.vid : jr_pkt_rx_vid(pkt->flags)) != ifp->vlan)) {
         jr_drop(ifp->counters, pkt, JR_C_ETHER_VLAN);
         return;
     }

@@ -2,7 +2,7 @@
 """Wrong frames on the wire: each is dropped and counted under its own name, and the service goes on.
 
 The port is exclusive and AF_XDP, so that the service sees every frame as it was sent: on a shared port the kernel sorts
-some out before, and an AF_PACKET socket gets no frame of a VLAN.
+some out before, and of an AF_PACKET socket's frames it has taken the tags off.
 """
 
 from __future__ import annotations

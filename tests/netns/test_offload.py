@@ -180,3 +180,4 @@ def test_a_priority_tag_is_no_vlan(pair: netns.Pair, folder: Path) -> None:
         sender.frame(0x8100, struct.pack("!HH", 7 << 13, frames.ETH_P_IP) + body)
         sender.close()
         assert svc.rise(before, "ip_no_proto")["ip_no_proto"] == 1
+        assert svc.counters()["ether_vlan"] == before["ether_vlan"] + 1

@@ -4,6 +4,7 @@
 echo ADDRESS PORT        send back every datagram with TTL 33 and TOS 0x28; an empty one is told the sizes of the last
 ask ADDRESS PORT CLOSED  talk to such an echo, and to a closed port of the same host
 group GROUP PORT         print the first datagram for the group
+trace ADDRESS PORT       send with growing TTL and print who tells that it was not enough
 tell GROUP PORT TEXT IF  send TEXT to the group by the interface with address IF, until killed
 """
 
@@ -83,6 +84,21 @@ def ask(address: str, port: str, closed: str) -> None:
     refused(address, closed)
 
 
+def trace(address: str, port: str) -> None:
+    """What traceroute does."""
+    for ttl in (1, 2):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        sock.sendto(b"probe", (address, int(port)))
+        poll = select.poll()
+        poll.register(sock, 0)
+        poll.poll(5000)
+        data, found, _, dst = sock.recvmsg(100, 512, MSG_ERRQUEUE)
+        error = found[0][2]
+        print(ttl, data, dst[0], struct.unpack("IBBB", error[:7]), socket.inet_ntoa(error[20:24]))
+
+
 def group(address: str, port: str) -> None:
     """Join and wait."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -104,5 +120,5 @@ def tell(address: str, port: str, text: str, by: str) -> None:
 
 
 if __name__ == "__main__":
-    commands: dict[str, Callable[..., None]] = {"echo": echo, "ask": ask, "group": group, "tell": tell}
+    commands: dict[str, Callable[..., None]] = {"echo": echo, "ask": ask, "group": group, "trace": trace, "tell": tell}
     commands[sys.argv[1]](*sys.argv[2:])
