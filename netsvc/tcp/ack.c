@@ -206,10 +206,11 @@ void jr_tcp_update_window(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
     tp->max_sndwnd = jr_max_u32(tp->max_sndwnd, tp->snd_wnd);
 }
 
-/* RFC 5681 section 2; with SACK, an ACK that reports something new (RFC 6675 section 2). */
+/* RFC 5681 section 2; with SACK, an ACK that reports something new (RFC 6675 section 2). An answer to a window probe
+ * is none: it says that the window is closed, not that something was lost. */
 static bool is_dup_ack(const struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, uint32_t sacked)
 {
-    if (jr_seq_eq(tp->snd_una, tp->snd_max))
+    if (jr_seq_eq(tp->snd_una, tp->snd_max) || jr_tcp_timer_active(tp, TT_PERSIST))
         return false;
     if (tp->t_flags & TF_SACK_PERMIT)
         return sacked != 0;

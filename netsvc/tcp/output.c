@@ -477,7 +477,8 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
         uint64_t off = tp->snd->head + (uint32_t)jr_seq_diff(jr_seq_max(p->seq, tp->snd_sb_seq), tp->snd_sb_seq);
         w.sum = copy_payload(tp->snd, off, jr_pkt_put(pkt, p->len), p->len, tp->rt.tx_offloads & JR_PKT_TX_L4_CSUM);
     }
-    const struct jr_ecn_bits ecn = jr_ecn_output(tp, p->flags, p->len != 0 && jr_seq_eq(p->seq, tp->snd_max));
+    const bool newdata = p->len != 0 && !p->rexmit && jr_seq_eq(p->seq, tp->snd_max);
+    const struct jr_ecn_bits ecn = jr_ecn_output(tp, p->flags, newdata);
     p->flags |= ecn.flags;
     p->ae = ecn.ae;
     w.tos |= ecn.ip;

@@ -288,7 +288,7 @@ static struct jr_tcpcb *make_connection(const struct jr_sc_entry *e, jr_time now
     tp->t_peermss = e->mss;
     tp->iss = e->iss;
     tp->irs = e->irs;
-    tp->snd_una = tp->iss;
+    tp->snd_una = tp->snd_up = tp->snd_sml = tp->snd_recover = tp->iss;
     tp->snd_nxt = tp->snd_max = tp->snd_sb_seq = jr_seq_add(tp->iss, 1);
     tp->rcv_nxt = tp->last_ack_sent = jr_seq_add(tp->irs, 1);
     tp->rcv_adv = jr_seq_add(tp->rcv_nxt, e->win);

@@ -139,6 +139,7 @@ static struct one cmsg_int(int level, int type, int v)
     return (struct one){{.cmsg_len = CMSG_LEN(sizeof v), .cmsg_level = level, .cmsg_type = type}, v};
 }
 
+/* rfc: ip(7) IP_PKTINFO */
 SERVICE_TEST(what_came_is_told)
 {
     static struct echo e = {53, false};
@@ -189,6 +190,7 @@ SERVICE_TEST(bad_ancillary_data_is_refused)
     mini_stop();
 }
 
+/* rfc: udp(7) UDP_SEGMENT; udp(7) UDP_GRO */
 SERVICE_TEST(segments_out_and_merged_in)
 {
     static struct echo e = {54, true};

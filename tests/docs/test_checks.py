@@ -112,3 +112,15 @@ def test_headers_of_packet_scripts_are_checked(tmp_path: Path) -> None:
     assert found.rfcs == (("9293", "3.5"),)
     assert len(wrong) == 2
     assert len(rfc_coverage.page([found])[1]) > 50
+
+
+def test_tests_in_c_may_name_their_sections(tmp_path: Path) -> None:
+    file = tmp_path / "arp_test.c"
+    file.write_text(
+        "/* rfc: 826; tcp(4) blackhole */\nJR_TEST(it_asks)\n{\n}\n"
+        "/* rfc: frob */\nJR_TEST(b)\n/* rfc: 826 */\nint x;\n"
+    )
+    found, wrong = rfc_coverage.read_tests(file)
+    assert found[0].rfcs == (("826", ""), ("tcp(4)", "blackhole"))
+    assert found[0].title == "it asks"
+    assert len(wrong) == 2

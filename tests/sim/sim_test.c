@@ -157,6 +157,7 @@ static double window_under_loss(const char *cc, uint32_t ppm, uint32_t rtt_us)
 }
 
 /* RFC 5681's window for a loss rate of p: sqrt(3 / 2p), as every ACK counts bytes. */
+/* rfc: 5681 3.1 */
 JR_TEST(newreno_follows_its_response_function)
 {
     for (uint32_t ppm = 300; ppm <= 10000; ppm *= 3) {
@@ -167,6 +168,7 @@ JR_TEST(newreno_follows_its_response_function)
 }
 
 /* RFC 9438 figure 5 where that is larger than Reno's: W = 1.054 * (RTT / p)^0.75. */
+/* rfc: 9438 5.1 */
 JR_TEST(cubic_follows_its_response_function)
 {
     for (uint32_t ppm = 50; ppm <= 1000; ppm *= 3) {
@@ -178,6 +180,7 @@ JR_TEST(cubic_follows_its_response_function)
 }
 
 /* 4.3: where Reno does better than the cubic curve, CUBIC does as well as Reno. */
+/* rfc: 9438 4.3 */
 JR_TEST(cubic_is_friendly_to_reno)
 {
     double reno = window_under_loss("newreno", 3000, 10000), cubic = window_under_loss("cubic", 3000, 10000);
@@ -200,6 +203,7 @@ static uint64_t drops_of_slow_start(bool hystart)
     return n;
 }
 
+/* rfc: 9406 4.2 */
 JR_TEST(hystart_overshoots_less)
 {
     uint64_t off = drops_of_slow_start(false), on = drops_of_slow_start(true);
@@ -225,6 +229,7 @@ static struct sim *marking_link(struct sim_conf *c, const char *cc, uint32_t ecn
     return s;
 }
 
+/* rfc: 3168 6.1.2; 8511 3 */
 JR_TEST(marks_keep_the_queue_short)
 {
     const char *cc;
@@ -244,6 +249,7 @@ JR_TEST(marks_keep_the_queue_short)
 }
 
 /* The share of marks decides how far dctcp steps back, so it stays closer to the mark than one that halves. */
+/* rfc: 8257 3.3 */
 JR_TEST(dctcp_follows_the_mark)
 {
     struct sim_conf c;

@@ -7,8 +7,8 @@
     +-------------------------+     +-------------------+     +-------------------------+
 
 Each point of the network is measured in both directions, on both stacks after each other. The exit status is 1 when a
-byte was wrong, a transfer stalled, or the service died; how fast it was is only reported. Both stacks use
-CUBIC, whatever the machine's own default, so that like is compared with like.
+byte was wrong, a transfer stalled, or the service died; how fast it was is only reported. The kernel's congestion
+control is CUBIC as Joyride's is, whatever the machine's own default, so that like is compared with like.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ def topology(folder: Path) -> Iterator[tuple[netns.Namespace, netns.Namespace, W
                 where.ip("link", "set", name, "up")
                 netns.set_offload(where, name, on=False)
             ns.ip("address", "add", f"{address}/24", "dev", device)
+            ns.sysctl("net.ipv4.tcp_congestion_control", "cubic")
         yield host, peer, Wire(wire, folder)
 
 

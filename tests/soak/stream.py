@@ -30,22 +30,14 @@ def expected(offset: int, length: int) -> memoryview:
     return VIEW[start : start + length]
 
 
-def connected(address: str, port: int) -> socket.socket:
-    """A connection under CUBIC."""
-    sock = socket.socket()
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
-    sock.connect((address, port))
-    return sock
-
-
 def send(address: str, port: int, seconds: float) -> None:
     """The short stream on one connection, the long one on another."""
-    with connected(address, port) as sock:
+    with socket.create_connection((address, port)) as sock:
         sock.sendall(expected(0, SHORT))
         sock.shutdown(socket.SHUT_WR)
         sock.recv(1)  # the reader's end
     sent = 0
-    with connected(address, port) as sock:
+    with socket.create_connection((address, port)) as sock:
         end = time.monotonic() + seconds
         with contextlib.suppress(ConnectionError):
             while time.monotonic() < end:

@@ -51,6 +51,7 @@ static void expect_text(const char *text, struct jr_ether_addr to)
     sent_free(&s);
 }
 
+/* rfc: 5227 2.3 */
 JR_TEST(announces_a_new_address)
 {
     host_init(&h, NULL);
@@ -63,6 +64,7 @@ JR_TEST(announces_a_new_address)
     host_fini(&h);
 }
 
+/* rfc: 826 */
 JR_TEST(answers_requests_for_us_only)
 {
     host_init(&h, NULL);
@@ -83,6 +85,7 @@ JR_TEST(answers_requests_for_us_only)
     host_fini(&h);
 }
 
+/* rfc: 826; 1122 2.3.2.2 */
 JR_TEST(asks_then_sends_what_waited_in_order)
 {
     host_init(&h, NULL);
@@ -109,6 +112,7 @@ static void on_ctl(void *ctx, const struct jr_ip_ctl *ctl, jr_time now)
     ctl_last = *ctl;
 }
 
+/* rfc: 1122 2.3.2.1 */
 JR_TEST(gives_up_after_five_requests_and_tells_the_transport)
 {
     host_init(&h, NULL);
@@ -130,6 +134,7 @@ JR_TEST(gives_up_after_five_requests_and_tells_the_transport)
     host_fini(&h);
 }
 
+/* rfc: 1122 2.3.2.2 */
 JR_TEST(queue_is_bounded_and_drops_the_oldest)
 {
     host_init(&h, NULL);
@@ -165,6 +170,7 @@ JR_TEST(table_is_bounded_and_forgets_the_least_used)
     host_fini(&h);
 }
 
+/* rfc: 1122 2.3.2.1 */
 JR_TEST(stale_entry_is_probed_when_used_and_lost_when_silent)
 {
     host_init(&h, NULL);
@@ -208,6 +214,7 @@ JR_TEST(transport_confirmation_spares_the_probe)
     host_fini(&h);
 }
 
+/* rfc: 826 */
 JR_TEST(a_neighbour_may_move)
 {
     const struct jr_ether_addr other = {{2, 0, 0, 0, 0, 0x77}};
@@ -233,6 +240,7 @@ JR_TEST(unasked_news_of_strangers_is_not_kept)
     host_fini(&h);
 }
 
+/* rfc: 5227 2.4 */
 JR_TEST(conflicts_are_counted_and_defended_once_in_ten_seconds)
 {
     host_init(&h, NULL);
@@ -356,6 +364,7 @@ JR_TEST(what_nobody_uses_is_forgotten)
     host_fini(&h);
 }
 
+/* rfc: 5227 2.3 */
 JR_TEST(announcements_are_repeated_as_often_as_asked)
 {
     struct jr_link_config cfg;
@@ -465,6 +474,7 @@ JR_TEST(an_address_that_somebody_has_or_wants_is_given_up)
     host_fini(&h);
 }
 
+/* rfc: 802.1Q 9 */
 JR_TEST(a_tagged_port)
 {
     struct frame f;

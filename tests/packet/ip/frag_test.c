@@ -56,6 +56,7 @@ static void check_got(uint32_t len)
     got.calls = 0;
 }
 
+/* rfc: 791 3.2; 815 3 */
 JR_TEST(every_order_of_four_pieces)
 {
     static const struct {
@@ -77,6 +78,7 @@ JR_TEST(every_order_of_four_pieces)
     host_fini(&h);
 }
 
+/* rfc: 791 3.2 */
 JR_TEST(the_longest_datagram)
 {
     init(NULL);
@@ -87,6 +89,7 @@ JR_TEST(the_longest_datagram)
     host_fini(&h);
 }
 
+/* rfc: 815 3; 1122 3.3.2 */
 JR_TEST(pieces_of_other_datagrams_don_t_mix)
 {
     init(NULL);
@@ -110,6 +113,7 @@ JR_TEST(duplicates_are_ignored)
     host_fini(&h);
 }
 
+/* rfc: 5722 4 */
 JR_TEST(any_overlap_drops_all_and_what_follows)
 {
     static const struct {
@@ -147,6 +151,7 @@ JR_TEST(any_overlap_drops_all_and_what_follows)
     host_fini(&h);
 }
 
+/* rfc: 791 3.2 */
 JR_TEST(impossible_fragments)
 {
     init(NULL);
@@ -159,6 +164,7 @@ JR_TEST(impossible_fragments)
     host_fini(&h);
 }
 
+/* rfc: 1122 3.3.2; 792 6 */
 JR_TEST(missing_pieces_time_out_and_the_sender_is_told)
 {
     struct sent s;
@@ -230,6 +236,7 @@ JR_TEST(bytes_are_bounded)
     host_fini(&h);
 }
 
+/* rfc: 3168 5.3 */
 JR_TEST(congestion_marks_survive)
 {
     init(NULL);
@@ -279,6 +286,7 @@ JR_TEST(round_trip)
     host_fini(&h);
 }
 
+/* rfc: 1858 3 */
 JR_TEST(nobody_cuts_a_tcp_header)
 {
     static const uint8_t data[64];

@@ -40,6 +40,7 @@ static void ping(struct jr_addr src, struct jr_addr dst, uint32_t len)
     host_rx(&h, f.b, f.len);
 }
 
+/* rfc: 1122 3.2.2.6 */
 JR_TEST(answers_echo_with_the_same_data)
 {
     struct sent s;
@@ -96,6 +97,7 @@ JR_TEST(answers_echo_in_fragments_with_fragments)
     host_fini(&h);
 }
 
+/* rfc: 1122 3.2.2.6 */
 JR_TEST(does_not_answer_broadcast_echo)
 {
     init(NULL);
@@ -133,6 +135,7 @@ static bool complained(struct jr_addr src, struct jr_addr dst, uint8_t proto, ui
     return h.dev.sent.count != 0;
 }
 
+/* rfc: 1122 3.2.2.1; 1812 4.3.2.3 */
 JR_TEST(protocol_unreachable_quotes_the_packet)
 {
     struct sent s;
@@ -155,6 +158,7 @@ JR_TEST(protocol_unreachable_quotes_the_packet)
     host_fini(&h);
 }
 
+/* rfc: 1122 3.2.2 */
 JR_TEST(no_errors_about_what_deserves_none)
 {
     struct jr_icmp unreach = {JR_ICMP_UNREACH, JR_ICMP_UNREACH_PORT, 0};
@@ -188,6 +192,7 @@ JR_TEST(no_errors_about_what_deserves_none)
     host_fini(&h);
 }
 
+/* rfc: 1812 4.3.2.8 */
 JR_TEST(errors_are_rate_limited)
 {
     init(NULL);
@@ -221,6 +226,7 @@ JR_TEST(each_second_has_a_limit_of_its_own)
     host_fini(&h);
 }
 
+/* rfc: 1812 4.3.2.8 */
 JR_TEST(echo_has_its_own_limit)
 {
     struct jr_ip_config cfg;
@@ -254,6 +260,7 @@ static void error_about(uint8_t *quote, uint32_t len, uint8_t type, uint8_t code
     host_rx(&h, f.b, f.len);
 }
 
+/* rfc: 1122 3.2.2 */
 JR_TEST(errors_reach_the_transport_that_sent)
 {
     uint8_t quote[28];
@@ -275,6 +282,7 @@ JR_TEST(errors_reach_the_transport_that_sent)
     host_fini(&h);
 }
 
+/* rfc: 5927 4.1 */
 JR_TEST(errors_that_are_not_believed)
 {
     uint8_t quote[32] = {0};

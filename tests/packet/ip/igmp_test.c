@@ -140,6 +140,7 @@ static void query(uint8_t version, uint8_t code, struct jr_addr group, const str
     host_rx(&h, f.b, f.len);
 }
 
+/* rfc: 1112 7.2 */
 JR_TEST(nobody_joined_nobody_gets_it)
 {
     init();
@@ -149,6 +150,7 @@ JR_TEST(nobody_joined_nobody_gets_it)
     host_fini(&h);
 }
 
+/* rfc: 3376 3.2 */
 JR_TEST(members_get_it_and_by_default_their_neighbours_too)
 {
     init();
@@ -173,6 +175,7 @@ JR_TEST(members_get_it_and_by_default_their_neighbours_too)
     host_fini(&h);
 }
 
+/* rfc: 3376 3.1 */
 JR_TEST(source_filters)
 {
     init();
@@ -224,6 +227,7 @@ JR_TEST(a_whole_filter_at_once)
     host_fini(&h);
 }
 
+/* rfc: 3376 5.1 */
 JR_TEST(joins_and_leaves_are_reported_twice)
 {
     struct record r;
@@ -249,6 +253,7 @@ JR_TEST(joins_and_leaves_are_reported_twice)
     host_fini(&h);
 }
 
+/* rfc: 3376 5.1 */
 JR_TEST(changes_of_sources_are_reported_as_such)
 {
     init();
@@ -268,6 +273,7 @@ JR_TEST(changes_of_sources_are_reported_as_such)
     host_fini(&h);
 }
 
+/* rfc: 3376 5.2 */
 JR_TEST(queries_are_answered_in_time)
 {
     const struct jr_addr asked[2] = {PEER, FAR};
@@ -298,6 +304,7 @@ JR_TEST(queries_are_answered_in_time)
     host_fini(&h);
 }
 
+/* rfc: 3376 7.2.1 */
 JR_TEST(older_routers_hear_their_own_version)
 {
     struct record r;
@@ -335,6 +342,7 @@ JR_TEST(older_routers_hear_their_own_version)
     host_fini(&h);
 }
 
+/* rfc: 3376 4; 3376 9.1 */
 JR_TEST(what_no_router_sends_is_ignored)
 {
     init();
@@ -366,6 +374,7 @@ JR_TEST(a_shared_port_leaves_groups_to_the_kernel)
     host_fini(&h);
 }
 
+/* rfc: 1112 6.1 */
 JR_TEST(sending_to_a_group)
 {
     const struct jr_endpoint to = {GROUP, 5353};

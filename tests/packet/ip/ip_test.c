@@ -71,6 +71,7 @@ JR_TEST(delivers_with_padding_cut_off)
     host_fini(&h);
 }
 
+/* rfc: 1122 3.2.1.3 */
 JR_TEST(takes_what_is_for_us)
 {
     static const struct {
@@ -114,6 +115,7 @@ JR_TEST(takes_what_is_for_us)
     host_fini(&h);
 }
 
+/* rfc: 1122 3.3.6 */
 JR_TEST(frames_for_others_and_link_broadcasts_of_unicast_are_dropped)
 {
     init(NULL, 1500, 0);
@@ -147,6 +149,7 @@ JR_TEST(device_may_vouch_for_checksums)
     host_fini(&h);
 }
 
+/* rfc: 1122 3.3.1.1 */
 JR_TEST(routes_say_where_and_as_whom)
 {
     struct jr_ip_route rt;
@@ -269,6 +272,7 @@ static unsigned collect(uint32_t mtu)
     return n;
 }
 
+/* rfc: 791 3.2; 1191 3 */
 JR_TEST(fragments_what_is_too_long_unless_forbidden)
 {
     init(NULL, 1500, 0);
@@ -292,6 +296,7 @@ JR_TEST(fragments_what_is_too_long_unless_forbidden)
     host_fini(&h);
 }
 
+/* rfc: 6864 4 */
 JR_TEST(fragments_have_different_ids)
 {
     init(NULL, 1500, 0);
@@ -329,6 +334,7 @@ JR_TEST(an_empty_pool_sends_what_waits)
     host_fini(&h);
 }
 
+/* rfc: 1191 3; 1191 6.3 */
 JR_TEST(path_mtu)
 {
     struct jr_ip_route rt;

@@ -26,6 +26,7 @@ static void rx_opts(struct jr_addr dst, const struct jr_icmp *icmp, const uint8_
 
 static const struct jr_icmp echo = {JR_ICMP_ECHO, 0, 0x00010002};
 
+/* rfc: 1122 3.2.1.8 */
 JR_TEST(options_are_checked)
 {
     static const struct {
@@ -64,6 +65,7 @@ JR_TEST(options_are_checked)
     JR_CHECK_EQ(jr_ip_opts_check(&cfg, half, 28, &at), JR_C_IP_SOURCE_ROUTE);
 }
 
+/* rfc: 1122 3.2.2.5 */
 JR_TEST(senders_hear_of_bad_options)
 {
     const uint8_t bad[4] = {0x44, 8, 4, 0}, route[8] = {131, 7, 4, 10, 0, 0, 9, 0};
@@ -95,6 +97,7 @@ JR_TEST(senders_hear_of_bad_options)
     host_fini(&h);
 }
 
+/* rfc: 1122 3.2.2.6; 1122 3.2.1.8 */
 JR_TEST(an_echo_brings_the_route_and_the_time_back)
 {
     const uint8_t opts[24] = {7, 11, 8, 1, 2, 3, 4, 0, 0, 0, 0, 1, 0x44, 12, 5, 1};
@@ -125,6 +128,7 @@ JR_TEST(an_echo_brings_the_route_and_the_time_back)
     host_fini(&h);
 }
 
+/* rfc: 1122 3.2.2.8; 1122 3.2.2.9 */
 JR_TEST(timestamps_and_masks)
 {
     const struct jr_icmp stamp = {JR_ICMP_TSTAMP, 0, 7}, mask = {JR_ICMP_MASKREQ, 0, 8};
@@ -159,6 +163,7 @@ JR_TEST(timestamps_and_masks)
     host_fini(&h);
 }
 
+/* rfc: 1812 4.3.2.3 */
 JR_TEST(errors_quote_as_much_as_they_may)
 {
     static const uint8_t data[600];
@@ -188,6 +193,7 @@ static void redirect(struct jr_addr by, struct jr_addr gw)
     host_rx(&h, f.b, f.len);
 }
 
+/* rfc: 1122 3.2.2.2 */
 JR_TEST(redirects_are_followed_only_where_wanted)
 {
     struct jr_ip_route rt;
@@ -225,6 +231,7 @@ static uint16_t id_sent(bool df)
     return id;
 }
 
+/* rfc: 6864 4 */
 JR_TEST(ids)
 {
     host_init(&h, NULL);

@@ -80,6 +80,7 @@ static unsigned who(void)
     return mask;
 }
 
+/* rfc: 1122 4.1.3.5 */
 JR_TEST(receives_on_wildcard_and_specific)
 {
     init(1500);
@@ -94,6 +95,7 @@ JR_TEST(receives_on_wildcard_and_specific)
     host_fini(&h);
 }
 
+/* rfc: 1122 4.1.3.5 */
 JR_TEST(the_best_match_gets_it)
 {
     const uint32_t share = JR_UDP_BIND_REUSEADDR;
@@ -118,6 +120,7 @@ JR_TEST(the_best_match_gets_it)
     host_fini(&h);
 }
 
+/* rfc: 1122 3.3.6 */
 JR_TEST(broadcast_goes_to_all_that_fit)
 {
     const uint32_t share = JR_UDP_BIND_REUSEADDR;
@@ -136,6 +139,7 @@ JR_TEST(broadcast_goes_to_all_that_fit)
     host_fini(&h);
 }
 
+/* rfc: socket(7) SO_REUSEPORT */
 JR_TEST(reuseport_spreads_flows_and_keeps_each_together)
 {
     unsigned count[4] = {0};
@@ -185,6 +189,7 @@ JR_TEST(bind_rules)
     host_fini(&h);
 }
 
+/* rfc: 6056 3.3.1 */
 JR_TEST(ephemeral_ports_run_out_and_come_back)
 {
     static struct jr_udpcb *pcb[20];
@@ -348,6 +353,7 @@ JR_TEST(kept_route_follows_changes)
     host_fini(&h);
 }
 
+/* rfc: 1122 4.1.3.1 */
 JR_TEST(nobody_there_is_told_to_the_sender)
 {
     struct sent s;
@@ -373,6 +379,7 @@ static void icmp_error(uint16_t sport, uint16_t dport, uint8_t type, uint8_t cod
     host_rx(&h, f.b, f.len);
 }
 
+/* rfc: 1122 4.1.3.3 */
 JR_TEST(connected_sockets_hear_of_errors)
 {
     init(1500);
@@ -408,6 +415,7 @@ JR_TEST(path_mtu_needs_a_socket_that_may_have_sent)
     host_fini(&h);
 }
 
+/* rfc: 1122 4.1.3.4; 768 2 */
 JR_TEST(checksums)
 {
     init(1500);
@@ -427,6 +435,7 @@ JR_TEST(checksums)
     host_fini(&h);
 }
 
+/* rfc: 768 1 */
 JR_TEST(length_field_rules)
 {
     init(1500);

@@ -44,6 +44,7 @@ static void send_piece(uint32_t id, uint32_t off, uint32_t len, bool more, uint8
     host_rx(&h, f.b, f.len);
 }
 
+/* rfc: 8200 4.5 */
 JR_TEST(pieces_in_any_order_make_the_datagram)
 {
     init(3000);
@@ -70,6 +71,7 @@ JR_TEST(the_largest_datagram)
     host_fini(&h);
 }
 
+/* rfc: 5722 4; 8200 4.5 */
 JR_TEST(overlaps_kill_the_datagram)
 {
     init(3000);
@@ -96,6 +98,7 @@ static void expect(uint8_t type, uint8_t code, uint32_t rest)
     sent6_free(&s);
 }
 
+/* rfc: 8200 4.5 */
 JR_TEST(impossible_fragments_are_told)
 {
     init(65535);
@@ -108,6 +111,7 @@ JR_TEST(impossible_fragments_are_told)
     host_fini(&h);
 }
 
+/* rfc: 7112 5 */
 JR_TEST(the_first_fragment_has_the_whole_chain)
 {
     static const uint8_t p[16] = {JR_IPPROTO_DSTOPTS, 0, 0, 1, 0, 0, 0, 1, JR_IPPROTO_UDP, 1, 1, 4};
@@ -120,6 +124,7 @@ JR_TEST(the_first_fragment_has_the_whole_chain)
     host_fini(&h);
 }
 
+/* rfc: 8200 4.5; 4443 3.3 */
 JR_TEST(time_is_up_after_a_minute)
 {
     struct jr_icmp6 icmp;
@@ -154,6 +159,7 @@ JR_TEST(bounds_hold)
     host_fini(&h);
 }
 
+/* rfc: 8200 4.5 */
 JR_TEST(extension_headers_of_the_first_fragment_stay)
 {
     uint8_t p[1024] = {JR_IPPROTO_FRAGMENT, 0, 1, 4};

@@ -19,6 +19,7 @@ static void init(struct jr_ip_config *cfg)
         big[i] = (uint8_t)(i * 31 + i / 256);
 }
 
+/* rfc: 4443 4.2 */
 JR_TEST(answers_echo_with_the_same_data)
 {
     struct sent6 s;
@@ -37,6 +38,7 @@ JR_TEST(answers_echo_with_the_same_data)
     host_fini(&h);
 }
 
+/* rfc: 4443 4.2; 4443 2.2 */
 JR_TEST(answers_link_local_and_group_echo)
 {
     struct sent6 s;
@@ -55,6 +57,7 @@ JR_TEST(answers_link_local_and_group_echo)
     host_fini(&h);
 }
 
+/* rfc: 4443 3.1 */
 JR_TEST(port_unreachable_quotes_the_packet)
 {
     struct sent6 s;
@@ -71,6 +74,7 @@ JR_TEST(port_unreachable_quotes_the_packet)
     host_fini(&h);
 }
 
+/* rfc: 4443 2.4 */
 JR_TEST(no_errors_about_what_deserves_none)
 {
     uint8_t quote[48] = {0x60};
@@ -90,6 +94,7 @@ JR_TEST(no_errors_about_what_deserves_none)
     host_fini(&h);
 }
 
+/* rfc: 4443 2.4 */
 JR_TEST(errors_are_rate_limited)
 {
     unsigned n;
@@ -118,6 +123,7 @@ JR_TEST(a_shared_port_leaves_answers_to_the_kernel)
     host_fini(&h);
 }
 
+/* rfc: 4443 5.2 */
 JR_TEST(errors_that_are_not_believed)
 {
     uint8_t quote[48];

@@ -77,6 +77,7 @@ JR_TEST(a_datagram_reaches_its_socket)
     host_fini(&h);
 }
 
+/* rfc: 3493 3.7 */
 JR_TEST(ipv4_reaches_the_wildcard_of_ipv6)
 {
     init();
@@ -87,6 +88,7 @@ JR_TEST(ipv4_reaches_the_wildcard_of_ipv6)
     host_fini(&h);
 }
 
+/* rfc: 8200 8.1; 6936 4 */
 JR_TEST(a_checksum_is_a_must)
 {
     init();
@@ -112,6 +114,7 @@ static void refused(struct jr_addr src, struct jr_addr dst, enum jr_counter why)
     JR_CHECK_EQ(host_discard(&h), 0);
 }
 
+/* rfc: 4291 2.5.3 */
 JR_TEST(addresses_that_no_honest_packet_has)
 {
     init();
@@ -141,6 +144,7 @@ JR_TEST(addresses_that_no_honest_packet_has)
     host_fini(&h);
 }
 
+/* rfc: 8200 4.1; 8200 4.3; 8200 4.6; 6946 4 */
 JR_TEST(extension_headers_are_skipped)
 {
     init();
@@ -163,6 +167,7 @@ JR_TEST(extension_headers_are_skipped)
     host_fini(&h);
 }
 
+/* rfc: 8200 4.2 */
 JR_TEST(options_say_what_to_do_with_them)
 {
     uint8_t opt[8] = {JR_IPPROTO_UDP, 0, 0x5e, 4}; /* 01: drop */
@@ -188,6 +193,7 @@ JR_TEST(options_say_what_to_do_with_them)
     host_fini(&h);
 }
 
+/* rfc: 5095 3; 8200 4.4 */
 JR_TEST(source_routes_are_refused)
 {
     uint8_t rh[24] = {JR_IPPROTO_UDP, 2, 0, 1};
@@ -201,6 +207,7 @@ JR_TEST(source_routes_are_refused)
     host_fini(&h);
 }
 
+/* rfc: 8200 4.1; 4443 3.4 */
 JR_TEST(headers_in_the_wrong_place)
 {
     static const uint8_t late_hop[16] = {JR_IPPROTO_HOPOPTS, 0, 1, 4, 0, 0, 0, 0, JR_IPPROTO_UDP, 0, 1, 4};

@@ -80,6 +80,7 @@ static uint8_t state_of(struct jr_addr a)
     return n ? n->state : JR_NEIGH_NONE;
 }
 
+/* rfc: 4861 7.2.2 */
 JR_TEST(asks_and_sends_what_waited)
 {
     host6_init(&h, NULL);
@@ -93,6 +94,7 @@ JR_TEST(asks_and_sends_what_waited)
     host_fini(&h);
 }
 
+/* rfc: 4861 7.2.2 */
 JR_TEST(gives_up_after_three_questions)
 {
     host6_init(&h, NULL);
@@ -105,6 +107,7 @@ JR_TEST(gives_up_after_three_questions)
     host_fini(&h);
 }
 
+/* rfc: 4861 7.3.3 */
 JR_TEST(a_stale_neighbour_is_probed_where_it_was)
 {
     host6_init(&h, NULL);
@@ -122,6 +125,7 @@ JR_TEST(a_stale_neighbour_is_probed_where_it_was)
     host_fini(&h);
 }
 
+/* rfc: 4861 7.2.4 */
 JR_TEST(answers_who_asks)
 {
     host6_init(&h, NULL);
@@ -138,6 +142,7 @@ JR_TEST(answers_who_asks)
     host_fini(&h);
 }
 
+/* rfc: 4861 7.1.1 */
 JR_TEST(what_came_over_a_router_is_not_believed)
 {
     host6_init(&h, NULL);
@@ -157,6 +162,7 @@ JR_TEST(what_came_over_a_router_is_not_believed)
     host_fini(&h);
 }
 
+/* rfc: 4861 7.2.5 */
 JR_TEST(advertisements_change_what_is_known)
 {
     host6_init(&h, NULL);
@@ -197,6 +203,7 @@ static void add_tentative(void)
     host_discard(&h);
 }
 
+/* rfc: 4862 5.4.2 */
 JR_TEST(an_address_is_ours_after_a_second_of_silence)
 {
     host6_init(&h, NULL);
@@ -212,6 +219,7 @@ JR_TEST(an_address_is_ours_after_a_second_of_silence)
     host_fini(&h);
 }
 
+/* rfc: 4862 5.4.4 */
 JR_TEST(an_address_that_others_have_is_given_up)
 {
     host6_init(&h, NULL);
@@ -225,6 +233,7 @@ JR_TEST(an_address_that_others_have_is_given_up)
     host_fini(&h);
 }
 
+/* rfc: 4862 5.4.3 */
 JR_TEST(an_address_that_others_want_too_is_given_up)
 {
     host6_init(&h, NULL);
@@ -262,6 +271,7 @@ static unsigned count_reports(uint8_t record_type)
     return n;
 }
 
+/* rfc: 3810 6.1 */
 JR_TEST(joining_and_leaving_are_reported_twice)
 {
     host6_init(&h, NULL);
@@ -289,6 +299,7 @@ static void query(uint32_t rest, uint32_t len)
     rx();
 }
 
+/* rfc: 3810 6.2 */
 JR_TEST(queries_are_answered_in_time)
 {
     host6_init(&h, NULL);

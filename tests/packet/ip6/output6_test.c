@@ -46,6 +46,7 @@ static int send_to(struct jr_udpcb *up, struct jr_addr to, uint32_t len)
     return err;
 }
 
+/* rfc: 6437 3 */
 JR_TEST(a_datagram_leaves)
 {
     struct sent6 s;
@@ -107,6 +108,7 @@ static void add(const char *addr, bool deprecated, bool temporary)
     JR_CHECK_EQ(jr_ip_addr6_add(h.ip, h.ifp, &a, true, h.now), 0);
 }
 
+/* rfc: 6724 5 */
 JR_TEST(sources_by_rfc_6724)
 {
     init(NULL);
@@ -148,6 +150,7 @@ static unsigned collect(uint8_t *to, uint32_t *len, uint32_t *id)
     return n;
 }
 
+/* rfc: 8200 4.5 */
 JR_TEST(large_datagrams_leave_in_fragments)
 {
     static uint8_t all[66000];
@@ -178,6 +181,7 @@ static void too_big(struct jr_addr dst, uint16_t sport, uint32_t mtu)
     host_rx(&h, f.b, f.len);
 }
 
+/* rfc: 8201 4; 8201 5.3 */
 JR_TEST(packet_too_big_lowers_the_paths_mtu)
 {
     struct jr_ip_route rt;
@@ -202,6 +206,7 @@ JR_TEST(packet_too_big_lowers_the_paths_mtu)
     host_fini(&h);
 }
 
+/* rfc: 4443 2.4 */
 JR_TEST(errors_reach_a_connected_socket)
 {
     static const struct {

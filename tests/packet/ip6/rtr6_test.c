@@ -57,6 +57,7 @@ static bool has_route(struct jr_addr dst)
     return jr_ip_route(h.ip, dst, &rt);
 }
 
+/* rfc: 4861 6.3.7 */
 JR_TEST(asks_for_routers_until_one_answers)
 {
     struct jr_icmp6 icmp;
@@ -76,6 +77,7 @@ JR_TEST(asks_for_routers_until_one_answers)
     host_fini(&h);
 }
 
+/* rfc: 4861 6.3.4; 4862 5.5.3 */
 JR_TEST(an_advertisement_configures_the_host)
 {
     struct jr_ip_route rt;
@@ -107,6 +109,7 @@ JR_TEST(an_advertisement_configures_the_host)
     host_fini(&h);
 }
 
+/* rfc: 4861 6.1.2 */
 JR_TEST(what_is_not_believed)
 {
     init(true);
@@ -130,6 +133,7 @@ JR_TEST(what_is_not_believed)
     host_fini(&h);
 }
 
+/* rfc: 4862 5.5.3 */
 JR_TEST(strangers_do_not_end_addresses_at_once)
 {
     init(true);
@@ -147,6 +151,7 @@ JR_TEST(strangers_do_not_end_addresses_at_once)
     host_fini(&h);
 }
 
+/* rfc: 4191 3.2; 4861 6.3.5 */
 JR_TEST(preferences_and_routers_that_leave)
 {
     init(true);
@@ -180,6 +185,7 @@ static void redirect(struct jr_addr src, struct jr_addr target, struct jr_addr d
     host_rx(&h, f.b, f.len);
 }
 
+/* rfc: 4861 8.3 */
 JR_TEST(redirects_from_the_router_in_use)
 {
     struct jr_ip_route rt;

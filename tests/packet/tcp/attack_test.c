@@ -57,6 +57,7 @@ JR_TEST(syn_is_questioned)
     rig_end(&r);
 }
 
+/* rfc: 5961 7 */
 JR_TEST(challenges_are_limited)
 {
     struct rig r;
@@ -122,6 +123,7 @@ JR_TEST(paws)
     rig_end(&r);
 }
 
+/* rfc: 7323 5.5 */
 JR_TEST(paws_forgets_after_24_days)
 {
     struct rig r;
@@ -156,6 +158,7 @@ JR_TEST(closed_port)
     rig_end(&r);
 }
 
+/* rfc: 1812 4.3.2.8 */
 JR_TEST(rsts_are_limited)
 {
     struct rig r;
@@ -209,6 +212,7 @@ JR_TEST(listener_answers_acks_with_rst_and_ignores_rst)
     rig_end(&r);
 }
 
+/* rfc: 1122 4.2.3.10 */
 JR_TEST(broadcast_is_never_answered)
 {
     struct rig r;

@@ -83,6 +83,7 @@ static void finish(struct run *r)
     pipe_end(&r->p);
 }
 
+/* rfc: tcp(4) recvbuf_auto; tcp(4) sendbuf_auto */
 JR_TEST(buffers_reach_bandwidth_times_delay)
 {
     /* 2 Gbit/s and 100 ms, as much in flight as 10 Gbit/s and 20 ms: 25 MB */
@@ -97,6 +98,7 @@ JR_TEST(buffers_reach_bandwidth_times_delay)
     finish(&r);
 }
 
+/* rfc: tcp(4) recvbuf_auto; tcp(4) sendbuf_auto */
 JR_TEST(limits_hold)
 {
     const struct pipe_cfg cfg = {.seed = 2, .delay_us = 50 * JR_MS, .bytes_per_s = 250000000};
@@ -108,6 +110,7 @@ JR_TEST(limits_hold)
     finish(&r);
 }
 
+/* rfc: tcp(4) recvbuf_auto; tcp(4) sendbuf_auto */
 JR_TEST(switched_off_they_stay)
 {
     const struct pipe_cfg cfg = {.seed = 3, .delay_us = 20 * JR_MS, .bytes_per_s = 250000000};

@@ -138,6 +138,7 @@ JR_TEST(nagle_holds_the_second_small_segment)
     rig_end(&r);
 }
 
+/* rfc: 9293 3.7.4 */
 JR_TEST(minshall_lets_the_tail_of_a_large_write_go)
 {
     struct rig r;

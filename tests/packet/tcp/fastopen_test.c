@@ -104,6 +104,7 @@ JR_TEST(partly_taken_data)
     rig_end(&r);
 }
 
+/* rfc: 7413 4.1.1 */
 JR_TEST(odd_cookies_are_ignored)
 {
     struct rig r;
@@ -121,6 +122,7 @@ JR_TEST(odd_cookies_are_ignored)
     rig_end(&r);
 }
 
+/* rfc: 7413 4.1.3.1 */
 JR_TEST(lost_syn_disables_the_path_for_a_while)
 {
     struct rig r;
@@ -149,6 +151,7 @@ JR_TEST(lost_syn_disables_the_path_for_a_while)
     rig_end(&r);
 }
 
+/* rfc: 7413 4.1.3 */
 JR_TEST(switching_it_off_forgets_the_cookies)
 {
     struct rig r;
@@ -185,6 +188,7 @@ static struct sock *server(struct rig *r, struct jr_tcp_opts *o)
     return l;
 }
 
+/* rfc: 7413 4.2.2 */
 JR_TEST(good_cookie_opens_at_once)
 {
     struct rig r;
@@ -232,6 +236,7 @@ JR_TEST(silent_server_acknowledges_late_and_resends)
     rig_end(&r);
 }
 
+/* rfc: 7413 4.1.2 */
 JR_TEST(wrong_and_stale_cookies_are_replaced)
 {
     struct rig r;
@@ -253,6 +258,7 @@ JR_TEST(wrong_and_stale_cookies_are_replaced)
     rig_end(&r);
 }
 
+/* rfc: 7413 4.2.2; 7413 5.1 */
 JR_TEST(pending_connections_are_limited)
 {
     struct rig r;

@@ -16,6 +16,7 @@ static void talk(struct rig *r, uint32_t n, jr_time rtt)
     rig_drain(r);
 }
 
+/* rfc: 9040 6.2 */
 JR_TEST(hosts_are_remembered_for_a_while)
 {
     struct rig r;
@@ -38,6 +39,7 @@ JR_TEST(hosts_are_remembered_for_a_while)
     rig_end(&r);
 }
 
+/* rfc: 9040 6.1 */
 JR_TEST(a_lost_syn_leaves_the_round_trip_to_the_cache)
 {
     struct rig r;
@@ -57,6 +59,7 @@ JR_TEST(a_lost_syn_leaves_the_round_trip_to_the_cache)
     rig_end(&r);
 }
 
+/* rfc: 9040 6.2 */
 JR_TEST(the_cache_is_bounded)
 {
     struct rig r;
@@ -86,6 +89,7 @@ static uint32_t resent_len(struct rig *r)
     return g != NULL ? g->len : 0;
 }
 
+/* rfc: 2923 2.1; 4821 7.7 */
 JR_TEST(black_hole_is_tried_with_smaller_segments)
 {
     struct rig r;
@@ -105,6 +109,7 @@ JR_TEST(black_hole_is_tried_with_smaller_segments)
     rig_end(&r);
 }
 
+/* rfc: 2923 2.1 */
 JR_TEST(small_data_says_nothing_about_the_path)
 {
     struct rig r;

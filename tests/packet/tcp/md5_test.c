@@ -29,6 +29,7 @@ static struct sock *signed_client(struct rig *r)
     return s;
 }
 
+/* rfc: 2385 2 */
 JR_TEST(all_that_a_client_sends_is_signed)
 {
     struct rig r;
@@ -67,6 +68,7 @@ JR_TEST(all_that_a_client_sends_is_signed)
     rig_end(&r);
 }
 
+/* rfc: 2385 2 */
 JR_TEST(listener_signs_for_the_peers_it_has_keys_for)
 {
     for (uint8_t prefix = 0; prefix <= 24; prefix += 24) {
@@ -90,6 +92,7 @@ JR_TEST(listener_signs_for_the_peers_it_has_keys_for)
     }
 }
 
+/* rfc: 2385 4.5 */
 JR_TEST(keys_are_per_peer_and_can_be_removed)
 {
     struct rig r;

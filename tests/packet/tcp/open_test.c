@@ -108,6 +108,7 @@ JR_TEST(data_of_a_simultaneous_syn_waits_for_the_ack)
     rig_end(&r);
 }
 
+/* rfc: 9293 3.5 */
 JR_TEST(two_stacks_open_simultaneously)
 {
     struct rig r;
@@ -300,6 +301,7 @@ JR_TEST(no_embryo_memory_drops_data)
     rig_end(&r);
 }
 
+/* rfc: 9293 3.10.1 */
 JR_TEST(accept_queue_is_bounded_and_in_order)
 {
     struct rig r;
@@ -326,6 +328,7 @@ JR_TEST(accept_queue_is_bounded_and_in_order)
     rig_end(&r);
 }
 
+/* rfc: 4987 3.3 */
 JR_TEST(full_queue_keeps_the_entry_for_a_later_ack)
 {
     struct rig r;
@@ -389,6 +392,7 @@ JR_TEST(closing_a_listener_resets_what_waits)
     rig_end(&r);
 }
 
+/* rfc: 4987 3.6 */
 JR_TEST(syn_flood_gets_cookies_that_work)
 {
     struct rig r;
@@ -420,6 +424,7 @@ JR_TEST(syn_flood_gets_cookies_that_work)
     rig_end(&r);
 }
 
+/* rfc: 4987 3.6 */
 JR_TEST(stale_cookie_is_refused)
 {
     struct rig r;
@@ -441,6 +446,7 @@ JR_TEST(stale_cookie_is_refused)
     rig_end(&r);
 }
 
+/* rfc: 4987 3.6 */
 JR_TEST(an_entry_that_had_to_go_completes_by_its_cookie)
 {
     struct rig r;
@@ -505,6 +511,7 @@ JR_TEST(syncookies_only_keeps_nothing)
     rig_end(&r);
 }
 
+/* rfc: 4987 3.4 */
 JR_TEST(without_cookies_the_oldest_entry_goes)
 {
     struct rig r;
@@ -544,6 +551,7 @@ JR_TEST(a_new_syn_replaces_a_half_open_entry)
     rig_end(&r);
 }
 
+/* rfc: 6528 3; 9293 3.4.1 */
 JR_TEST(isns_are_spread_and_grow)
 {
     struct rig r;
@@ -559,6 +567,30 @@ JR_TEST(isns_are_spread_and_grow)
     rig_advance(&r, 4 * JR_SEC);
     rig_in(&r, .flags = TH_SYN, .sport = 6000);
     JR_CHECK_EQ(r.iss - first, 1000000); /* RFC 6528: one per 4 microseconds for one four-tuple */
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
+/* rfc: 7323 7.1; 7323 5.4 */
+JR_TEST(timestamps_start_anywhere_and_go_on_for_one_peer)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    struct sock *l = rig_listen(&r, 100);
+    const struct jr_addr peer = r.peer, other = jr_addr_v4(jr_addr_to_v4(peer) ^ 0x03000000);
+    uint32_t val[3];
+    for (unsigned i = 0; i < 3; i++) {
+        r.peer = i == 1 ? other : peer;
+        rig_in(&r, .flags = TH_SYN, .opts = rig_syn_opts(&r, RIG_ALL));
+        const struct seg *s = rig_pop(&r);
+        JR_REQUIRE(s != NULL && (s->opts.flags & TOF_TS));
+        val[i] = s->opts.tsval;
+        rig_in(&r, .flags = TH_RST, .seq = 1);
+        rig_advance(&r, i == 0 ? 0 : 4 * JR_SEC);
+    }
+    JR_CHECK(val[1] - val[0] > 1000 && val[0] - val[1] > 1000); /* the same moment */
+    JR_CHECK_EQ(val[2] - val[0], 4000);
     rig_destroy(&r, l);
     rig_end(&r);
 }
@@ -649,6 +681,7 @@ JR_TEST(reuse_of_ports)
     rig_end(&r);
 }
 
+/* rfc: socket(7) SO_REUSEPORT */
 JR_TEST(reuseport_group_spreads_flows)
 {
     struct rig r;
@@ -718,6 +751,7 @@ JR_TEST(ipv6)
     rig_end(&r);
 }
 
+/* rfc: 6056 3.3.3 */
 JR_TEST(ephemeral_ports_run_out_only_per_peer)
 {
     struct rig r;

@@ -21,6 +21,7 @@ static int get_int(struct rig *r, struct sock *s, int level, int name)
     return err ? err : v;
 }
 
+/* rfc: tcp(7) TCP_USER_TIMEOUT */
 JR_TEST(values_and_bounds)
 {
     struct rig r;
@@ -49,6 +50,7 @@ JR_TEST(values_and_bounds)
     rig_end(&r);
 }
 
+/* rfc: tcp(7) TCP_CONGESTION */
 JR_TEST(congestion_control_by_name)
 {
     struct rig r;
