@@ -41,7 +41,8 @@ static inline uint32_t jr_tcp_rcv_hiwat(const struct jr_tcpcb *tp)
         return space;
     if (tp->rcv_tuned || cap <= space)
         return cap;
-    uint32_t mss = tp->t_maxseg + (tp->t_flags & TF_RCVD_TSTMP ? JR_TCP_TS_OLEN : 0);
+    /* t_maxseg is never 0; the analyzer can't know. */
+    uint32_t mss = jr_max_u32(tp->t_maxseg, 1) + (tp->t_flags & TF_RCVD_TSTMP ? JR_TCP_TS_OLEN : 0);
     return jr_min_u32(cap, (space + mss - 1) / mss * mss);
 }
 /* RCV.WND: what is acceptable, told to the peer or not. */
