@@ -91,7 +91,8 @@ static void on_rx(struct jr_sock *so, jr_time now)
     __atomic_store_n(&so->sl->rx.tail, so->rcv.tail, __ATOMIC_RELEASE);
     jr_sock_touch(so, JR_SOCK_EV_DATA);
     jr_tune_used(so);
-    if (jr_sockbuf_used(&so->rcv) < so->rcv.cap / 2 || so->broken)
+    /* A ring that wants to grow looks at every arrival: bytes in their places let it only half of the time. */
+    if (so->broken || (jr_sockbuf_used(&so->rcv) < so->rcv.cap / 2 && so->rx_want <= so->rcv.cap))
         return;
     if (sync_rx(so, now) && so->rx_want > so->rcv.cap)
         jr_tune_try_rx(so, now);
