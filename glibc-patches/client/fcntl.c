@@ -111,9 +111,17 @@ readable_bytes (struct jr_sock *s, int *v)
     return r;
   if (state & JR_ST_LISTENING)
     return -EINVAL;
-  uint64_t head = ld_acquire (&d.r->head), n = ld_acquire (&d.r->tail) - head;
+  uint64_t head = ld_acquire (&d.r->head), tail = ld_acquire (&d.r->tail);
+  uint64_t n = tail - head;
   uint32_t cap = ld_acquire (&d.r->cap);
   struct jr_abi_dgram h;
+  struct jr_rx_view view;
+  if (jr_is_stream (s))
+    {
+      jr_rx_view (s, &d, head, tail, &view);
+      if (!(ld_relaxed (&s->slot->app_flags) & JR_AF_OOBINLINE))
+	n = view.on_mark ? 0 : view.n;
+    }
   *v = n > INT32_MAX ? INT32_MAX : n;
   if (!jr_is_stream (s) && n >= sizeof h && jr_cap_ok (cap))
     {
@@ -141,6 +149,23 @@ unsent_bytes (struct jr_sock *s, int *v)
 }
 
 static int
+at_mark (struct jr_sock *s, int *v)
+{
+  struct jr_dir d;
+  struct jr_rx_view view;
+  uint32_t state;
+  int r = jr_is_stream (s) ? jr_state (s, &state) : -ENOTTY;
+  if (r == 0)
+    r = __jr_dir_rx (s, state, &d);
+  if (r < 0)
+    return r;
+  uint64_t head = ld_acquire (&d.r->head);
+  jr_rx_view (s, &d, head, ld_acquire (&d.r->tail), &view);
+  *v = view.on_mark;
+  return 0;
+}
+
+static int
 do_ioctl (int fd, unsigned long request, void *arg)
 {
   struct jr_sock s;
@@ -163,8 +188,7 @@ do_ioctl (int fd, unsigned long request, void *arg)
     case SIOCOUTQNSD:
       return unsent_bytes (&s, arg);
     case SIOCATMARK:
-      *(int *) arg = 0;
-      return jr_is_stream (&s) ? 0 : -ENOTTY;
+      return at_mark (&s, arg);
     case FIONBIO:
     case FIOASYNC:
       if (*(int *) arg != 0)

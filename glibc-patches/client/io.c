@@ -24,7 +24,7 @@ __jr_sock_recvmsg (struct jr_sock *s, struct msghdr *msg, int flags)
     {
       msg->msg_namelen = 0;
       msg->msg_controllen = 0;
-      msg->msg_flags = 0;
+      msg->msg_flags = flags & MSG_OOB;
     }
   return r;
 }

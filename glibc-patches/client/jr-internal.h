@@ -48,7 +48,8 @@ enum jr_app_flag
   JR_AF_RXQ_OVFL = 1 << 17,
   JR_AF_RECVERR = 1 << 18,
   JR_AF_BROADCAST = 1 << 19,
-  JR_AF_DF = 1 << 20		/* IP_PMTUDISC_DO or _PROBE */
+  JR_AF_DF = 1 << 20,		/* IP_PMTUDISC_DO or _PROBE */
+  JR_AF_OOBINLINE = 1 << 21
 };
 
 /* Our own locks: of this process only, never held while sleeping for
@@ -367,6 +368,32 @@ extern int __jr_wait_data (struct jr_sock *s, struct jr_dir *d, struct jr_waiter
 extern ssize_t __jr_outcome (struct jr_sock *s, ssize_t r, size_t done) JR_HIDDEN;
 extern void __jr_rx_consumed (struct jr_sock *s, struct jr_dir *d,
 			      uint64_t head) JR_HIDDEN;
+
+/* What of a stream the next read gets: of the bytes [HEAD, TAIL) it passes
+   over SKIP, then may take N, and stops at the urgent mark if AT_MARK.  */
+struct jr_rx_view
+{
+  size_t skip, n;
+  bool at_mark;			/* the mark is right behind SKIP + N */
+  bool on_mark;			/* the mark is where the read begins */
+};
+extern void __jr_rx_urgent (struct jr_sock *s, struct jr_dir *d, uint64_t head,
+			    uint64_t tail, struct jr_rx_view *v) JR_HIDDEN;
+/* 1: an urgent byte is there, not yet read; -EAGAIN: it is announced; -EINVAL.  */
+extern int __jr_urgent_state (struct jr_dir *d) JR_HIDDEN;
+/* Marks the byte before END as urgent, before it is published.  */
+extern void __jr_tx_mark (struct jr_dir *d, uint64_t end) JR_HIDDEN;
+extern ssize_t __jr_urgent_recv (struct jr_sock *s, struct jr_iter *it,
+				 int flags) JR_HIDDEN;
+
+static inline void
+jr_rx_view (struct jr_sock *s, struct jr_dir *d, uint64_t head, uint64_t tail,
+	    struct jr_rx_view *v)
+{
+  *v = (struct jr_rx_view) { .n = tail - head };
+  if (unlikely_ (ld_relaxed (&d->r->urg) > head))
+    __jr_rx_urgent (s, d, head, tail, v);
+}
 
 /* A transmit transaction.  START is where new data goes.  */
 struct jr_tx

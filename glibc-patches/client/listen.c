@@ -105,7 +105,8 @@ accept_service (struct jr_sock *l, struct sockaddr *addr, socklen_t *len, int fl
   n.slot->rcvtimeo_us = l->slot->rcvtimeo_us;
   n.slot->sndtimeo_us = l->slot->sndtimeo_us;
   n.slot->rcvlowat = l->slot->rcvlowat;
-  set_bits (&n.slot->app_flags, JR_AF_COMMITTED);
+  set_bits (&n.slot->app_flags,
+	    JR_AF_COMMITTED | (ld_relaxed (&l->slot->app_flags) & JR_AF_OOBINLINE));
   if (addr != NULL)
     __jr_addr_put (l->slot->family, &rep.remote, addr, len);
   return __jr_pool_enter (&n, handle, fd, flags & SOCK_CLOEXEC);

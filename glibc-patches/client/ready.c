@@ -52,8 +52,18 @@ stream_bits (struct jr_sock *s, uint32_t state, unsigned int want, bool arm,
     bits |= POLLHUP;
   if (!(state & (JR_ST_CONNECTED | JR_ST_DEAD)))
     return bits;
-  uint64_t head = ld_acquire (&rx->r->head), n = ld_acquire (&rx->r->tail) - head;
+  uint64_t head = ld_acquire (&rx->r->head), tail = ld_acquire (&rx->r->tail);
+  uint64_t n = tail - head;
   uint32_t low = s->slot->rcvlowat;
+  if (unlikely_ (ld_relaxed (&rx->r->urg) > head))
+    {
+      struct jr_rx_view v;
+      __jr_rx_urgent (s, rx, head, tail, &v);
+      /* The kernel counts what is behind the mark, too.  */
+      n = v.at_mark ? n - v.skip : v.n;
+      if (__jr_urgent_state (rx) > 0)
+	bits |= POLLPRI;
+    }
   if (n > 0 && (n >= low || n >= ld_relaxed (&rx->r->cap)))
     bits |= IN_BITS;
   return bits | (tx_end ? OUT_BITS : out_bits (s, tx, want, arm));

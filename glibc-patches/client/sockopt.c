@@ -179,6 +179,8 @@ note (struct jr_sock *s, int level, int name, int v)
 {
   if (level == SOL_SOCKET && name == SO_BROADCAST)
     set_flag (s, JR_AF_BROADCAST, v != 0);
+  else if (level == SOL_SOCKET && name == SO_OOBINLINE)
+    set_flag (s, JR_AF_OOBINLINE, v != 0);
   else if (level == IPPROTO_IP && name == IP_RECVERR)
     set_flag (s, JR_AF_RECVERR, v != 0);
   else if (level == IPPROTO_IP && name == IP_MTU_DISCOVER)

@@ -25,11 +25,14 @@ rx_empty (struct jr_sock *s, uint32_t state, struct jr_dir *d, uint32_t rflags)
   return -ENOTCONN;
 }
 
-/* At least NEED bytes must be there if the end is not.  */
+/* At least NEED bytes must be there if the end is not.  *STOP: bytes were
+   read before; then: no more may be read with these.  */
 static ssize_t
 recv_locked (struct jr_sock *s, struct jr_iter *it, int flags, size_t need,
-	     struct jr_dir *d, uint32_t gen, bool nested)
+	     struct jr_dir *d, uint32_t gen, bool nested, bool *stop)
 {
+  bool more = *stop;
+  *stop = false;
   uint32_t state;
   int r = jr_state (s, &state);
   if (r == 0)
@@ -37,20 +40,37 @@ recv_locked (struct jr_sock *s, struct jr_iter *it, int flags, size_t need,
   if (unlikely_ (r < 0))
     return r;
   struct jr_iter work;
+  struct jr_rx_view v;
   uint64_t head;
   size_t n;
   do
     {
       uint32_t rflags = ld_acquire (&d->r->flags);
       head = ld_relaxed (&d->r->head);
-      size_t avail = ld_acquire (&d->r->tail) - head;
-      if (unlikely_ (avail == 0))
-	return rx_empty (s, state, d, rflags);
-      if (unlikely_ (avail < need)
+      uint64_t tail = ld_acquire (&d->r->tail);
+      if (unlikely_ (tail == head))
+	{
+	  *stop = more && ld_relaxed (&d->r->urg) == head + 1;
+	  return *stop ? 0 : rx_empty (s, state, d, rflags);
+	}
+      jr_rx_view (s, d, head, tail, &v);
+      if (unlikely_ (v.on_mark) && more)
+	{
+	  *stop = true;
+	  return 0;
+	}
+      if (unlikely_ (v.n == 0))
+	{
+	  /* Only urgent bytes, which a read passes over.  */
+	  if (!(flags & MSG_PEEK) && it->left > 0)
+	    cas (&d->r->head, &head, head + v.skip);
+	  return rx_empty (s, state, d, rflags);
+	}
+      if (unlikely_ (v.n < need) && !v.at_mark
 	  && rx_empty (s, state, d, rflags) == -EAGAIN)
 	return -EAGAIN;
       uint32_t cap = ld_acquire (&d->r->cap);
-      n = avail < it->left ? avail : it->left;
+      n = v.n < it->left ? v.n : it->left;
       if (n > CHUNK && !(flags & MSG_PEEK))
 	n = CHUNK;
       if (unlikely_ (n > cap || !jr_cap_ok (cap)))
@@ -59,7 +79,7 @@ recv_locked (struct jr_sock *s, struct jr_iter *it, int flags, size_t need,
       if (unlikely_ (flags & MSG_TRUNC))
 	__jr_iter_skip (&work, n);
       else
-	__jr_iter_from_ring (&work, d->base, cap, head, n);
+	__jr_iter_from_ring (&work, d->base, cap, head + v.skip, n);
       /* Somebody took us for dead, perhaps to move the socket.  */
       if (unlikely_ (ld_acquire (&s->slot->rx_lock_gen) != gen) && !nested)
 	return -JR_EMOVED;
@@ -68,26 +88,28 @@ recv_locked (struct jr_sock *s, struct jr_iter *it, int flags, size_t need,
     }
   /* A handler on this thread may have received meanwhile.  */
   while (n > 0
-	 && !__atomic_compare_exchange_n (&d->r->head, &head, head + n, false,
-					  __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	 && !__atomic_compare_exchange_n (&d->r->head, &head, head + v.skip + n,
+					  false, __ATOMIC_RELEASE,
+					  __ATOMIC_RELAXED));
   *it = work;
+  *stop = v.at_mark && n == v.n;
   if (n > 0 && !(flags & MSG_PEEK))
-    __jr_rx_consumed (s, d, head + n);
+    __jr_rx_consumed (s, d, head + v.skip + n);
   return n;
 }
 
 static ssize_t
 recv_some (struct jr_sock *s, struct jr_iter *it, int flags, size_t need,
-	   struct jr_dir *d, bool *eof)
+	   struct jr_dir *d, bool *stop)
 {
   bool nested;
   bool want = it->left > 0;
   uint32_t gen = __jr_dir_lock (s->seg, &s->slot->rx_lock, &s->slot->rx_lock_gen,
 				&nested);
-  ssize_t r = recv_locked (s, it, flags, need, d, gen, nested);
+  ssize_t r = recv_locked (s, it, flags, need, d, gen, nested, stop);
   if (likely_ (!nested))
     __jr_dir_unlock (&s->slot->rx_lock);
-  *eof = r == 0 && want;
+  *stop |= r == 0 && want;
   return r;
 }
 
@@ -108,12 +130,14 @@ __jr_stream_recv (struct jr_sock *s, const struct iovec *iov, size_t n, int flag
   struct jr_waiter w = { 0 };
   struct jr_dir d;
   size_t done = 0;
-  bool eof;
-  if (unlikely_ (flags & (MSG_OOB | MSG_ERRQUEUE)))
-    return flags & MSG_OOB ? -EINVAL : -EAGAIN;
+  bool stop;
+  if (unlikely_ ((flags & (MSG_OOB | MSG_ERRQUEUE)) == MSG_ERRQUEUE))
+    return -EAGAIN;
   ssize_t r = __jr_iter_init (&it, iov, n);
   if (r < 0)
     return r;
+  if (unlikely_ (flags & MSG_OOB))
+    return __jr_urgent_recv (s, &it, flags);
   size_t target = target_of (s, it.left, flags);
   bool block = !jr_nonblock (s, flags);
   /* Peeked bytes stay where they are: all that count must be there at once.  */
@@ -122,12 +146,13 @@ __jr_stream_recv (struct jr_sock *s, const struct iovec *iov, size_t n, int flag
     need = target < JR_RING_MIN ? target : JR_RING_MIN;
   for (;;)
     {
-      r = recv_some (s, &it, flags, need, &d, &eof);
+      stop = done > 0;
+      r = recv_some (s, &it, flags, need, &d, &stop);
       if (likely_ (r >= 0))
 	{
 	  done += r;
 	  w.armed = false;
-	  if (eof || it.left == 0 || (flags & MSG_PEEK))
+	  if (stop || it.left == 0 || (flags & MSG_PEEK))
 	    return done;
 	  if (done >= target && r < CHUNK)
 	    return done;

@@ -80,6 +80,8 @@ send_some (struct jr_sock *s, struct jr_iter *it, struct jr_dir *d, int flags)
 	continue;
       __jr_iter_to_ring (&work, d->base, t.cap, t.start, n);
       mark_more (d, flags & MSG_MORE);
+      if (unlikely_ (flags & MSG_OOB))
+	__jr_tx_mark (d, t.start + n);
       if (likely_ (__jr_tx_commit (s, d, &t)))
 	break;
       /* The lock was taken away.  */
@@ -105,8 +107,6 @@ __jr_stream_send (struct jr_sock *s, const struct iovec *iov, size_t n, int flag
   ssize_t r = __jr_iter_init (&it, iov, n);
   if (r < 0)
     return r;
-  if (unlikely_ (flags & MSG_OOB))
-    return -EOPNOTSUPP;
   bool block = !jr_nonblock (s, flags);
   for (;;)
     {

@@ -89,6 +89,7 @@ static int revive(struct jr_sock *so, jr_time now)
     jr_ring_reset(&so->sl->tx, so->snd.cap);
     jr_ring_reset(&so->sl->rx, so->rcv.cap);
     so->data_answered = so->space_answered = 0;
+    so->tx_urg = so->gap_at = so->gap_end = 0;
     r = jr_sock_open(so);
     jr_opt_replay(so, now);
     return r;

@@ -69,10 +69,15 @@ static void fill_slot(struct jr_sock *so, const struct jr_abi_slot *from)
     to->tx.head = so->snd.head;
     to->tx.tail = so->snd.tail;
     to->tx.cap = so->snd.cap;
+    to->tx.urg = so->tx_urg;
     to->tx.flags = __atomic_load_n(&from->tx.flags, __ATOMIC_RELAXED);
     to->rx.head = so->rcv.head;
     to->rx.tail = so->rcv.tail;
     to->rx.cap = so->rcv.cap;
+    to->rx.urg = __atomic_load_n(&from->rx.urg, __ATOMIC_RELAXED);
+    to->rx.gap_at = so->gap_at;
+    to->rx.gap_end = so->gap_end;
+    to->rx.urg_taken = __atomic_load_n(&from->rx.urg_taken, __ATOMIC_RELAXED);
     to->rx.flags = so->st & JR_ST_RX_EOF ? JR_RING_FIN : 0;
     to->rx.cflags = __atomic_load_n(&from->rx.cflags, __ATOMIC_RELAXED);
     to->err = __atomic_load_n(&from->err, __ATOMIC_RELAXED);

@@ -13,10 +13,44 @@ static void set_notify_at(struct jr_sock *so)
     __atomic_store_n(&so->sl->rx_notify_at, so->rcv.head + so->rcv.cap / 4, __ATOMIC_RELEASE);
 }
 
+/*
+ * Before the bytes are: the urgent mark, by which the program's reads stop. Linux passes over an urgent byte that a
+ * newer one replaced if reading had come just as far; the program does it at gap_at.
+ */
+static void show_urgent(struct jr_sock *so)
+{
+    struct jr_abi_ring *rx = &so->sl->rx;
+    const uint64_t head = __atomic_load_n(&rx->head, __ATOMIC_ACQUIRE);
+    const uint64_t pos = head == so->gap_at ? so->gap_end : head;
+    uint64_t off;
+
+    if (!jr_tcp_urgent(so->tp, &off))
+        return;
+    if (pos >= jr_tcp_urgent_run(so->tp) && pos < off - 1) {
+        so->gap_at = head;
+        so->gap_end = off - 1;
+        __atomic_store_n(&rx->gap_end, so->gap_end, __ATOMIC_RELEASE);
+        __atomic_store_n(&rx->gap_at, so->gap_at, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&rx->urg, off, __ATOMIC_RELEASE);
+}
+
+/* The program marked a byte urgent that is in the ring now. */
+static bool take_urgent(struct jr_sock *so)
+{
+    const uint64_t urg = __atomic_load_n(&so->sl->tx.urg, __ATOMIC_ACQUIRE);
+
+    if (urg == so->tx_urg || urg > so->snd.tail || urg <= so->snd.head)
+        return false;
+    so->tx_urg = urg;
+    return true;
+}
+
 void jr_stream_attach(struct jr_sock *so)
 {
     jr_tcp_attach(so->tp, so, &so->snd, &so->rcv);
     so->attached = true;
+    show_urgent(so);
     __atomic_store_n(&so->sl->tx.head, so->snd.head, __ATOMIC_RELEASE);
     __atomic_store_n(&so->sl->rx.tail, so->rcv.tail, __ATOMIC_RELEASE);
     set_notify_at(so);
@@ -54,7 +88,9 @@ static bool sync_tx(struct jr_sock *so, bool is_last, jr_time now)
         jr_tcp_buffers_changed(so->tp, now);
     if (what & JR_RING_MOVED) {
         jr_tune_used(so);
-        if ((flags & (JR_RING_MORE | JR_RING_FIN)) || is_last)
+        if (take_urgent(so))
+            jr_tcp_send_urgent(so->tp, so->tx_urg, now);
+        else if ((flags & (JR_RING_MORE | JR_RING_FIN)) || is_last)
             jr_tcp_send_more(so->tp, now);
         else
             jr_tcp_send(so->tp, now);
@@ -142,6 +178,10 @@ static void on_event(void *arg, struct jr_tcpcb *tp, uint32_t events, jr_time no
         if (so->attached && (events & JR_TCP_EV_TX)) {
             __atomic_store_n(&so->sl->tx.head, so->snd.head, __ATOMIC_RELEASE);
             jr_sock_touch(so, JR_SOCK_EV_SPACE);
+        }
+        if (so->attached && (events & JR_TCP_EV_URG)) {
+            show_urgent(so);
+            jr_sock_touch(so, JR_SOCK_EV_DATA);
         }
         if (so->attached && (events & JR_TCP_EV_RX))
             on_rx(so, now);

@@ -75,9 +75,12 @@ void jr_tcp_on_urg(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
         return;
     if (jr_seq_diff(up, tp->rcv_nxt) < 0)
         return;
+    const uint64_t off = jr_tcp_rcv_off(tp, up);
+    if (!tp->urg_seen || tp->urg_off + 1 != off)
+        tp->urg_run = off - 1;
     tp->rcv_up = up;
     tp->urg_seen = true;
-    tp->urg_off = jr_tcp_rcv_off(tp, up);
+    tp->urg_off = off;
     jr_tcp_event(tp, JR_TCP_EV_URG);
 }
 

@@ -87,8 +87,8 @@ void jr_tcp_attach(struct jr_tcpcb *tp, void *so, struct jr_sockbuf *snd, struct
 void jr_tcp_send(struct jr_tcpcb *tp, jr_time now);
 /* The same for MSG_MORE: the last, not full segment waits for the next jr_tcp_send() (at most 200 ms). */
 void jr_tcp_send_more(struct jr_tcpcb *tp, jr_time now);
-/* The same for MSG_OOB: the byte before snd.tail is the last urgent one. */
-void jr_tcp_send_urgent(struct jr_tcpcb *tp, jr_time now);
+/* The same for MSG_OOB: the byte before stream offset off, which is not beyond snd.tail, is the last urgent one. */
+void jr_tcp_send_urgent(struct jr_tcpcb *tp, uint64_t off, jr_time now);
 /* rcv.head moved: maybe a window update. */
 void jr_tcp_recved(struct jr_tcpcb *tp, jr_time now);
 /* The owner swapped cap (and base) of a buffer whose live bytes keep their places. */
@@ -106,6 +106,8 @@ uint32_t jr_tcp_rcv_want(const struct jr_tcpcb *tp);
 uint32_t jr_tcp_snd_want(const struct jr_tcpcb *tp);
 /* The stream offset behind the last urgent byte received; false: the peer never sent urgent data. */
 bool jr_tcp_urgent(const struct jr_tcpcb *tp, uint64_t *off);
+/* Where the run of urgent bytes begins that ends with the last one: the others of it came just before. */
+uint64_t jr_tcp_urgent_run(const struct jr_tcpcb *tp);
 /* FIN after all of snd, whose tail must not move any more; the same after close. */
 void jr_tcp_shutdown(struct jr_tcpcb *tp, jr_time now);
 /* The app is gone: FIN after snd, or RST when received data was left unread or abort is set. Buffers stay in use until

@@ -239,6 +239,7 @@ struct jr_tcpcb {
     jr_seq rcv_fin, rcv_up;
     jr_seq dsack_start, dsack_end;
     uint64_t urg_off; /* stream offset behind the last urgent byte */
+    uint64_t urg_run; /* stream offset of the first of the urgent bytes that end there without a gap */
     bool urg_seen;
     bool rcv_tuned;      /* autotuning asked for more than recvspace: all of rcv may be offered */
     uint8_t quickacks;   /* ACKs not to be delayed */

@@ -212,11 +212,12 @@ void jr_tcp_send_more(struct jr_tcpcb *tp, jr_time now)
     jr_tcp_output(tp, now);
 }
 
-void jr_tcp_send_urgent(struct jr_tcpcb *tp, jr_time now)
+void jr_tcp_send_urgent(struct jr_tcpcb *tp, uint64_t off, jr_time now)
 {
     if (tp->t_state < TCPS_ESTABLISHED)
         return;
-    tp->snd_up = jr_tcp_data_end(tp);
+    if (off > tp->snd->head)
+        tp->snd_up = jr_seq_add(tp->snd_sb_seq, (uint32_t)(off - tp->snd->head));
     tp->t_flags &= ~(uint32_t)TF_MORE;
     jr_tcp_output_forced(tp, now);
 }
@@ -328,3 +329,5 @@ bool jr_tcp_urgent(const struct jr_tcpcb *tp, uint64_t *off)
     *off = tp->urg_off;
     return tp->urg_seen;
 }
+
+uint64_t jr_tcp_urgent_run(const struct jr_tcpcb *tp) { return tp->urg_run; }

@@ -156,7 +156,7 @@ static void step_app(struct world *w, struct input *in)
         jr_tcp_send_more(s->tp, r->now);
         break;
     case 9:
-        jr_tcp_send_urgent(s->tp, r->now);
+        jr_tcp_send_urgent(s->tp, s->snd.tail, r->now);
         break;
     }
 }

@@ -291,7 +291,7 @@ static int send_some(struct esock *so, struct sys *sys)
     if (n == 0)
         return 0;
     if (sys->flags & MSG_OOB)
-        jr_tcp_send_urgent(so->tp, so->en->now);
+        jr_tcp_send_urgent(so->tp, so->snd.tail, so->en->now);
     else if (sys->flags & MSG_MORE)
         jr_tcp_send_more(so->tp, so->en->now);
     else
@@ -369,7 +369,7 @@ static int recv_urgent(struct esock *so)
 {
     uint64_t off;
 
-    if (so->oobinline || !so->tp || !jr_tcp_urgent(so->tp, &off) || off <= so->urg_read)
+    if (so->oobinline || !so->tp || !jr_tcp_urgent(so->tp, &off) || off <= so->urg_read || off <= so->rcv.head)
         return -EINVAL;
     if (off > so->rcv.tail)
         return -EAGAIN;
@@ -380,14 +380,24 @@ static int recv_urgent(struct esock *so)
 /* How far a read may go: up to the urgent byte, which is stepped over unless it is in line. */
 static uint32_t readable(struct esock *so)
 {
+    const uint32_t used = jr_sockbuf_used(&so->rcv);
     uint64_t off;
 
-    if (so->oobinline || !so->tp || !jr_tcp_urgent(so->tp, &off))
-        return jr_sockbuf_used(&so->rcv);
-    if (so->rcv.head == off - 1 && so->rcv.tail >= off)
-        so->rcv.head++;
-    return so->rcv.head < off - 1 && so->rcv.tail >= off ? (uint32_t)(off - 1 - so->rcv.head)
-                                                         : jr_sockbuf_used(&so->rcv);
+    if (!so->tp || !jr_tcp_urgent(so->tp, &off) || off <= so->rcv.head || off > so->rcv.tail)
+        return used;
+    if (so->rcv.head < off - 1)
+        return (uint32_t)(off - 1 - so->rcv.head);
+    if (so->oobinline)
+        return used;
+    so->rcv.head++;
+    return used - 1;
+}
+
+static bool is_at_mark(const struct esock *so)
+{
+    uint64_t off;
+
+    return so->tp && jr_tcp_urgent(so->tp, &off) && so->rcv.head == off - 1;
 }
 
 static int do_recv(struct esock *so, struct sys *sys)
@@ -462,6 +472,9 @@ static int do_ioctl(struct esock *so, struct sys *sys)
         return 0;
     case FIONREAD:
         sys->b = so->up ? (so->dgrams ? (int)so->dgrams->len : 0) : (int)jr_sockbuf_used(&so->rcv);
+        return 0;
+    case SIOCATMARK:
+        sys->b = is_at_mark(so);
         return 0;
     case TIOCOUTQ:
         sys->b = (int)jr_sockbuf_used(&so->snd);

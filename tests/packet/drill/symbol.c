@@ -155,6 +155,7 @@ static const struct {
     S(O_NONBLOCK),
     S(FD_CLOEXEC),
     {"FIONREAD", FIONREAD},
+    {"SIOCATMARK", SIOCATMARK},
     {"FIONBIO", FIONBIO},
     {"SIOCINQ", FIONREAD},
     {"SIOCOUTQ", TIOCOUTQ},

@@ -383,7 +383,7 @@ JR_TEST(urgent_both_ways)
     JR_CHECK_EQ(off, 60);
     rig_drain(&r);
     sock_put(s, 5);
-    jr_tcp_send_urgent(s->tp, r.now);
+    jr_tcp_send_urgent(s->tp, s->snd.tail, r.now);
     struct seg *g = rig_expect(&r, TH_ACK | TH_URG, 1, 11, 5);
     JR_CHECK_EQ(g->urp, 5);
     rig_in(&r, .flags = TH_ACK, .seq = 11, .ack = 6);
