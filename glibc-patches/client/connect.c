@@ -153,43 +153,56 @@ connect_again (struct jr_sock *s, uint32_t state, bool block)
   return r;
 }
 
-/* BOUND: where the service had it bound until now.  */
-static int
-kernel_connect (struct jr_sock *s, const struct jr_abi_addr *bound,
-		const struct sockaddr *addr, socklen_t len)
-{
-  int fd = s->fd, ksock = -1;
-  if (bound->family != AF_UNSPEC)
-    ksock = kernel_bound (s, bound);
-  if (bound->family != AF_UNSPEC && ksock < 0)
-    return ksock;
-  int r = __jr_turn (s, ksock);
-  return r < 0 ? r : jr_sys_c_connect (fd, addr, len);
-}
-
 struct target
 {
-  struct jr_abi_addr a, bound;
+  struct jr_abi_addr a, bound;	/* where the service had it bound until now */
   const struct sockaddr *addr;
   socklen_t len;
+  const struct msghdr *msg;	/* with MSG_FASTOPEN in FLAGS: send this */
+  int flags;
+  bool turned;			/* it became the kernel's */
+  bool deferred;		/* the service waits for the data */
 };
 
-static int
-connect_service (struct jr_sock *s, const struct target *t, bool block)
+static ssize_t
+kernel_connect (struct jr_sock *s, struct target *t)
+{
+  int fd = s->fd, ksock = -1;
+  if (t->bound.family != AF_UNSPEC)
+    ksock = kernel_bound (s, &t->bound);
+  if (t->bound.family != AF_UNSPEC && ksock < 0)
+    return ksock;
+  int r = __jr_turn (s, ksock);
+  if (r < 0)
+    return r;
+  t->turned = true;
+  return t->msg != NULL ? jr_sys_c_sendmsg (fd, t->msg, t->flags)
+			: jr_sys_c_connect (fd, t->addr, t->len);
+}
+
+static ssize_t
+connect_service (struct jr_sock *s, struct target *t, bool block)
 {
   struct jr_abi_cmd_connect_req req = { .addr = t->a };
   struct jr_abi_cmd_connect_rep rep = { .route = JR_ROUTE_SERVICE };
   bool open = !(ld_relaxed (&s->slot->app_flags) & JR_AF_COMMITTED);
+  if (t->msg != NULL)
+    req.flags |= JR_CONNECT_FASTOPEN;
   int r = __jr_command (s, JR_CMD_CONNECT, &req, sizeof req, &rep, sizeof rep);
   if (open && r == -ECONNRESET && jr_gone (s->seg))
-    return kernel_connect (s, &t->bound, t->addr, t->len);
+    return kernel_connect (s, t);
   if (r < 0 && r != -EINPROGRESS)
     return r;
   if (rep.route == JR_ROUTE_KERNEL)
-    return kernel_connect (s, &t->bound, t->addr, t->len);
+    return kernel_connect (s, t);
   set_bits (&s->slot->app_flags, JR_AF_COMMITTED);
   if (r != -EINPROGRESS)
     return 0;
+  if (t->msg != NULL && rep.route == JR_ROUTE_SERVICE)
+    {
+      t->deferred = true;
+      return -EINPROGRESS;
+    }
   if (!block)
     {
       set_bits (&s->slot->app_flags, JR_AF_CONNECT_ASYNC);
@@ -227,7 +240,7 @@ do_connect (int fd, const struct sockaddr *addr, socklen_t len)
     t.bound = s.slot->local;
   else if (t.a.family != AF_UNSPEC
 	   && (jr_gone (s.seg) || __jr_route (&t.a, stream) == JR_ROUTE_KERNEL))
-    return kernel_connect (&s, &t.bound, addr, len);
+    return kernel_connect (&s, &t);
   return connect_service (&s, &t, block);
 }
 
@@ -235,4 +248,78 @@ int
 __jr_connect (int fd, const struct sockaddr *addr, socklen_t len)
 {
   return jr_ret (do_connect (fd, addr, len));
+}
+
+/* ---- connecting by sending ---- */
+
+static bool
+has_bytes (const struct msghdr *msg)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < msg->msg_iovlen && n == 0; i++)
+    n = msg->msg_iov[i].iov_len;
+  return n > 0;
+}
+
+static int
+fastopen_check (struct jr_sock *s, struct target *t, uint32_t *state)
+{
+  int r = __jr_addr_get (s, t->addr, t->len, &t->a);
+  if (r < 0)
+    return r;
+  if (t->a.family == AF_UNSPEC)
+    return -EOPNOTSUPP;
+  while ((r = jr_state (s, state)) == -JR_EMOVED)
+    if ((r = __jr_sock_follow (s)) < 0)
+      return r;
+  if (*state & (JR_ST_CONNECTED | JR_ST_LISTENING))
+    return -EISCONN;
+  if (*state & JR_ST_CONNECTING)
+    return -EALREADY;
+  return -__jr_err_take (s->slot);
+}
+
+/* The call waits for the connection as connect does, and then tells of the
+   bytes.  */
+static ssize_t
+fastopen_sent (struct jr_sock *s, ssize_t n, bool block)
+{
+  if (!block)
+    {
+      set_bits (&s->slot->app_flags, JR_AF_CONNECT_ASYNC);
+      return n;
+    }
+  int r = n < 0 ? 0 : await_connection (s);
+  return r < 0 && r != -EINTR && r != -EINPROGRESS ? r : n;
+}
+
+ssize_t
+__jr_fastopen_send (struct jr_sock *s, const struct msghdr *msg, int flags)
+{
+  struct target t = { .addr = msg->msg_name, .len = msg->msg_namelen, .msg = msg,
+		      .flags = flags };
+  uint32_t state;
+  bool block = !jr_nonblock (s, flags);
+  if (t.addr == NULL)
+    return -EINVAL;
+  ssize_t r = fastopen_check (s, &t, &state);
+  if (r < 0)
+    return r;
+  if (state & JR_ST_BOUND)
+    t.bound = s->slot->local;
+  else if (jr_gone (s->seg) || __jr_route (&t.a, true) == JR_ROUTE_KERNEL)
+    return kernel_connect (s, &t);
+  if (!has_bytes (msg))
+    t.msg = NULL;
+  r = connect_service (s, &t, block);
+  if (t.turned || t.msg == NULL)
+    return r;
+  if (t.deferred)
+    {
+      r = __jr_stream_send (s, msg->msg_iov, msg->msg_iovlen, flags);
+      return fastopen_sent (s, r, block);
+    }
+  /* The other end of a local pair.  */
+  return r < 0 ? r : __jr_stream_send (s, msg->msg_iov, msg->msg_iovlen,
+				       flags & ~MSG_FASTOPEN);
 }

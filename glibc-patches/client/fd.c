@@ -237,7 +237,7 @@ last_fd (struct jr_seg *seg, uint32_t idx)
       __jr_fd_internal_close (ls->shadow_fd);
       st_relaxed (&ls->shadow_fd, -1);
     }
-  ls->nopts = 0;
+  __jr_opts_forget (ls);
   struct jr_abi_pair *pair = swap (&ls->pair, NULL);
   /* A thread that still sleeps on it will look at it once more.  */
   if (pair != NULL && ld_relaxed (&seg->busy) == 0)

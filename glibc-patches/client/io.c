@@ -10,7 +10,11 @@ ssize_t
 __jr_sock_sendmsg (struct jr_sock *s, const struct msghdr *msg, int flags)
 {
   if (likely_ (jr_is_stream (s)))
-    return __jr_stream_send (s, msg->msg_iov, msg->msg_iovlen, flags);
+    {
+      if (unlikely_ (flags & MSG_FASTOPEN))
+	return __jr_fastopen_send (s, msg, flags);
+      return __jr_stream_send (s, msg->msg_iov, msg->msg_iovlen, flags);
+    }
   return __jr_dgram_send (s, msg, flags);
 }
 

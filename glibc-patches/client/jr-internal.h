@@ -69,6 +69,21 @@ struct jr_opt
   uint8_t val[20];
 };
 
+/* The few longer ones, on a page of their own.  */
+#define JR_LONG_OPTS 15
+struct jr_long_opts
+{
+  uint32_t n;
+  struct
+  {
+    int32_t level, name;
+    uint32_t len;
+    uint8_t val[240];
+  } opt[JR_LONG_OPTS];
+};
+#define JR_LONG_BYTES 4096
+_Static_assert (sizeof (struct jr_long_opts) <= JR_LONG_BYTES, "one page");
+
 /* This process's view of a slot.  */
 struct jr_lslot
 {
@@ -79,6 +94,7 @@ struct jr_lslot
   struct jr_abi_pair *pair;	/* atomic */
   uint32_t nopts;
   struct jr_opt opt[JR_OPTS];
+  struct jr_long_opts *longs;	/* NULL: none */
   uint32_t pair_end;
   uint32_t spin_fails;		/* in a row */
   uint32_t idle_polls;		/* in a row that found the ring empty */
@@ -450,6 +466,9 @@ jr_state (struct jr_sock *s, uint32_t *state)
 
 extern ssize_t __jr_stream_send (struct jr_sock *s, const struct iovec *iov, size_t n,
 				 int flags) JR_HIDDEN;
+/* MSG_FASTOPEN: connects, and the data may go with the SYN.  */
+extern ssize_t __jr_fastopen_send (struct jr_sock *s, const struct msghdr *msg,
+				   int flags) JR_HIDDEN;
 extern ssize_t __jr_stream_recv (struct jr_sock *s, const struct iovec *iov, size_t n,
 				 int flags) JR_HIDDEN;
 extern ssize_t __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg,
@@ -490,6 +509,7 @@ extern int __jr_shadow (struct jr_sock *s) JR_HIDDEN;
 
 /* sockopt.c */
 extern void __jr_opts_replay (struct jr_sock *s, int ksock) JR_HIDDEN;
+extern void __jr_opts_forget (struct jr_lslot *ls) JR_HIDDEN;
 
 /* scm.c */
 extern int __jr_adopt (int fd) JR_HIDDEN;

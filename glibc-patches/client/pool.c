@@ -210,7 +210,7 @@ __jr_slot_init (struct jr_sock *s, int family, int type, int protocol, int oflag
     slot->tx.cap = ld_relaxed (&slot->tx_grant);
   s->ls->tx_phase = 0;
   s->ls->tx_frame = NULL;
-  s->ls->nopts = 0;
+  __jr_opts_forget (s->ls);
   s->ls->spin_fails = 0;
   s->ls->idle_polls = 0;
 }

@@ -96,6 +96,32 @@ mcast_replay (int ksock, const struct jr_opt *o)
 		     has_source (o->name) ? sizeof gs : sizeof (struct group_req));
 }
 
+/* TCP_MD5SIG: one for each peer.  */
+static bool
+remember_long (struct jr_lslot *ls, int level, int name, const void *val,
+	       socklen_t len)
+{
+  if (ls->longs == NULL)
+    ls->longs = jr_sys_map_anon (JR_LONG_BYTES);
+  struct jr_long_opts *l = ls->longs;
+  if (l == NULL || l->n == JR_LONG_OPTS || len > sizeof l->opt[0].val)
+    return false;
+  l->opt[l->n].level = level;
+  l->opt[l->n].name = name;
+  l->opt[l->n].len = len;
+  memcpy (l->opt[l->n++].val, val, len);
+  return true;
+}
+
+/* The page stays: another thread may be about to read it.  */
+void
+__jr_opts_forget (struct jr_lslot *ls)
+{
+  ls->nopts = 0;
+  if (ls->longs != NULL)
+    memset (ls->longs, 0, sizeof *ls->longs);
+}
+
 static bool
 remember (struct jr_sock *s, int level, int name, const void *val, socklen_t len)
 {
@@ -108,7 +134,7 @@ remember (struct jr_sock *s, int level, int name, const void *val, socklen_t len
       len = sizeof m;
     }
   if (len > sizeof ls->opt[0].val)
-    return false;
+    return remember_long (ls, level, name, val, len);
   for (i = 0; i < ls->nopts; i++)
     if (ls->opt[i].level == level && ls->opt[i].name == name
 	&& !is_membership (level, name))
@@ -135,6 +161,10 @@ __jr_opts_replay (struct jr_sock *s, int ksock)
       else
 	jr_sys_setsockopt (ksock, o->level, o->name, o->val, o->len);
     }
+  struct jr_long_opts *l = s->ls->longs;
+  for (uint32_t i = 0; l != NULL && i < l->n; i++)
+    jr_sys_setsockopt (ksock, l->opt[i].level, l->opt[i].name, l->opt[i].val,
+		       l->opt[i].len);
 }
 
 static bool

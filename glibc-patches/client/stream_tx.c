@@ -69,6 +69,9 @@ send_some (struct jr_sock *s, struct jr_iter *it, struct jr_dir *d, int flags)
     {
       work = *it;
       r = __jr_tx_check (s, d);
+      /* Data for a connection that is only begun by it.  */
+      if (unlikely_ (r == -EAGAIN && (flags & MSG_FASTOPEN)))
+	r = 0;
       if (unlikely_ (r < 0))
 	break;
       __jr_tx_look (s, d, &t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The commands connect and accept. */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "base/addr6.h"
@@ -53,22 +54,27 @@ static int connect_dgram(struct jr_sock *so, const struct jr_endpoint *ep, jr_ti
     return 0;
 }
 
-static int connect_stream(struct jr_sock *so, const struct jr_endpoint *ep, jr_time now)
+/* Linux: connect() with TCP_FASTOPEN_CONNECT succeeds before anything is sent; MSG_FASTOPEN brings the data itself. */
+static int defer_stream(struct jr_sock *so, const struct jr_endpoint *ep, bool has_data)
 {
-    struct jr_endpoint local;
+    so->deferred = true;
+    jr_sock_show_remote(so, ep);
+    jr_sock_set_state(so, has_data ? JR_ST_CONNECTING : JR_ST_CONNECTED, 0);
+    return has_data ? -EINPROGRESS : 0;
+}
+
+static int connect_stream(struct jr_sock *so, const struct jr_endpoint *ep, uint32_t flags, jr_time now)
+{
+    const int32_t on = 1;
     int r;
 
     if (!so->attached)
         jr_stream_attach(so);
-    r = jr_tcp_connect(so->tp, ep, now);
-    if (r < 0)
-        return r;
-    jr_tcp_local(so->tp, &local);
-    jr_port_use(so, &local);
-    jr_sock_show_local(so, &local);
-    jr_sock_show_remote(so, ep);
-    jr_sock_set_state(so, JR_ST_CONNECTING | JR_ST_BOUND, 0);
-    return -EINPROGRESS;
+    if (flags & JR_CONNECT_FASTOPEN) {
+        r = jr_tcp_setopt(so->tp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on, now);
+        return r < 0 ? r : defer_stream(so, ep, true);
+    }
+    return jr_tcp_fastopen_ready(so->tp, ep, now) ? defer_stream(so, ep, false) : jr_stream_connect(so, ep, now);
 }
 
 /* A connect that failed leaves a socket that may try again (Linux); its control block is spent. */
@@ -89,6 +95,7 @@ static int revive(struct jr_sock *so, jr_time now)
     jr_ring_reset(&so->sl->tx, so->snd.cap);
     jr_ring_reset(&so->sl->rx, so->rcv.cap);
     so->data_answered = so->space_answered = 0;
+    so->deferred = false;
     so->tx_urg = so->gap_at = so->gap_end = 0;
     r = jr_sock_open(so);
     jr_opt_replay(so, now);
@@ -130,7 +137,8 @@ int jr_cmd_connect(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_connect_req *
     if (rep->route == JR_ROUTE_LOCAL)
         r = jr_pair_connect(so, listener, &ep, ctx->now);
     else
-        r = so->kind == JR_SOCK_DGRAM ? connect_dgram(so, &ep, ctx->now) : connect_stream(so, &ep, ctx->now);
+        r = so->kind == JR_SOCK_DGRAM ? connect_dgram(so, &ep, ctx->now)
+                                      : connect_stream(so, &ep, req->flags, ctx->now);
     rep->local = so->sl->local;
     return r;
 }

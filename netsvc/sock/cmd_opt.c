@@ -62,7 +62,7 @@ int jr_cmd_shutdown(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_shutdown_req
         return -EINVAL;
     if (so->kind == JR_SOCK_STREAM && (so->st & (JR_ST_LISTENING | JR_ST_CONNECTING)))
         return shutdown_unconnected(so, how, ctx->now);
-    if (!(so->st & JR_ST_CONNECTED) || (so->st & JR_ST_DEAD))
+    if (!(so->st & JR_ST_CONNECTED) || (so->st & JR_ST_DEAD) || so->deferred)
         return -ENOTCONN;
     if (so->st & JR_ST_PAIR)
         return jr_pair_shutdown(so, how);

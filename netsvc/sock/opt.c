@@ -37,7 +37,7 @@ static void remember(struct jr_sock *so, int level, int name, const void *val, u
     struct jr_sock_opts *o = &so->opt;
     uint32_t i = 0;
 
-    if (len < sizeof(int32_t))
+    if (len != sizeof(int32_t))
         return;
     while (i < o->ntcp && (o->tcp[i].level != level || o->tcp[i].name != name))
         i++;

@@ -59,6 +59,7 @@ struct jr_sock {
     uint64_t tx_urg;          /* the program's last urgent mark that tcp knows of */
     uint64_t gap_at, gap_end; /* as shown in rx */
     bool fin_sent;
+    bool deferred; /* Fast Open: the first data makes the connection, to remote */
     struct jr_list busy;
     struct jr_list used;       /* in jr_socks.used: ring pages exist */
     uint64_t tx_seen, rx_seen; /* tails at the last look for idle sockets */
@@ -126,6 +127,8 @@ void jr_sock_stop_listening(struct jr_sock *so);
 extern const struct jr_tcp_upcalls jr_stream_upcalls;
 void jr_stream_attach(struct jr_sock *so);
 void jr_stream_show_mss(struct jr_sock *so);
+/* Sends the SYN, with what is in the ring already if it may. -EINPROGRESS, or why not. */
+int jr_stream_connect(struct jr_sock *so, const struct jr_endpoint *ep, jr_time now);
 void jr_stream_on_dirty(struct jr_sock *so, jr_time now);
 /* Takes over what the app published, before something that depends on it. */
 void jr_stream_sync(struct jr_sock *so, jr_time now);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "sock/pair.h"
+#include "sock/port.h"
 #include "sock/sock.h"
 
 /* Where the app is to mark its reading next: often enough to keep the peer sending, rarely enough to cost nothing. */
@@ -72,6 +73,32 @@ static bool sync_rx(struct jr_sock *so, jr_time now)
     return true;
 }
 
+int jr_stream_connect(struct jr_sock *so, const struct jr_endpoint *ep, jr_time now)
+{
+    struct jr_endpoint local;
+    const int r = jr_tcp_connect(so->tp, ep, now);
+
+    if (r < 0)
+        return r;
+    jr_tcp_local(so->tp, &local);
+    jr_port_use(so, &local);
+    jr_sock_show_local(so, &local);
+    jr_sock_show_remote(so, ep);
+    jr_sock_set_state(so, JR_ST_CONNECTING | JR_ST_BOUND, JR_ST_CONNECTED);
+    return -EINPROGRESS;
+}
+
+static void connect_deferred(struct jr_sock *so, jr_time now)
+{
+    const struct jr_endpoint to = so->remote;
+    int r;
+
+    so->deferred = false;
+    r = jr_stream_connect(so, &to, now);
+    if (r != -EINPROGRESS)
+        jr_sock_fail(so, -r);
+}
+
 /* is_last: the FIN comes next, and the last bytes go with it. */
 static bool sync_tx(struct jr_sock *so, bool is_last, jr_time now)
 {
@@ -84,6 +111,11 @@ static bool sync_tx(struct jr_sock *so, bool is_last, jr_time now)
     }
     if (!so->tp)
         return true;
+    if (so->deferred) {
+        if (what & JR_RING_MOVED)
+            connect_deferred(so, now);
+        return true;
+    }
     if ((what & JR_RING_RESIZED) && !(what & JR_RING_MOVED))
         jr_tcp_buffers_changed(so->tp, now);
     if (what & JR_RING_MOVED) {

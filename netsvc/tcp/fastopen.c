@@ -56,19 +56,25 @@ void jr_fastopen_flush(struct jr_tcp *tcp)
     tcp->fastopen = NULL;
 }
 
-static struct bucket *bucket_of(const struct jr_tcpcb *tp, struct jr_fastopen_cache *c)
+static struct bucket *bucket_of(const struct jr_tcp *tcp, struct jr_fastopen_cache *c, struct jr_addr laddr,
+                                const struct jr_endpoint *to)
 {
-    return &c->buckets[jr_tcp_port_offset(tp->tcp, tp->laddr, tp->faddr, tp->fport) & c->mask];
+    return &c->buckets[jr_tcp_port_offset(tcp, laddr, to->addr, to->port) & c->mask];
 }
 
-static struct path *find(const struct jr_tcpcb *tp, struct bucket *b)
+static struct path *find_in(struct bucket *b, struct jr_addr laddr, const struct jr_endpoint *to)
 {
     JR_LIST_EACH(it, &b->paths) {
         struct path *p = JR_LIST_ENTRY(it, struct path, link);
-        if (p->fport == tp->fport && jr_addr_eq(p->faddr, tp->faddr) && jr_addr_eq(p->laddr, tp->laddr))
+        if (p->fport == to->port && jr_addr_eq(p->faddr, to->addr) && jr_addr_eq(p->laddr, laddr))
             return p;
     }
     return NULL;
+}
+
+static struct path *find(const struct jr_tcp *tcp, struct jr_addr laddr, const struct jr_endpoint *to)
+{
+    return tcp->fastopen != NULL ? find_in(bucket_of(tcp, tcp->fastopen, laddr, to), laddr, to) : NULL;
 }
 
 /* The path's entry, made if need be (the bucket's oldest gives way). NULL: no memory. */
@@ -77,8 +83,9 @@ static struct path *obtain(const struct jr_tcpcb *tp)
     struct jr_fastopen_cache *c = cache_of(tp->tcp);
     if (c == NULL)
         return NULL;
-    struct bucket *b = bucket_of(tp, c);
-    struct path *p = find(tp, b);
+    const struct jr_endpoint to = {tp->faddr, tp->fport};
+    struct bucket *b = bucket_of(tp->tcp, c, tp->laddr, &to);
+    struct path *p = find_in(b, tp->laddr, &to);
     if (p != NULL)
         return p;
     if (b->len >= jr_max_u32(tp->tcp->cfg.fastopen_ccache_bucket_limit, 1)) {
@@ -97,11 +104,11 @@ static struct path *obtain(const struct jr_tcpcb *tp)
     return p;
 }
 
-static bool is_disabled(const struct jr_tcpcb *tp, struct path *p, jr_time now)
+static bool is_disabled(const struct jr_tcp *tcp, struct path *p, jr_time now)
 {
     if (p->disabled == 0)
         return false;
-    if (now - p->disabled < tp->tcp->cfg.fastopen_path_disable_time * JR_SEC)
+    if (now - p->disabled < tcp->cfg.fastopen_path_disable_time * JR_SEC)
         return true;
     p->disabled = 0;
     return false;
@@ -112,8 +119,9 @@ void jr_fastopen_connect(struct jr_tcpcb *tp, jr_time now)
     struct jr_tcp *tcp = tp->tcp;
     if (!(tp->t_flags2 & TF2_FASTOPEN) || !tcp->cfg.fastopen_client_enable)
         return;
-    struct path *p = tcp->fastopen != NULL ? find(tp, bucket_of(tp, tcp->fastopen)) : NULL;
-    if (p != NULL && is_disabled(tp, p, now))
+    const struct jr_endpoint to = {tp->faddr, tp->fport};
+    struct path *p = find(tcp, tp->laddr, &to);
+    if (p != NULL && is_disabled(tcp, p, now))
         return;
     tp->fo = calloc(1, sizeof *tp->fo);
     if (tp->fo == NULL || p == NULL)
@@ -121,6 +129,18 @@ void jr_fastopen_connect(struct jr_tcpcb *tp, jr_time now)
     tp->fo->mss = p->mss;
     tp->fo->cookie_len = p->cookie_len;
     memcpy(tp->fo->cookie, p->cookie, sizeof p->cookie);
+}
+
+bool jr_tcp_fastopen_ready(struct jr_tcpcb *tp, const struct jr_endpoint *remote, jr_time now)
+{
+    struct jr_tcp *tcp = tp->tcp;
+    struct jr_ip_route rt;
+    if (!(tp->t_flags2 & TF2_FO_DEFER) || !tcp->cfg.fastopen_client_enable || tp->t_state != TCPS_CLOSED)
+        return false;
+    if (!jr_ip_route(tcp->ip, remote->addr, &rt))
+        return false;
+    struct path *p = find(tcp, jr_addr_is_any(tp->laddr) ? rt.src : tp->laddr, remote);
+    return p != NULL && p->cookie_len != 0 && !is_disabled(tcp, p, now);
 }
 
 /* So that not every connection asks again: until path_disable_time has passed none does, and then for a new cookie. */
@@ -199,6 +219,8 @@ enum jr_fastopen_verdict jr_fastopen_check(struct jr_tcpcb *l, const struct jr_t
         return JR_FASTOPEN_OFF;
     /* Half the queue at most for those that have not proved themselves (a stolen cookie may serve a flood). */
     if (l->listener->fastopen_pending > l->listener->backlog / 2)
+        return JR_FASTOPEN_OFF;
+    if (l->fo_qlen > 1 && l->listener->fastopen_pending >= l->fo_qlen) /* Linux: 1 and FreeBSD's "on" look the same */
         return JR_FASTOPEN_OFF;
     bool good = is_cookie(tcp, seg, o, now);
     jr_tcp_count_c(l, good ? JR_C_TCP_FASTOPEN_ACCEPTED : JR_C_TCP_FASTOPEN_REFUSED);

@@ -95,6 +95,8 @@ int jr_tcp_info(const struct jr_tcpcb *tp, void *val, uint32_t *len, jr_time now
         ti.tcpi_options |= TCPI_OPT_SACK;
     if (jr_ecn_is_on(tp))
         ti.tcpi_options |= TCPI_OPT_ECN;
+    if (tp->t_flags2 & TF2_FO_SYN_DATA)
+        ti.tcpi_options |= TCPI_OPT_SYN_DATA;
     if (tp->t_flags & TF_RCVD_SCALE) {
         ti.tcpi_options |= TCPI_OPT_WSCALE;
         ti.tcpi_snd_wscale = tp->snd_scale & 15;

@@ -107,7 +107,20 @@ static int set_fastopen(struct jr_tcpcb *tp, int v)
 {
     if (v < 0 || (tp->t_state != TCPS_CLOSED && tp->t_state != TCPS_LISTEN))
         return -EINVAL;
+    tp->fo_qlen = (uint32_t)v;
     tp->t_flags2 = v != 0 ? tp->t_flags2 | TF2_FASTOPEN : tp->t_flags2 & ~(uint32_t)TF2_FASTOPEN;
+    return 0;
+}
+
+/* Linux's, of clients: connecting waits for data if the cookie is known. */
+static int set_fastopen_connect(struct jr_tcpcb *tp, int v)
+{
+    if (!tp->tcp->cfg.fastopen_client_enable)
+        return -EOPNOTSUPP;
+    if (v < 0 || v > 1 || tp->t_state != TCPS_CLOSED)
+        return -EINVAL;
+    const uint32_t both = TF2_FASTOPEN | TF2_FO_DEFER;
+    tp->t_flags2 = v != 0 ? tp->t_flags2 | both : tp->t_flags2 & ~both;
     return 0;
 }
 
@@ -161,8 +174,9 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
         tp->defer_accept = v > 0 ? (uint32_t)v : 0;
         return 0;
     case TCP_FASTOPEN:
-    case TCP_FASTOPEN_CONNECT:
         return set_fastopen(tp, v);
+    case TCP_FASTOPEN_CONNECT:
+        return set_fastopen_connect(tp, v);
     default:
         return -ENOPROTOOPT;
     }
@@ -294,8 +308,9 @@ static int get_tcp(const struct jr_tcpcb *tp, int name, void *val, uint32_t *len
     case TCP_DEFER_ACCEPT:
         return put_int(val, len, (int)tp->defer_accept);
     case TCP_FASTOPEN:
+        return put_int(val, len, (int)tp->fo_qlen);
     case TCP_FASTOPEN_CONNECT:
-        return put_int(val, len, !!(tp->t_flags2 & TF2_FASTOPEN));
+        return put_int(val, len, !!(tp->t_flags2 & TF2_FO_DEFER));
     case TCP_CONGESTION:
         return get_congestion(tp, val, len);
     case TCP_INFO:

@@ -139,6 +139,8 @@ static void on_syn_sent(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now
     negotiate(tp, seg, now);
     if (ack)
         jr_fastopen_on_synack(tp, seg, now);
+    if (ack && jr_seq_gt(seg->ack, jr_seq_add(tp->iss, 1)))
+        tp->t_flags2 |= TF2_FO_SYN_DATA;
     if (ack)
         jr_ecn_input_syn_sent(tp, seg);
     else

@@ -335,6 +335,8 @@ static bool open_at_once(struct jr_sc_entry *e, struct jr_tcp_seg *seg, const st
         jr_tcp_pcb_free(tp);
         return false;
     }
+    if (seg->len != 0)
+        tp->t_flags2 |= TF2_FO_SYN_DATA;
     l->listener->len++;
     jr_list_push_tail(&l->listener->queue, &tp->link);
     jr_tcp_event(l, JR_TCP_EV_ACCEPT);

@@ -75,6 +75,9 @@ int jr_tcp_listen(struct jr_tcpcb *tp, uint32_t backlog, jr_time now);
 /* Active open with buffers attached; binds when not bound. What is in snd already may go with the SYN (TCP_FASTOPEN).
  * -EADDRNOTAVAIL, -ENETUNREACH, -EISCONN, -EADDRINUSE. */
 int jr_tcp_connect(struct jr_tcpcb *tp, const struct jr_endpoint *remote, jr_time now);
+/* TCP_FASTOPEN_CONNECT, and the server's cookie is known: the SYN of jr_tcp_connect() would take data along that is in
+ * snd by then, so it is better to wait for some. */
+bool jr_tcp_fastopen_ready(struct jr_tcpcb *tp, const struct jr_endpoint *remote, jr_time now);
 /* The oldest established connection of the listener, or NULL. The caller attaches buffers and its own so; then the next
  * flush reports what already happened (it may even be dead: jr_tcp_error()). */
 struct jr_tcpcb *jr_tcp_accept(struct jr_tcpcb *listener);

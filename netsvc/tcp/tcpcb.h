@@ -69,6 +69,8 @@ enum {                              /* t_flags2 */
        TF2_ECN_USE_ECT1 = 1u << 10,
        TF2_ECN_CE_SYN = 1u << 11,   /* our part of the handshake was marked */
        TF2_CONGRECOVERY = 1u << 12, /* marks before ecn_recover were answered */
+       TF2_FO_DEFER = 1u << 13,     /* TCP_FASTOPEN_CONNECT: connecting may wait for data */
+       TF2_FO_SYN_DATA = 1u << 14,  /* data of a SYN was taken, by either side */
 };
 
 enum { /* TT_NUDGE: output again, after TCP_CORK's longest wait or a shortage of packets */
@@ -178,6 +180,7 @@ struct jr_tcpcb {
 
     /* send side: written by output.c and ack.c */
     uint32_t t_maxseg;      /* most payload of a segment with no option but timestamps, if those are in use */
+    uint32_t fo_qlen;       /* TCP_FASTOPEN's value */
     uint32_t t_flags2;      /* TF2_*: ECN_* and ACE_* by ecn.c, CONGRECOVERY and SND_CWR by cc.c, FO_* by fastopen.c */
     uint64_t t_pacing_rate; /* bytes per second; 0: not paced. By pace.c, as the next two */
     uint64_t pace_at_ns;    /* when the next segment may leave */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* TCP Fast Open, RFC 7413: cookies, data in the SYN, lost SYNs, the server's side. */
+#include <errno.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
@@ -42,6 +43,34 @@ static void learn_cookie(struct rig *r, uint8_t len, uint8_t first)
     rig_in(r, .flags = TH_ACK | TH_FIN, .seq = 1, .ack = 101);
     rig_drain(r);
     rig_destroy(r, s);
+}
+
+JR_TEST(ready_once_the_cookie_is_known)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    const struct jr_endpoint to = {.addr = r.peer, .port = r.peer_port};
+    const int on = 1, two = 2;
+    int got = 0;
+    uint32_t len = sizeof got;
+    struct sock *s = rig_socket(&r, 65536, 65536);
+    JR_CHECK_EQ(jr_tcp_setopt(s->tp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &two, sizeof two, r.now), -EINVAL);
+    JR_CHECK_EQ(jr_tcp_setopt(s->tp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on, r.now), 0);
+    JR_CHECK(!jr_tcp_fastopen_ready(s->tp, &to, r.now));
+    learn_cookie(&r, 8, 1);
+    JR_CHECK(jr_tcp_fastopen_ready(s->tp, &to, r.now));
+    const struct jr_endpoint other = {.addr = r.peer, .port = (uint16_t)(r.peer_port + 1)};
+    JR_CHECK(!jr_tcp_fastopen_ready(s->tp, &other, r.now));
+    /* TCP_FASTOPEN alone leaves connect() as it is */
+    struct sock *plain = rig_socket(&r, 65536, 65536);
+    use_fastopen(&r, plain);
+    JR_CHECK(!jr_tcp_fastopen_ready(plain->tp, &to, r.now));
+    JR_CHECK_EQ(jr_tcp_getopt(plain->tp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &got, &len, r.now), 0);
+    JR_CHECK_EQ(got, 0);
+    rig_destroy(&r, plain);
+    rig_destroy(&r, s);
+    rig_end(&r);
 }
 
 JR_TEST(cookie_is_asked_for_and_used)
