@@ -6,6 +6,9 @@
  */
 #include "tcp/input.h"
 
+#include <arpa/inet.h>
+
+#include "base/log.h"
 #include "tcp/ack.h"
 #include "tcp/ecn.h"
 #include "tcp/md5sig.h"
@@ -107,9 +110,23 @@ static struct jr_tcpcb *listener_of(const struct jr_tcp *tcp, const struct jr_tc
     return jr_pcb_lookup_listen(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
 }
 
+static void log_in_vain(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg)
+{
+    char to[INET6_ADDRSTRLEN], from[INET6_ADDRSTRLEN];
+    if (tcp->cfg.log_in_vain < (seg->flags & TH_SYN ? 1 : 2) || jr_ip_is_shared(tcp->ip) ||
+        listener_of(tcp, seg) != NULL)
+        return;
+    inet_ntop(AF_INET6, seg->rx->dst.b, to, sizeof to);
+    inet_ntop(AF_INET6, seg->rx->src.b, from, sizeof from);
+    jr_log(JR_LOG_INFO, "tcp: [%s]:%u from [%s]:%u, flags 0x%02x: no listener", to, seg->hdr.dport, from,
+           seg->hdr.sport, seg->flags);
+}
+
 /* RFC 9293 3.10.7.1 and 3.10.7.2: nobody has this four-tuple; perhaps somebody listens. */
 static void no_connection(struct jr_tcp *tcp, struct jr_tcp_seg *seg, const jr_seq *iss_floor, jr_time now)
 {
+    if (tcp->cfg.log_in_vain != 0)
+        log_in_vain(tcp, seg);
     /* first: RST */
     if (seg->flags & TH_RST) {
         jr_syncache_on_rst(tcp, seg, now);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Segments that don't belong: RST rules, blind attacks (RFC 5961), old duplicates (RFC 7323 5), closed ports. */
 #include <errno.h>
+#include <stdio.h>
 
+#include "base/log.h"
 #include "rig.h"
 
 JR_TEST(rst_must_be_exact)
@@ -260,3 +262,45 @@ JR_TEST(keepalive_of_the_peer_is_answered)
 }
 
 JR_TEST_MAIN
+
+static struct {
+    unsigned lines;
+    char last[200];
+} logged;
+
+static void keep_line(void *ctx, enum jr_log_level level, const char *line)
+{
+    (void)ctx;
+    JR_CHECK_EQ(level, JR_LOG_INFO);
+    logged.lines++;
+    snprintf(logged.last, sizeof logged.last, "%s", line);
+}
+
+JR_TEST(segments_to_closed_ports_are_logged)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_start(&r);
+    jr_log_set_sink(keep_line, NULL);
+    jr_log_set_level(JR_LOG_INFO);
+    rig_in(&r, .flags = TH_SYN);
+    JR_CHECK_EQ(logged.lines, 0);
+    jr_tcp_config(r.tcp)->log_in_vain = 1;
+    rig_in(&r, .flags = TH_SYN);
+    JR_CHECK_EQ(logged.lines, 1);
+    JR_CHECK(strstr(logged.last, "from [::ffff:10.0.0.2]:") != NULL);
+    JR_CHECK(strstr(logged.last, "flags 0x02") != NULL);
+    rig_in(&r, .flags = TH_ACK, .ack = 1);
+    JR_CHECK_EQ(logged.lines, 1);
+    jr_tcp_config(r.tcp)->log_in_vain = 2;
+    rig_in(&r, .flags = TH_ACK, .ack = 1);
+    JR_CHECK_EQ(logged.lines, 2);
+    rig_drain(&r);
+    struct sock *l = rig_listen(&r, 5);
+    rig_in(&r, .flags = TH_SYN);
+    JR_CHECK_EQ(logged.lines, 2);
+    rig_drain(&r);
+    rig_destroy(&r, l);
+    jr_log_set_sink(NULL, NULL);
+    rig_end(&r);
+}
