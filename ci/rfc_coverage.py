@@ -5,7 +5,7 @@
     python3 -m ci.rfc_coverage           say whether it is as it would be written, and what is missing
 
 A script says in its first lines `// title:`, `// rfc: 9293 3.5; 7323 2.2` and `// kernel: same` or `differs (why)`.
-What the scripts' language can't say, a test in C does, with `/* rfc: 826 */` on the line above its `JR_TEST(name)`.
+What the scripts' language can't say, a test in C does, with `/* rfc: 826 */` on the line above its `..._TEST(name)`.
 What is no RFC's is named by its manual page or standard: `udp(7) UDP_SEGMENT`, `802.1Q 9`.
 tests/packet/drill/wanted.toml lists the sections that must have one of the two.
 """
@@ -93,14 +93,14 @@ def read_tests(path: Path) -> tuple[list[Script], list[str]]:
     """The tests of a C file that say what they are about, and what is wrong with that."""
     where = repo_path(path)
     tests, wrong, text = [], [], path.read_text()
-    for line in re.finditer(r"^/\* rfc: (.+?) \*/\n(?:[A-Z]+_TEST\((\w+)\))?", text, re.MULTILINE):
+    for line in re.finditer(r"^/\* rfc: (.+?) \*/\n(?:[A-Z_]+_TEST\((\w+)\b)?", text, re.MULTILINE):
         rfcs, senseless = items(line[1])
         wrong += [f"{where}: {what}" for what in senseless]
         if line[2]:
             name = f"{path.parent.name}/{path.stem}: {line[2]}"
             tests.append(Script(name, where, line[2].replace("_", " "), tuple(rfcs), False))
         else:
-            wrong.append(f"{where}: no JR_TEST follows '{line[1]}'")
+            wrong.append(f"{where}: no test follows '{line[1]}'")
     return tests, wrong
 
 

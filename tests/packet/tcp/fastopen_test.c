@@ -45,159 +45,130 @@ static void learn_cookie(struct rig *r, uint8_t len, uint8_t first)
     rig_destroy(r, s);
 }
 
-JR_TEST(ready_once_the_cookie_is_known)
+RIG_TEST(ready_once_the_cookie_is_known)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    const struct jr_endpoint to = {.addr = r.peer, .port = r.peer_port};
+    const struct jr_endpoint to = {.addr = r->peer, .port = r->peer_port};
     const int on = 1, two = 2;
     int got = 0;
     uint32_t len = sizeof got;
-    struct sock *s = rig_socket(&r, 65536, 65536);
-    JR_CHECK_EQ(jr_tcp_setopt(s->tp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &two, sizeof two, r.now), -EINVAL);
-    JR_CHECK_EQ(jr_tcp_setopt(s->tp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on, r.now), 0);
-    JR_CHECK(!jr_tcp_fastopen_ready(s->tp, &to, r.now));
-    learn_cookie(&r, 8, 1);
-    JR_CHECK(jr_tcp_fastopen_ready(s->tp, &to, r.now));
-    const struct jr_endpoint other = {.addr = r.peer, .port = (uint16_t)(r.peer_port + 1)};
-    JR_CHECK(!jr_tcp_fastopen_ready(s->tp, &other, r.now));
+    struct sock *s = rig_socket(r, 65536, 65536);
+    JR_CHECK_EQ(jr_tcp_setopt(s->tp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &two, sizeof two, r->now), -EINVAL);
+    JR_CHECK_EQ(jr_tcp_setopt(s->tp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on, r->now), 0);
+    JR_CHECK(!jr_tcp_fastopen_ready(s->tp, &to, r->now));
+    learn_cookie(r, 8, 1);
+    JR_CHECK(jr_tcp_fastopen_ready(s->tp, &to, r->now));
+    const struct jr_endpoint other = {.addr = r->peer, .port = (uint16_t)(r->peer_port + 1)};
+    JR_CHECK(!jr_tcp_fastopen_ready(s->tp, &other, r->now));
     /* TCP_FASTOPEN alone leaves connect() as it is */
-    struct sock *plain = rig_socket(&r, 65536, 65536);
-    use_fastopen(&r, plain);
-    JR_CHECK(!jr_tcp_fastopen_ready(plain->tp, &to, r.now));
-    JR_CHECK_EQ(jr_tcp_getopt(plain->tp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &got, &len, r.now), 0);
+    struct sock *plain = rig_socket(r, 65536, 65536);
+    use_fastopen(r, plain);
+    JR_CHECK(!jr_tcp_fastopen_ready(plain->tp, &to, r->now));
+    JR_CHECK_EQ(jr_tcp_getopt(plain->tp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &got, &len, r->now), 0);
     JR_CHECK_EQ(got, 0);
-    rig_destroy(&r, plain);
-    rig_destroy(&r, s);
-    rig_end(&r);
+    rig_destroy(r, plain);
+    rig_destroy(r, s);
 }
 
-JR_TEST(cookie_is_asked_for_and_used)
+RIG_TEST(cookie_is_asked_for_and_used)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    learn_cookie(&r, 8, 1);
-    struct sock *s = client(&r, 100);
-    struct seg *syn = rig_expect(&r, TH_SYN, 0, 0, 100);
+    learn_cookie(r, 8, 1);
+    struct sock *s = client(r, 100);
+    struct seg *syn = rig_expect(r, TH_SYN, 0, 0, 100);
     JR_CHECK_EQ(syn->opts.cookie_len, 8);
     JR_CHECK_EQ(syn->opts.cookie[7], 8);
     JR_CHECK(memcmp(syn->bytes, pattern(0, 100), 100) == 0);
-    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 101);
-    rig_expect(&r, TH_ACK, 101, 1, 0);
+    rig_in(r, .flags = TH_SYN | TH_ACK, .ack = 101);
+    rig_expect(r, TH_ACK, 101, 1, 0);
     JR_CHECK_EQ(jr_sockbuf_used(&s->snd), 0);
     JR_CHECK_EQ(sock_state(s), TCPS_ESTABLISHED);
-    rig_destroy(&r, s);
-    rig_end(&r);
+    rig_destroy(r, s);
 }
 
-JR_TEST(refused_data_goes_again_at_once)
+RIG_TEST(refused_data_goes_again_at_once)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    learn_cookie(&r, 16, 1);
-    struct sock *s = client(&r, 3000);
-    struct seg *syn = rig_expect(&r, TH_SYN, 0, 0,
-                                 1460 - 40); /* options with sixteen bytes of cookie fill the header */
+    learn_cookie(r, 16, 1);
+    struct sock *s = client(r, 3000);
+    struct seg *syn = rig_expect(r, TH_SYN, 0, 0, 1460 - 40); /* options with sixteen bytes of cookie fill the header */
     JR_CHECK_EQ(syn->opts.cookie_len, 16);
-    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 1, .opts = with_cookie(4, 50)); /* and a new cookie */
-    rig_expect(&r, TH_ACK, 1, 1, 1460);
-    rig_expect(&r, TH_ACK, 1461, 1, 1460);
-    rig_drain(&r);
-    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 3001);
+    rig_in(r, .flags = TH_SYN | TH_ACK, .ack = 1, .opts = with_cookie(4, 50)); /* and a new cookie */
+    rig_expect(r, TH_ACK, 1, 1, 1460);
+    rig_expect(r, TH_ACK, 1461, 1, 1460);
+    rig_drain(r);
+    rig_in(r, .flags = TH_ACK, .seq = 1, .ack = 3001);
     JR_CHECK_EQ(jr_sockbuf_used(&s->snd), 0);
-    rig_destroy(&r, s);
-    rig_drain(&r);
-    s = client(&r, 10);
-    syn = rig_expect(&r, TH_SYN, 0, 0, 10);
+    rig_destroy(r, s);
+    rig_drain(r);
+    s = client(r, 10);
+    syn = rig_expect(r, TH_SYN, 0, 0, 10);
     JR_CHECK_EQ(syn->opts.cookie_len, 4);
     JR_CHECK_EQ(syn->opts.cookie[0], 50);
-    rig_destroy(&r, s);
-    rig_end(&r);
+    rig_destroy(r, s);
 }
 
-JR_TEST(partly_taken_data)
+RIG_TEST(partly_taken_data)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    learn_cookie(&r, 8, 1);
-    struct sock *s = client(&r, 100);
-    rig_expect(&r, TH_SYN, 0, 0, 100);
-    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 41);
-    struct seg *g = rig_expect(&r, TH_ACK, 41, 1, 60);
+    learn_cookie(r, 8, 1);
+    struct sock *s = client(r, 100);
+    rig_expect(r, TH_SYN, 0, 0, 100);
+    rig_in(r, .flags = TH_SYN | TH_ACK, .ack = 41);
+    struct seg *g = rig_expect(r, TH_ACK, 41, 1, 60);
     JR_CHECK(memcmp(g->bytes, pattern(40, 60), 60) == 0);
-    rig_destroy(&r, s);
-    rig_end(&r);
+    rig_destroy(r, s);
 }
 
 /* rfc: 7413 4.1.1 */
-JR_TEST(odd_cookies_are_ignored)
+RIG_TEST(odd_cookies_are_ignored)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    learn_cookie(&r, 8, 1);
-    struct sock *s = client(&r, 100);
-    rig_drain(&r);
-    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 101, .opts = with_cookie(9, 70));
-    rig_destroy(&r, s);
-    rig_drain(&r);
-    s = client(&r, 100);
-    JR_CHECK_EQ(rig_expect(&r, TH_SYN, 0, 0, 100)->opts.cookie[0], 1);
-    rig_destroy(&r, s);
-    rig_end(&r);
+    learn_cookie(r, 8, 1);
+    struct sock *s = client(r, 100);
+    rig_drain(r);
+    rig_in(r, .flags = TH_SYN | TH_ACK, .ack = 101, .opts = with_cookie(9, 70));
+    rig_destroy(r, s);
+    rig_drain(r);
+    s = client(r, 100);
+    JR_CHECK_EQ(rig_expect(r, TH_SYN, 0, 0, 100)->opts.cookie[0], 1);
+    rig_destroy(r, s);
 }
 
 /* rfc: 7413 4.1.3.1 */
-JR_TEST(lost_syn_disables_the_path_for_a_while)
+RIG_TEST(lost_syn_disables_the_path_for_a_while)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    learn_cookie(&r, 8, 1);
-    struct sock *s = client(&r, 100);
-    rig_expect(&r, TH_SYN, 0, 0, 100);
-    rig_advance(&r, 1100 * JR_MS);
-    struct seg *syn = rig_expect(&r, TH_SYN, 0, 0, 0);
+    learn_cookie(r, 8, 1);
+    struct sock *s = client(r, 100);
+    rig_expect(r, TH_SYN, 0, 0, 100);
+    rig_advance(r, 1100 * JR_MS);
+    struct seg *syn = rig_expect(r, TH_SYN, 0, 0, 0);
     JR_CHECK_EQ(syn->opts.flags & TOF_FASTOPEN, 0);
-    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 1);
-    rig_expect(&r, TH_ACK, 1, 1, 100);
-    rig_destroy(&r, s);
-    rig_drain(&r);
-    s = client(&r, 100);
-    JR_CHECK_EQ(rig_expect(&r, TH_SYN, 0, 0, 0)->opts.flags & TOF_FASTOPEN, 0);
-    rig_destroy(&r, s);
-    rig_advance(&r, 901 * JR_SEC);
-    rig_drain(&r);
-    s = client(&r, 100);
-    syn = rig_expect(&r, TH_SYN, 0, 0, 0); /* asks anew */
+    rig_in(r, .flags = TH_SYN | TH_ACK, .ack = 1);
+    rig_expect(r, TH_ACK, 1, 1, 100);
+    rig_destroy(r, s);
+    rig_drain(r);
+    s = client(r, 100);
+    JR_CHECK_EQ(rig_expect(r, TH_SYN, 0, 0, 0)->opts.flags & TOF_FASTOPEN, 0);
+    rig_destroy(r, s);
+    rig_advance(r, 901 * JR_SEC);
+    rig_drain(r);
+    s = client(r, 100);
+    syn = rig_expect(r, TH_SYN, 0, 0, 0); /* asks anew */
     JR_CHECK(syn->opts.flags & TOF_FASTOPEN);
     JR_CHECK_EQ(syn->opts.cookie_len, 0);
-    rig_destroy(&r, s);
-    rig_end(&r);
+    rig_destroy(r, s);
 }
 
 /* rfc: 7413 4.1.3 */
-JR_TEST(switching_it_off_forgets_the_cookies)
+RIG_TEST(switching_it_off_forgets_the_cookies)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    learn_cookie(&r, 8, 1);
-    jr_tcp_config(r.tcp)->fastopen_client_enable = 0;
-    jr_tcp_config_changed(r.tcp);
-    struct sock *s = client(&r, 100);
-    JR_CHECK_EQ(rig_expect(&r, TH_SYN, 0, 0, 0)->opts.flags & TOF_FASTOPEN, 0);
-    rig_destroy(&r, s);
-    rig_drain(&r);
-    jr_tcp_config(r.tcp)->fastopen_client_enable = 1;
-    s = client(&r, 100);
-    JR_CHECK_EQ(rig_expect(&r, TH_SYN, 0, 0, 0)->opts.cookie_len, 0);
-    rig_destroy(&r, s);
-    rig_end(&r);
+    learn_cookie(r, 8, 1);
+    jr_tcp_config(r->tcp)->fastopen_client_enable = 0;
+    jr_tcp_config_changed(r->tcp);
+    struct sock *s = client(r, 100);
+    JR_CHECK_EQ(rig_expect(r, TH_SYN, 0, 0, 0)->opts.flags & TOF_FASTOPEN, 0);
+    rig_destroy(r, s);
+    rig_drain(r);
+    jr_tcp_config(r->tcp)->fastopen_client_enable = 1;
+    s = client(r, 100);
+    JR_CHECK_EQ(rig_expect(r, TH_SYN, 0, 0, 0)->opts.cookie_len, 0);
+    rig_destroy(r, s);
 }
 
 /* A listener, and the cookie that it gives to the peer. */

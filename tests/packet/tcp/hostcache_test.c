@@ -17,46 +17,38 @@ static void talk(struct rig *r, uint32_t n, jr_time rtt)
 }
 
 /* rfc: 9040 6.2 */
-JR_TEST(hosts_are_remembered_for_a_while)
+RIG_TEST(hosts_are_remembered_for_a_while)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    talk(&r, 2, 20 * JR_MS);
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_HC_ADDED), 0); /* too little measured */
-    talk(&r, 10, 20 * JR_MS);
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_HC_ADDED), 1);
-    talk(&r, 10, 20 * JR_MS);
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_HC_ADDED), 1);
-    rig_advance(&r, 3700 * JR_SEC);
-    talk(&r, 10, 20 * JR_MS);
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_HC_ADDED), 2); /* the first had lapsed */
-    jr_tcp_config(r.tcp)->hostcache_purgenow = 1;
-    jr_tcp_config_changed(r.tcp);
-    JR_CHECK_EQ(jr_tcp_config(r.tcp)->hostcache_purgenow, 0);
-    talk(&r, 10, 20 * JR_MS);
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_HC_ADDED), 3);
-    rig_end(&r);
+    talk(r, 2, 20 * JR_MS);
+    JR_CHECK_EQ(rig_count(r, JR_C_TCP_HC_ADDED), 0); /* too little measured */
+    talk(r, 10, 20 * JR_MS);
+    JR_CHECK_EQ(rig_count(r, JR_C_TCP_HC_ADDED), 1);
+    talk(r, 10, 20 * JR_MS);
+    JR_CHECK_EQ(rig_count(r, JR_C_TCP_HC_ADDED), 1);
+    rig_advance(r, 3700 * JR_SEC);
+    talk(r, 10, 20 * JR_MS);
+    JR_CHECK_EQ(rig_count(r, JR_C_TCP_HC_ADDED), 2); /* the first had lapsed */
+    jr_tcp_config(r->tcp)->hostcache_purgenow = 1;
+    jr_tcp_config_changed(r->tcp);
+    JR_CHECK_EQ(jr_tcp_config(r->tcp)->hostcache_purgenow, 0);
+    talk(r, 10, 20 * JR_MS);
+    JR_CHECK_EQ(rig_count(r, JR_C_TCP_HC_ADDED), 3);
 }
 
 /* rfc: 9040 6.1 */
-JR_TEST(a_lost_syn_leaves_the_round_trip_to_the_cache)
+RIG_TEST(a_lost_syn_leaves_the_round_trip_to_the_cache)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    talk(&r, 10, 20 * JR_MS);
-    struct sock *s = rig_socket(&r, 65536, 65536);
-    const struct jr_endpoint to = {.addr = r.peer, .port = r.peer_port};
+    talk(r, 10, 20 * JR_MS);
+    struct sock *s = rig_socket(r, 65536, 65536);
+    const struct jr_endpoint to = {.addr = r->peer, .port = r->peer_port};
     jr_tcp_attach(s->tp, s, &s->snd, &s->rcv);
-    JR_CHECK_EQ(jr_tcp_connect(s->tp, &to, r.now), 0);
-    rig_advance(&r, 1100 * JR_MS); /* Karn: the handshake measures nothing */
-    r.ts = false;
-    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 1);
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_USED_RTT), 1);
-    rig_drain(&r);
-    rig_destroy(&r, s);
-    rig_end(&r);
+    JR_CHECK_EQ(jr_tcp_connect(s->tp, &to, r->now), 0);
+    rig_advance(r, 1100 * JR_MS); /* Karn: the handshake measures nothing */
+    r->ts = false;
+    rig_in(r, .flags = TH_SYN | TH_ACK, .ack = 1);
+    JR_CHECK_EQ(rig_count(r, JR_C_TCP_USED_RTT), 1);
+    rig_drain(r);
+    rig_destroy(r, s);
 }
 
 /* rfc: 9040 6.2 */

@@ -158,26 +158,22 @@ JR_TEST(every_option_kind_and_length)
     }
 }
 
-JR_TEST(bad_options_are_counted_and_good_ones_before_them_count)
+RIG_TEST(bad_options_are_counted_and_good_ones_before_them_count)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    struct sock *l = rig_listen(&r, 5);
+    struct sock *l = rig_listen(r, 5);
     static const uint8_t o[8] = {2, 4, 1000 >> 8, 1000 & 255, 3, 1, 7, 0}; /* MSS, then a scale of length 1 */
     uint8_t p[64];
-    uint32_t len = segment(&r, p, TH_SYN, o, sizeof o, 0);
-    ip_double_input(&r.ip, r.peer, r.local, p, len, true, r.now);
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_BAD_OPTIONS), 1);
-    struct seg *g = rig_expect(&r, TH_SYN | TH_ACK, 0, 2, 0);
+    uint32_t len = segment(r, p, TH_SYN, o, sizeof o, 0);
+    ip_double_input(&r->ip, r->peer, r->local, p, len, true, r->now);
+    JR_CHECK_EQ(rig_count(r, JR_C_TCP_BAD_OPTIONS), 1);
+    struct seg *g = rig_expect(r, TH_SYN | TH_ACK, 0, 2, 0);
     JR_CHECK_EQ(g->opts.flags & TOF_SCALE, 0);
-    rig_in(&r, .flags = TH_ACK, .seq = 2, .ack = 1);
-    struct sock *s = rig_accept(&r, l, 8192, 65536);
-    sock_write(&r, s, 3000);
-    rig_expect(&r, TH_ACK, 1, 2, 1000);
-    rig_destroy(&r, s);
-    rig_destroy(&r, l);
-    rig_end(&r);
+    rig_in(r, .flags = TH_ACK, .seq = 2, .ack = 1);
+    struct sock *s = rig_accept(r, l, 8192, 65536);
+    sock_write(r, s, 3000);
+    rig_expect(r, TH_ACK, 1, 2, 1000);
+    rig_destroy(r, s);
+    rig_destroy(r, l);
 }
 
 JR_TEST(all_flags_in_all_states)

@@ -30,42 +30,38 @@ static struct sock *signed_client(struct rig *r)
 }
 
 /* rfc: 2385 2 */
-JR_TEST(all_that_a_client_sends_is_signed)
+RIG_TEST(all_that_a_client_sends_is_signed)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    struct sock *s = signed_client(&r);
-    struct seg *syn = rig_expect(&r, TH_SYN, 0, 0, 0);
+    struct sock *s = signed_client(r);
+    struct seg *syn = rig_expect(r, TH_SYN, 0, 0, 0);
     JR_CHECK_EQ(syn->opts.flags, TOF_MSS | TOF_SCALE | TOF_SACKPERM | TOF_TS | TOF_SIGNATURE);
-    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 0);
-    rig_expect(&r, TH_RST, 0, 0, 0);
-    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 1, .unsign = true);
+    rig_in(r, .flags = TH_SYN | TH_ACK, .ack = 0);
+    rig_expect(r, TH_RST, 0, 0, 0);
+    rig_in(r, .flags = TH_SYN | TH_ACK, .ack = 1, .unsign = true);
     JR_CHECK_EQ(sock_state(s), TCPS_SYN_SENT);
-    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 1, .missign = true);
+    rig_in(r, .flags = TH_SYN | TH_ACK, .ack = 1, .missign = true);
     JR_CHECK_EQ(sock_state(s), TCPS_SYN_SENT);
-    rig_in(&r, .flags = TH_SYN | TH_ACK, .ack = 1, .opts = {.flags = TOF_MSS | TOF_SACKPERM, .mss = 1460});
-    rig_expect(&r, TH_ACK, 1, 1, 0);
-    rig_in(&r, .flags = TH_RST, .seq = 5);
-    rig_expect(&r, TH_ACK, 1, 1, 0); /* challenge */
-    sock_write(&r, s, 3000);
-    rig_expect(&r, TH_ACK, 1, 1, 1440);
-    rig_expect(&r, TH_ACK, 1441, 1, 1440);
-    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 2881);
-    rig_expect(&r, TH_ACK, 2881, 1, 120);
-    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 3001);
-    rig_advance(&r, 1100 * JR_MS);
-    rig_expect(&r, TH_ACK, 3000, 1, 0); /* keep-alive */
-    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 3001, .len = 50, .unsign = true);
-    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 3001, .len = 50, .missign = true);
+    rig_in(r, .flags = TH_SYN | TH_ACK, .ack = 1, .opts = {.flags = TOF_MSS | TOF_SACKPERM, .mss = 1460});
+    rig_expect(r, TH_ACK, 1, 1, 0);
+    rig_in(r, .flags = TH_RST, .seq = 5);
+    rig_expect(r, TH_ACK, 1, 1, 0); /* challenge */
+    sock_write(r, s, 3000);
+    rig_expect(r, TH_ACK, 1, 1, 1440);
+    rig_expect(r, TH_ACK, 1441, 1, 1440);
+    rig_in(r, .flags = TH_ACK, .seq = 1, .ack = 2881);
+    rig_expect(r, TH_ACK, 2881, 1, 120);
+    rig_in(r, .flags = TH_ACK, .seq = 1, .ack = 3001);
+    rig_advance(r, 1100 * JR_MS);
+    rig_expect(r, TH_ACK, 3000, 1, 0); /* keep-alive */
+    rig_in(r, .flags = TH_ACK, .seq = 1, .ack = 3001, .len = 50, .unsign = true);
+    rig_in(r, .flags = TH_ACK, .seq = 1, .ack = 3001, .len = 50, .missign = true);
     JR_CHECK_EQ(jr_sockbuf_used(&s->rcv), 0);
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SIG_MISSING), 2);
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SIG_BAD), 2);
-    rig_in(&r, .flags = TH_ACK, .seq = 1, .ack = 3001, .len = 50);
-    sock_read(&r, s, 50);
-    JR_CHECK(r.signatures >= 8);
-    rig_destroy(&r, s); /* with a signed RST */
-    rig_end(&r);
+    JR_CHECK_EQ(rig_count(r, JR_C_TCP_SIG_MISSING), 2);
+    JR_CHECK_EQ(rig_count(r, JR_C_TCP_SIG_BAD), 2);
+    rig_in(r, .flags = TH_ACK, .seq = 1, .ack = 3001, .len = 50);
+    sock_read(r, s, 50);
+    JR_CHECK(r->signatures >= 8);
+    rig_destroy(r, s); /* with a signed RST */
 }
 
 /* rfc: 2385 2 */
@@ -93,30 +89,26 @@ JR_TEST(listener_signs_for_the_peers_it_has_keys_for)
 }
 
 /* rfc: 2385 4.5 */
-JR_TEST(keys_are_per_peer_and_can_be_removed)
+RIG_TEST(keys_are_per_peer_and_can_be_removed)
 {
-    struct rig r;
-    rig_init(&r);
-    rig_start(&r);
-    struct sock *l = rig_listen(&r, 5);
-    JR_CHECK_EQ(set_key(&r, l, "", 0), -ENOENT);
-    JR_CHECK_EQ(set_key(&r, l, "x", 0), 0);
-    JR_CHECK_EQ(set_key(&r, l, "", 0), 0);
-    rig_in(&r, .flags = TH_SYN);
-    rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0);
-    struct sock *other = rig_socket(&r, 4096, 65536);
-    JR_CHECK_EQ(set_key(&r, other, "x", 0), 0);
-    r.peer = ip_double_addr("10.0.0.3");
-    rig_in(&r, .flags = TH_SYN);
-    rig_expect(&r, TH_SYN | TH_ACK, 0, 1, 0);
-    r.secret = "x";
-    rig_in(&r, .flags = TH_SYN, .sport = 6001); /* signed, and nobody asked for it */
-    JR_CHECK_EQ(rig_count(&r, JR_C_TCP_SIG_UNEXPECTED), 1);
-    rig_expect_none(&r);
-    r.secret = NULL;
-    rig_destroy(&r, other);
-    rig_destroy(&r, l);
-    rig_end(&r);
+    struct sock *l = rig_listen(r, 5);
+    JR_CHECK_EQ(set_key(r, l, "", 0), -ENOENT);
+    JR_CHECK_EQ(set_key(r, l, "x", 0), 0);
+    JR_CHECK_EQ(set_key(r, l, "", 0), 0);
+    rig_in(r, .flags = TH_SYN);
+    rig_expect(r, TH_SYN | TH_ACK, 0, 1, 0);
+    struct sock *other = rig_socket(r, 4096, 65536);
+    JR_CHECK_EQ(set_key(r, other, "x", 0), 0);
+    r->peer = ip_double_addr("10.0.0.3");
+    rig_in(r, .flags = TH_SYN);
+    rig_expect(r, TH_SYN | TH_ACK, 0, 1, 0);
+    r->secret = "x";
+    rig_in(r, .flags = TH_SYN, .sport = 6001); /* signed, and nobody asked for it */
+    JR_CHECK_EQ(rig_count(r, JR_C_TCP_SIG_UNEXPECTED), 1);
+    rig_expect_none(r);
+    r->secret = NULL;
+    rig_destroy(r, other);
+    rig_destroy(r, l);
 }
 
 JR_TEST_MAIN

@@ -75,6 +75,19 @@ void rig_init(struct rig *r);
 void rig_start(struct rig *r);
 void rig_end(struct rig *r);
 
+/* A test on a stack of the standard configuration, which its body knows as r. */
+#define RIG_TEST(name_)                                                                                                \
+    static void rig_##name_(struct rig *r);                                                                            \
+    JR_TEST(name_)                                                                                                     \
+    {                                                                                                                  \
+        struct rig rig;                                                                                                \
+        rig_init(&rig);                                                                                                \
+        rig_start(&rig);                                                                                               \
+        rig_##name_(&rig);                                                                                             \
+        rig_end(&rig);                                                                                                 \
+    }                                                                                                                  \
+    static void rig_##name_(struct rig *r)
+
 struct sock *rig_socket(struct rig *r, uint32_t sndcap, uint32_t rcvcap);
 /* Frees a socket whose JR_TCP_EV_CLOSED came. */
 void rig_socket_free(struct sock *s);
@@ -105,6 +118,17 @@ struct sock *rig_accept(struct rig *r, struct sock *listener, uint32_t sndcap, u
 struct sock *rig_passive(struct rig *r, uint32_t what);
 struct sock *rig_passive_sized(struct rig *r, uint32_t what, uint32_t sndcap, uint32_t rcvcap);
 struct sock *rig_active(struct rig *r, uint32_t what);
+
+/* A test on one such connection, s, which is closed after it. */
+#define RIG_CONN_TEST(name_, what_)                                                                                    \
+    static void rig_##name_##_on(struct rig *r, struct sock *s);                                                       \
+    RIG_TEST(name_)                                                                                                    \
+    {                                                                                                                  \
+        struct sock *s = rig_passive(r, (what_));                                                                      \
+        rig_##name_##_on(r, s);                                                                                        \
+        rig_destroy(r, s);                                                                                             \
+    }                                                                                                                  \
+    static void rig_##name_##_on(struct rig *r, struct sock *s __attribute__((unused)))
 struct jr_tcp_opts rig_syn_opts(const struct rig *r, uint32_t what);
 
 /* The app: n bytes of a pattern that depends on the stream offset. */
