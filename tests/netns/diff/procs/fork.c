@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fork: sockets that two processes have, and what one of them does to the other's. */
+#include "diff.h"
+
+CASE(both_use_it)
+{
+    int fd = dial(ECHO);
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        say("child echoes %d", echoes(fd));
+        _exit(0);
+    }
+    reap("child", pid);
+    say("parent echoes %d", echoes(fd));
+}
+
+CASE(in_turn)
+{
+    int fd = dial(ECHO), ok = 0;
+    for (int i = 0; i < 8; i++) {
+        pid_t pid = MUST(fork());
+        if (pid == 0)
+            _exit(!echoes(fd));
+        int status;
+        waitpid(pid, &status, 0);
+        ok += status == 0 && echoes(fd);
+    }
+    SHOW(ok);
+}
+
+CASE(close_in_one_is_no_end)
+{
+    int fd = dial(ECHO);
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        SHOW(close(fd));
+        SHOW(close(fd));
+        SHOW(recv(fd, &pid, 1, 0));
+        _exit(0);
+    }
+    reap("child", pid);
+    say("parent echoes %d", echoes(fd));
+    pid = MUST(fork());
+    if (pid == 0) {
+        nap(50);
+        _exit(!echoes(fd));
+    }
+    SHOW(close(fd));
+    reap("child goes on", pid);
+}
+
+CASE(last_close_ends_it)
+{
+    int port, l = listener(host_ip, &port);
+    call_me(port, 1, "echo");
+    int fd = MUST(accept(l, NULL, NULL));
+    int gone = dial(ECHO);
+    pid_t pid = MUST(fork());
+    if (pid == 0)
+        _exit(0);
+    reap("child", pid);
+    close(gone);
+    say("echoes %d", echoes(fd));
+}
+
+CASE(flags_are_shared)
+{
+    int fd = dial(SILENT);
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        int one = 1, low = 5;
+        struct timeval tv = {.tv_usec = 50000};
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof low);
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        _exit(0);
+    }
+    reap("child", pid);
+    char c;
+    int value = 0;
+    socklen_t len = sizeof value;
+    SHOW(!!(fcntl(fd, F_GETFL) & O_NONBLOCK));
+    SHOW(fcntl(fd, F_GETFD));
+    SHOW(recv(fd, &c, 1, 0));
+    getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &len);
+    SHOW(value);
+    getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, &len);
+    SHOW(value);
+    struct timeval tv = {0};
+    len = sizeof tv;
+    getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len);
+    SHOW(tv.tv_sec);
+    SHOW(tv.tv_usec > 40000);
+    fcntl(fd, F_SETFL, 0);
+    SHOW(recv(fd, &c, 1, 0));
+}
+
+CASE(connect_in_the_child)
+{
+    struct sockaddr_in sin = address(peer_ip, ECHO);
+    int fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        SHOW(connect(fd, (struct sockaddr *)&sin, sizeof sin));
+        _exit(0);
+    }
+    reap("child", pid);
+    say("parent echoes %d", echoes(fd));
+    SHOW(connect(fd, (struct sockaddr *)&sin, sizeof sin));
+}
+
+CASE(bind_in_the_child_listen_in_the_parent)
+{
+    struct sockaddr_in sin = address(host_ip, 0);
+    socklen_t len = sizeof sin;
+    int l = MUST(socket(AF_INET, SOCK_STREAM, 0));
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        SHOW(bind(l, (struct sockaddr *)&sin, sizeof sin));
+        _exit(0);
+    }
+    reap("child", pid);
+    SHOW(listen(l, 5));
+    SHOW(getsockname(l, (struct sockaddr *)&sin, &len));
+    SHOW(sin.sin_port != 0);
+    call_me(ntohs(sin.sin_port), 1, "echo");
+    int fd = MUST(accept(l, NULL, NULL));
+    say("echoes %d", echoes(fd));
+}
+
+static long do_recv(void *arg)
+{
+    char c;
+    return recv(*(int *)arg, &c, 1, 0);
+}
+
+CASE(shutdown_in_the_child_wakes_the_parent)
+{
+    int fd = dial(SILENT);
+    struct blocked b;
+    block(&b, do_recv, &fd);
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        SHOW(shutdown(fd, SHUT_RDWR));
+        _exit(0);
+    }
+    reap("child", pid);
+    came_back("recv", &b, 5000);
+}
+
+CASE(data_for_one_of_many_readers)
+{
+    int port, l = listener(host_ip, &port), done[2];
+    call_me(port, 1, "ask");
+    int fd = MUST(accept(l, NULL, NULL));
+    char buf[8];
+    MUST(pipe(done));
+    MUST(recv(fd, buf, 4, MSG_WAITALL));
+    for (int i = 0; i < 4; i++)
+        if (MUST(fork()) == 0) {
+            ssize_t r = recv(fd, buf, 1, 0);
+            write(done[1], r == 0 ? "e" : "d", 1);
+            _exit(0);
+        }
+    send(fd, "done", 4, 0); /* the peer closes: an end for all */
+    int ends = 0;
+    for (int i = 0; i < 4; i++)
+        ends += read(done[0], buf, 1) == 1 && buf[0] == 'e';
+    SHOW(ends);
+}
+
+static void worker(int l, const char *name)
+{
+    for (;;) {
+        char buf[4];
+        int fd = accept(l, NULL, NULL);
+        if (fd < 0)
+            _exit(1);
+        if (recv(fd, buf, 4, MSG_WAITALL) == 4)
+            send(fd, name, strlen(name), 0);
+        close(fd);
+    }
+}
+
+static void prefork(const char *ip)
+{
+    int port, l = listener(ip, &port);
+    char answer[64];
+    pid_t pid[4];
+    for (int i = 0; i < 4; i++)
+        if ((pid[i] = MUST(fork())) == 0)
+            worker(l, "ok");
+    close(l);
+    ask(answer, sizeof answer, "answers %d 100", port);
+    say("%s", answer);
+    for (int i = 0; i < 4; i++)
+        kill(pid[i], SIGTERM);
+    for (int i = 0; i < 4; i++)
+        reap("worker", pid[i]);
+}
+
+CASE(prefork_servers) { prefork(host_ip); }
+
+CASE(prefork_servers_on_any_address) { prefork("0.0.0.0"); }
+
+CASE(no_worker_starves)
+{
+    int port, l = listener(host_ip, &port), served[2], kinds = 0;
+    MUST(pipe(served));
+    for (int i = 0; i < 4; i++)
+        if (MUST(fork()) == 0)
+            for (;;) {
+                int fd = accept(l, NULL, NULL);
+                char c = '0' + i;
+                write(served[1], &c, 1);
+                pause();
+                close(fd);
+            }
+    call_me(port, 4, "silent");
+    bool seen[4] = {false};
+    for (int i = 0; i < 4; i++) {
+        char c;
+        read(served[0], &c, 1);
+        kinds += !seen[c - '0'];
+        seen[c - '0'] = true;
+    }
+    SHOW(kinds);
+}
+
+CASE(nonblocking_workers_with_epoll)
+{
+    int port, l = listener(host_ip, &port);
+    char answer[64];
+    fcntl(l, F_SETFL, O_NONBLOCK);
+    for (int i = 0; i < 3; i++)
+        if (MUST(fork()) == 0) {
+            struct epoll_event ev = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+            int ep = MUST(epoll_create1(0));
+            MUST(epoll_ctl(ep, EPOLL_CTL_ADD, l, &ev));
+            for (;;) {
+                char buf[4];
+                epoll_wait(ep, &ev, 1, -1);
+                int fd = accept(l, NULL, NULL);
+                if (fd < 0 && errno == EAGAIN)
+                    continue;
+                if (fd < 0)
+                    _exit(1);
+                recv(fd, buf, 4, MSG_WAITALL);
+                send(fd, "ok", 2, 0);
+                close(fd);
+            }
+        }
+    ask(answer, sizeof answer, "answers %d 60", port);
+    say("%s", answer);
+}
+
+CASE(a_dead_worker_takes_nothing_along)
+{
+    int port, l = listener(host_ip, &port);
+    for (int i = 0; i < 3; i++) {
+        pid_t pid = MUST(fork());
+        if (pid == 0) {
+            accept(l, NULL, NULL);
+            _exit(0);
+        }
+        wait_asleep(pid);
+        kill(pid, SIGKILL);
+        reap("worker", pid);
+    }
+    call_me(port, 1, "echo");
+    int fd = MUST(accept(l, NULL, NULL));
+    say("echoes %d", echoes(fd));
+}
+
+CASE(child_makes_its_own)
+{
+    int before = dial(ECHO);
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        int port, fd = dial(ECHO), l = listener(host_ip, &port);
+        say("fds %d %d, echoes %d", fd - before, l - before, echoes(fd));
+        call_me(port, 1, "echo");
+        int a = MUST(accept(l, NULL, NULL));
+        say("accepted %d echoes %d", a - before, echoes(a));
+        _exit(0);
+    }
+    reap("child", pid);
+    int after = dial(ECHO);
+    say("fd %d, echoes %d %d", after - before, echoes(after), echoes(before));
+}
+
+CASE(grandchildren)
+{
+    int fd = dial(ECHO);
+    for (int depth = 0; depth < 5; depth++) {
+        pid_t pid = MUST(fork());
+        if (pid != 0) {
+            reap("child", pid);
+            say("depth %d echoes %d", depth, echoes(fd));
+            if (depth > 0)
+                _exit(0);
+            return;
+        }
+        close(dial(ECHO));
+    }
+    say("deepest echoes %d", echoes(fd));
+    _exit(0);
+}
+
+static volatile bool stop;
+static void *chatter(void *arg)
+{
+    int fd = dial(ECHO);
+    while (!stop)
+        if (!echoes(fd))
+            say("a thread's socket is broken");
+    close(fd);
+    return arg;
+}
+
+CASE(threads_talk_while_others_fork)
+{
+    pthread_t t[3];
+    int ok = 0;
+    int fd = dial(ECHO);
+    for (int i = 0; i < 3; i++)
+        pthread_create(&t[i], NULL, chatter, NULL);
+    for (int i = 0; i < 30; i++) {
+        pid_t pid = MUST(fork());
+        if (pid == 0) {
+            int own = dial(ECHO);
+            _exit(!echoes(own) || (i == 0 && !echoes(fd)));
+        }
+        int status;
+        waitpid(pid, &status, 0);
+        ok += status == 0;
+    }
+    stop = true;
+    for (int i = 0; i < 3; i++)
+        pthread_join(t[i], NULL);
+    SHOW(ok);
+}
+
+CASE(blocked_threads_do_not_hold_the_child)
+{
+    int fd[3];
+    struct blocked b[3];
+    for (int i = 0; i < 3; i++) {
+        fd[i] = dial(SILENT);
+        block(&b[i], do_recv, &fd[i]);
+    }
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        for (int i = 0; i < 3; i++) {
+            char c;
+            SHOW(recv(fd[i], &c, 1, MSG_DONTWAIT));
+            SHOW(send(fd[i], "x", 1, 0));
+            SHOW(close(fd[i]));
+        }
+        int own = dial(ECHO);
+        say("child echoes %d", echoes(own));
+        exit(0);
+    }
+    reap("child", pid);
+    for (int i = 0; i < 3; i++) {
+        SHOW(shutdown(fd[i], SHUT_RDWR));
+        came_back("recv", &b[i], 5000);
+    }
+}
+
+static void fork_in_handler(int sig)
+{
+    (void)sig;
+    pid_t pid = _Fork();
+    if (pid == 0)
+        _exit(7);
+    reap("from the handler", pid);
+}
+
+CASE(fork_from_a_signal_handler)
+{
+    int fd = dial(ECHO);
+    struct sigaction sa = {.sa_handler = fork_in_handler};
+    sigaction(SIGUSR1, &sa, NULL);
+    raise(SIGUSR1);
+    say("echoes %d", echoes(fd));
+}
+
+static void fork_quietly(int sig)
+{
+    (void)sig;
+    int status;
+    pid_t pid = _Fork();
+    if (pid == 0)
+        _exit(0);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+}
+
+CASE(handlers_fork_while_data_flows)
+{
+    int fd = dial(ECHO), ok = 0;
+    struct sigaction sa = {.sa_handler = fork_quietly, .sa_flags = SA_RESTART};
+    struct itimerval it = {.it_interval.tv_usec = 5000, .it_value.tv_usec = 5000}, off = {0};
+    sigaction(SIGALRM, &sa, NULL);
+    setitimer(ITIMER_REAL, &it, NULL);
+    for (int i = 0; i < 2000; i++)
+        ok += echoes(fd);
+    setitimer(ITIMER_REAL, &off, NULL);
+    SHOW(ok);
+}
+
+CASE(exit_handlers_use_sockets)
+{
+    static int fd;
+    fd = dial(ECHO);
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        static int own;
+        own = dial(ECHO);
+        void last(void) { say("atexit: inherited %d, own %d", echoes(fd), echoes(own)); }
+        atexit(last);
+        exit(0);
+    }
+    reap("child", pid);
+}
+
+CASE(udp_shared)
+{
+    int fd = dial_udp(ECHO);
+    for (int i = 0; i < 3; i++) {
+        pid_t pid = MUST(fork());
+        if (pid == 0) {
+            char buf[16] = "";
+            SHOW(send(fd, "child", 5, 0));
+            SHOW(recv(fd, buf, sizeof buf, 0));
+            _exit(0);
+        }
+        reap("child", pid);
+    }
+    char buf[16];
+    SHOW(send(fd, "me", 2, 0));
+    SHOW(recv(fd, buf, sizeof buf, 0));
+}

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Programs can't tell: each program under diff/ prints the same on the stock libc and on the patched one.
+
+The programs (C, built here, and Python) talk to diff/peer.py on the other machine. The second run's connections must
+have been the service's, else the comparison proves nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Net
+from harness.machine import Machine
+from harness.programs import PYTHON
+
+DIFF = Path(__file__).resolve().parent / "diff"
+PROGRAMS = sorted(path for ending in ("c", "py") for path in DIFF.glob(f"*/*.{ending}"))
+CONTROL_PORT = 7000  # the last that the peer opens
+FLAGS = ["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result", "-pthread", "-ldl"]
+
+
+def built(source: Path, folder: Path) -> list[str]:
+    """The command that runs a program."""
+    if source.suffix == ".py":
+        return [PYTHON, str(source), str(source)]
+    folder.chmod(0o755)
+    binary = folder / source.stem
+    argv = ["gcc", "-o", str(binary), str(source), str(DIFF / "main.c"), f"-I{DIFF}", *FLAGS]
+    made = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    return [str(binary), str(binary)]
+
+
+@pytest.fixture
+def served(joyride: Net) -> Iterator[Net]:
+    """The two machines, with the other side's services running."""
+    with joyride.peer.running([PYTHON, DIFF / "peer.py", joyride.pair.host_ip]) as process:
+        process.wait_for_port(joyride.pair.host, joyride.pair.peer_ip, CONTROL_PORT)
+        yield joyride
+
+
+def output(machine: Machine, argv: list[str], net: Net) -> list[str]:
+    """What the program prints on one stack."""
+    return machine.run(*argv, net.pair.host_ip, net.pair.peer_ip, timeout=240).splitlines()
+
+
+@pytest.mark.parametrize("source", PROGRAMS, ids=[f"{path.parent.name}-{path.stem}" for path in PROGRAMS])
+def test_same_output_on_both_libcs(served: Net, source: Path) -> None:
+    argv = built(source, served.folder)
+    stock = output(served.kernel_host, argv, served)
+    before = served.running_service.counters()
+    patched = output(served.host, argv, served)
+    assert not list(difflib.unified_diff(stock, patched, "stock", "patched", lineterm="", n=2))
+    assert stock, "no case printed anything"
+    assert served.running_service.rise(before, "tcp_established")
