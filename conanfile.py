@@ -21,22 +21,38 @@ BUILD_APT = [
     "python3-minimal", "xz-utils",
 ]  # fmt: skip
 TEST_APT = [
-    "bind9-dnsutils", "binutils", "bpftool", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "iputils-ping", "nftables",
-    "nginx-light", "openssl", "procps", "python3", "redis-server", "redis-tools", "socat", "tcpdump", "valgrind",
+    "bind9-dnsutils", "binutils", "bpftool", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "iputils-ping",
+    "nftables", "nginx-light", "openssl", "procps", "python3", "redis-server", "redis-tools", "socat",
+    "tcpdump", "valgrind",
 ]  # fmt: skip
 LINT_APT = ["clang-format", "clang-tidy"]
+APPS_APT = [
+    "apache2", "apache2-utils", "bind9-dnsutils", "busybox-static", "curl", "dnsmasq-base", "ffmpeg", "git",
+    "golang-go", "haproxy", "iperf3", "libpython3.11-testsuite", "lighttpd", "mariadb-client",
+    "mariadb-server", "memcached",
+    "mosquitto", "mosquitto-clients", "ncat", "netcat-openbsd", "nginx-light", "nodejs", "openjdk-17-jre-headless",
+    "openssh-client", "openssh-server", "openssl", "postgresql", "python3", "python3-aiohttp", "python3-gunicorn",
+    "python3-requests", "python3-tornado", "redis-server", "redis-tools", "rsync", "socat", "stress-ng", "systemd",
+    "unbound", "vsftpd", "wget", "wrk", "xinetd",
+]  # fmt: skip
 
 BUILD_DNF = [
     "bison", "ccache", "clang", "dpdk-devel", "elfutils-libelf-devel", "gawk", "gcc", "libbpf-devel",
     "libbsd-devel", "libmnl-devel", "libxdp-devel", "llvm", "make", "numactl-devel", "pkgconf-pkg-config", "xz",
 ]  # fmt: skip
 TEST_DNF = [
-    "bind-utils", "binutils", "bpftool", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "iputils", "nftables", "nginx", "openssl",
+    "bind-utils", "binutils", "bpftool", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "iputils",
+    "nftables", "nginx",
+    "openssl",
     "procps-ng", "python3", "redis", "socat", "tcpdump", "valgrind",
 ]  # fmt: skip
 LINT_DNF = ["clang-tools-extra"]
 
-DAEMONS = ["nginx", "redis-server"]  # the tests start their own: the packages' must not run
+DAEMONS = {  # service: program; the tests start their own, the packages' must not run
+    "apache2": "apache2", "haproxy": "haproxy", "lighttpd": "lighttpd", "mariadb": "mariadbd", "memcached": "memcached",
+    "mosquitto": "mosquitto", "nginx": "nginx", "postgresql": "pg_ctlcluster", "redis-server": "redis-server",
+    "ssh": "sshd", "unbound": "unbound", "vsftpd": "vsftpd", "xinetd": "xinetd",
+}  # fmt: skip
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = "#!/bin/sh\n# joyride: packages installed for its tests start no services\nexit 101\n"
 
@@ -48,17 +64,17 @@ class Joyride(ConanFile):
     version = "0.1.0"
     license = "BSD-3-Clause AND LGPL-2.1-or-later"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"tests": [True, False], "lint": [True, False]}  # noqa: RUF012 (Conan's way)
-    default_options = {"tests": True, "lint": False}  # noqa: RUF012
+    options = {"tests": [True, False], "lint": [True, False], "apps": [True, False]}  # noqa: RUF012 (Conan's way)
+    default_options = {"tests": True, "lint": False, "apps": False}  # noqa: RUF012
 
     def system_requirements(self) -> None:
         """Install, or name, the packages that are missing."""
-        fresh = [daemon for daemon in DAEMONS if shutil.which(daemon, path="/usr/sbin:/usr/bin") is None]
+        fresh = [daemon for daemon, program in DAEMONS.items() if not _installed(program)]
         with _starting_no_services(self.conf.get("tools.system.package_manager:mode") == "install"):
-            Apt(self).install(self._wanted(BUILD_APT, TEST_APT, LINT_APT), update=True, check=True)
-            Dnf(self).install(self._wanted(BUILD_DNF, TEST_DNF, LINT_DNF), update=True, check=True)
+            Apt(self).install(self._wanted(BUILD_APT, TEST_APT, LINT_APT, APPS_APT), update=True, check=True)
+            Dnf(self).install(self._wanted(BUILD_DNF, TEST_DNF, LINT_DNF, []), update=True, check=True)
         for daemon in fresh:
-            if shutil.which(daemon, path="/usr/sbin:/usr/bin") and shutil.which("systemctl"):
+            if _installed(DAEMONS[daemon]) and shutil.which("systemctl"):
                 subprocess.run(["systemctl", "disable", "--quiet", daemon], check=False, capture_output=True)
 
     def generate(self) -> None:
@@ -69,10 +85,13 @@ class Joyride(ConanFile):
             toolchain.c = ["ccache", "gcc"]
         toolchain.generate()
 
-    def _wanted(self, build: list[str], tests: list[str], lint: list[str]) -> list[str]:
-        return (
-            build + (tests if self.options.get_safe("tests") else []) + (lint if self.options.get_safe("lint") else [])
-        )
+    def _wanted(self, build: list[str], tests: list[str], lint: list[str], apps: list[str]) -> list[str]:
+        chosen = {"tests": tests, "lint": lint, "apps": apps}
+        return sorted({*build, *(p for name, found in chosen.items() if self.options.get_safe(name) for p in found)})
+
+
+def _installed(program: str) -> bool:
+    return shutil.which(program, path="/usr/sbin:/usr/bin") is not None
 
 
 @contextlib.contextmanager

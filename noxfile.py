@@ -68,11 +68,11 @@ def python_tools(s, extra=""):
         stamp.write_text(wanted)
 
 
-def system_packages(s, tests=True, lint=False):
+def system_packages(s, tests=True, lint=False, apps=False):
     """Have conan install the missing packages (as root) or name them (else), and write meson's native file."""
     mode = "install" if os.geteuid() == 0 else "check"
     gen = ["--output-folder", NATIVE.parent, "--profile:all", REPO / "ci/conan/profile"]
-    options = ["-o", f"&:tests={tests}", "-o", f"&:lint={lint}"]
+    options = ["-o", f"&:tests={tests}", "-o", f"&:lint={lint}", "-o", f"&:apps={apps}"]
     conf = ["-c", f"tools.system.package_manager:mode={mode}"]
     codes = [0] if mode == "install" else [0, 1, 2, 6]
     log = BUILD / "conan/install.log"
@@ -92,10 +92,10 @@ def system_packages(s, tests=True, lint=False):
         s.error(f"packages are missing and only root can install them; run this once as root (sudo).\n{said}")
 
 
-def setup(s, tests=True, lint=False):
+def setup(s, tests=True, lint=False, apps=False):
     """Python tools, then system packages."""
     python_tools(s)
-    system_packages(s, tests, lint)
+    system_packages(s, tests, lint, apps)
 
 
 def need_root(s, why):
@@ -122,9 +122,9 @@ def libc_build(s):
     run(s, BIN / "python", "-m", "ci.libc", "install", "--prefix", LIBC, "-j", JOBS, env={"PYTHONPATH": str(REPO)})
 
 
-def everything(s, tests=True):
+def everything(s, tests=True, apps=False):
     """Set up, then build service and libc."""
-    setup(s, tests)
+    setup(s, tests, apps=apps)
     meson_build(s)
     libc_build(s)
 
@@ -232,6 +232,18 @@ def soak(s):
     need_root(s, "the soak makes network namespaces: it")
     everything(s)
     run_netns(s, BIN / "python", "-m", "soak", *s.posargs, env={**BUILT, "PYTHONPATH": str(REPO / "tests")})
+
+
+@session
+def apps(s):
+    """Run programs of the distribution on the stock and on the patched libc, and print what differs (`-- --list`)."""
+    need_root(s, "the programs run in network namespaces: it")
+    env = {**BUILT, "PYTHONPATH": f"{REPO / 'tests'}:{REPO / 'tests/netns'}"}
+    if "--list" in s.posargs:
+        python_tools(s)
+    else:
+        everything(s, apps=True)
+    run_netns(s, BIN / "python", "-m", "apps", *s.posargs, env=env)
 
 
 @session
