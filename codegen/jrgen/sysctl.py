@@ -36,11 +36,15 @@ class Sysctl:
         """Its declaration in the struct."""
         if self.type == "word":
             return f"char {self.field}[{WORD_BYTES}]"
+        if self.type == "key":
+            return f"struct jr_sysctl_key {self.field}"
         return f"{_C_TYPES[self.type]} {self.field}"
 
     @property
     def c_default(self) -> str:
         """Its default as a C initialiser."""
+        if self.type == "key":
+            return "{0}"
         return f'"{self.default}"' if self.type == "word" else f"{self.default}u"
 
     @property
@@ -55,6 +59,8 @@ class Sysctl:
             return ", ".join(self.choices)
         if self.type == "flag":
             return "0, 1"
+        if self.type == "key":
+            return "32 hexadecimal digits"
         text = f"{self.min} to {self.max}"
         return f"powers of two from {text}" if self.type == "pow2" else text
 
@@ -88,6 +94,10 @@ def _check_value(item: dict[str, Any], where: Where, problems: Problems) -> None
         return
     if "choices" in item:
         problems.add(where, "only a word has choices")
+    if item["type"] == "key":
+        if default != "":
+            problems.add(where, "a key has no default")
+        return
     if not isinstance(default, int) or not low <= default <= high:
         problems.add(where, f"default {default} is not between {low} and {high}")
     elif item["type"] == "pow2" and default & (default - 1):

@@ -44,7 +44,9 @@ static void put_number(const struct jr_sysctl_tree *tree, const struct jr_sysctl
 
 void jr_sysctl_get(const struct jr_sysctl_tree *tree, const struct jr_sysctl *s, char out[JR_SYSCTL_WORD_BYTES])
 {
-    if (s->type == JR_SYSCTL_WORD)
+    if (s->type == JR_SYSCTL_KEY)
+        snprintf(out, JR_SYSCTL_WORD_BYTES, "%s", ((const struct jr_sysctl_key *)place(tree, s))->serial ? "set" : "");
+    else if (s->type == JR_SYSCTL_WORD)
         snprintf(out, JR_SYSCTL_WORD_BYTES, "%s", (const char *)place(tree, s));
     else
         snprintf(out, JR_SYSCTL_WORD_BYTES, "%" PRIu32, number_of(tree, s));
@@ -63,6 +65,23 @@ static int set_word(const struct jr_sysctl_tree *tree, const struct jr_sysctl *s
     }
     snprintf(why, JR_SYSCTL_WHY_BYTES, "'%.40s' is none of %s", text, all);
     return -EINVAL;
+}
+
+static int set_key(const struct jr_sysctl_tree *tree, const struct jr_sysctl *s, const char *text, char *why)
+{
+    struct jr_sysctl_key *key = place(tree, s);
+    uint8_t b[sizeof key->b];
+    if (strlen(text) != 2 * sizeof b || strspn(text, "0123456789abcdefABCDEF") != 2 * sizeof b) {
+        snprintf(why, JR_SYSCTL_WHY_BYTES, "a key has 32 hexadecimal digits");
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < sizeof b; i++) {
+        const char two[3] = {text[2 * i], text[2 * i + 1], 0};
+        b[i] = (uint8_t)strtoul(two, NULL, 16);
+    }
+    memcpy(key->b, b, sizeof b);
+    key->serial++;
+    return 0;
 }
 
 /* Decimal, or true and false for a flag. */
@@ -86,6 +105,8 @@ int jr_sysctl_set(const struct jr_sysctl_tree *tree, const struct jr_sysctl *s, 
     uint64_t v;
     if (s->type == JR_SYSCTL_WORD)
         return set_word(tree, s, text, why);
+    if (s->type == JR_SYSCTL_KEY)
+        return set_key(tree, s, text, why);
     if (!parse_number(s, text, &v)) {
         snprintf(why, JR_SYSCTL_WHY_BYTES, "'%.40s' is no number from %" PRIu32 " to %" PRIu32, text, s->min, s->max);
         return -EINVAL;

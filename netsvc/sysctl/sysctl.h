@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "jr_sysctl_stacks.h"
+#include "sysctl/key.h"
 
 enum jr_sysctl_type {
     JR_SYSCTL_U32,
@@ -19,6 +20,7 @@ enum jr_sysctl_type {
     JR_SYSCTL_U16,
     JR_SYSCTL_U8,
     JR_SYSCTL_WORD, /* char[JR_SYSCTL_WORD_BYTES], one of choices */
+    JR_SYSCTL_KEY,  /* struct jr_sysctl_key: 32 hexadecimal digits, which nobody can read back */
 };
 enum { JR_SYSCTL_WORD_BYTES = 16, JR_SYSCTL_WHY_BYTES = 160 };
 
@@ -43,7 +45,7 @@ struct jr_sysctl_tree {
 
 /* NULL: there is none. */
 const struct jr_sysctl *jr_sysctl_find(const char *name);
-/* The value as text; at most JR_SYSCTL_WORD_BYTES with the NUL. */
+/* The value as text; at most JR_SYSCTL_WORD_BYTES with the NUL. Of a key only whether there is one: "set" or "". */
 void jr_sysctl_get(const struct jr_sysctl_tree *tree, const struct jr_sysctl *s, char out[JR_SYSCTL_WORD_BYTES]);
 /* Sets it to what text says: a number, or one of the choices; a flag also takes true and false. 0, -EINVAL or -ERANGE
  * with the reason in why. */

@@ -30,8 +30,6 @@ void jr_cc_conn_init(struct jr_tcpcb *tp)
 {
     tp->ccs = (struct jr_cc_state){{0}};
     tp->t_flags2 &= ~(uint32_t)(TF2_CONGRECOVERY | TF2_ECN_USE_ECT1);
-    if (tp->t_flags2 & TF2_ECN_CE_SYN) /* RFC 9768 3.2.2.1: the handshake met a queue; two for delayed ACKs */
-        tp->snd_cwnd = jr_min_u32(tp->snd_cwnd, 2 * tp->t_maxseg);
     tp->cc_round_end = tp->snd_max;
     tp->hs.phase = HS_OFF;
     jr_cc_time_forget(tp);

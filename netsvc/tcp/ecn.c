@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * See ecn.h. RFC 3168 6.1 (negotiation, sender, receiver), RFC 8311 (what experiments may change), RFC 9768 2 and 3
- * (Accurate ECN: three flags of the header count the marked packets that the peer received, modulo 8).
+ * See ecn.h. RFC 3168 6.1 (negotiation, sender, receiver), RFC 8311 (what experiments may change), RFC 5562 (ECT
+ * on the SYN|ACK), RFC 9768 2 and 3 (Accurate ECN: three flags of the header count the marked packets that the peer
+ * received, modulo 8).
  */
 #include "tcp/ecn.h"
 
@@ -55,11 +56,16 @@ uint8_t jr_ecn_syncache_add(const struct jr_tcpcb *listener, const struct jr_tcp
     return (asked & 3) == 3 ? SC_ECN_CLASSIC : SC_ECN_NONE;
 }
 
-struct jr_ecn_bits jr_ecn_syncache_respond(uint8_t sc_ecn)
+struct jr_ecn_bits jr_ecn_syncache_respond(const struct jr_tcp *tcp, uint8_t sc_ecn)
 {
-    if (sc_ecn == SC_ECN_CLASSIC)
-        return (struct jr_ecn_bits){.flags = TH_ECE};
-    return sc_ecn == SC_ECN_NONE ? (struct jr_ecn_bits){0} : bits_of_ace(handshake_ace(sc_ecn >> 4));
+    struct jr_ecn_bits b = {0};
+    if (sc_ecn == SC_ECN_NONE)
+        return b;
+    b.flags = TH_ECE;
+    if (sc_ecn != SC_ECN_CLASSIC)
+        b = bits_of_ace(handshake_ace(sc_ecn >> 4));
+    b.ip = tcp->cfg.ecn_plusplus != 0 ? JR_ECN_ECT0 : JR_ECN_NOTECT;
+    return b;
 }
 
 static void begin_classic(struct jr_tcpcb *tp)
@@ -100,10 +106,8 @@ void jr_ecn_input_syn_sent(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
     begin_accurate(tp, seg->rx->tos);
     tp->t_flags2 |= TF2_ACE_HANDSHAKE;
     tp->t_ace_syn = (uint8_t)handshake_ace(seg->rx->tos);
-    if (ace == 6) { /* our SYN was marked: the path is crowded already */
+    if (ace == 6) /* our SYN was marked */
         tp->t_scep = ACE_FIRST + 1;
-        tp->t_flags2 |= TF2_ECN_CE_SYN;
-    }
 }
 
 void jr_ecn_input_parallel_syn(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
@@ -120,10 +124,8 @@ static uint32_t marked_packets(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg
     const uint32_t ace = ace_of(seg);
     if (!(tp->t_flags2 & TF2_ECN_PERMIT)) { /* the last ACK of the handshake, or what stands for it */
         tp->t_flags2 |= TF2_ECN_PERMIT;
-        if (ace == 6) {
+        if (ace == 6)
             tp->t_scep = ACE_FIRST + 1;
-            tp->t_flags2 |= TF2_ECN_CE_SYN;
-        }
         return 0;
     }
     uint32_t delta = (ace - tp->t_scep) & 7, pkts = (acked + tp->t_maxseg - 1) / tp->t_maxseg;
@@ -233,7 +235,7 @@ struct jr_ecn_bits jr_ecn_output(struct jr_tcpcb *tp, uint8_t flags, bool newdat
             tp->t_flags2 &= ~(uint32_t)TF2_ECN_SND_CWR;
         }
     }
-    if (newdata && !(flags & TH_SYN)) {
+    if ((newdata && !(flags & TH_SYN)) || tp->tcp->cfg.ecn_plusplus >= 2) {
         const bool one = tp->t_flags2 & TF2_ECN_USE_ECT1;
         jr_tcp_count_c(tp, one ? JR_C_TCP_ECN_SNDECT1 : JR_C_TCP_ECN_SNDECT0);
         b.ip = one ? JR_ECN_ECT1 : JR_ECN_ECT0;

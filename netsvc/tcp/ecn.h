@@ -20,7 +20,7 @@ struct jr_ecn_bits {
 /* What a SYN asks for, kept in the entry of the SYN cache; 0: nothing, or nothing that we grant. */
 uint8_t jr_ecn_syncache_add(const struct jr_tcpcb *listener, const struct jr_tcp_seg *seg);
 /* The SYN|ACK's bits. */
-struct jr_ecn_bits jr_ecn_syncache_respond(uint8_t sc_ecn);
+struct jr_ecn_bits jr_ecn_syncache_respond(const struct jr_tcp *tcp, uint8_t sc_ecn);
 /* A connection made from such an entry. */
 void jr_ecn_syncache_socket(struct jr_tcpcb *tp, uint8_t sc_ecn);
 /* The answer to our SYN; a SYN that crosses it. */

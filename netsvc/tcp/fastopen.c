@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * TCP Fast Open; see fastopen.h. RFC 7413 4.1 (cookies), 4.1.3 (the client's cache), 4.1.3.1 (lost SYNs). The knobs are
- * FreeBSD's. A server's cookie is a keyed hash of the client's address and of the current key period (autokey); those
- * of the period before still count.
+ * FreeBSD's. A server's cookie is SipHash of the client's address under the newest key: one of the service's own that
+ * changes with each period (autokey), or what fastopen.setkey gave. The key before it still counts.
  */
 #include "tcp/fastopen.h"
 
 #include <stdlib.h>
 
+#include "base/siphash.h"
 #include "tcp/isn.h"
 #include "tcp/mss.h"
 
@@ -183,15 +184,35 @@ void jr_fastopen_on_lost_syn(struct jr_tcpcb *tp, jr_time now)
     jr_tcp_count_c(tp, JR_C_TCP_FASTOPEN_LOST);
 }
 
-static void make_cookie(const struct jr_tcp *tcp, struct jr_addr client, jr_time now, uint32_t age, uint8_t *cookie)
+/* The keys of the moment: a new period has begun, or somebody set one. */
+static void renew_keys(struct jr_tcp *tcp, jr_time now)
 {
-    uint32_t period = tcp->cfg.fastopen_autokey;
-    uint32_t epoch = period != 0 ? (uint32_t)(now / (period * JR_SEC)) - age : 0;
-    uint64_t h = jr_tcp_fastopen_hash(tcp, client, epoch);
-    memcpy(cookie, &h, COOKIE_BYTES);
+    const uint32_t period = tcp->cfg.fastopen_autokey, epoch = period != 0 ? (uint32_t)(now / (period * JR_SEC)) : 0;
+    if (!tcp->fokeys.made || epoch != tcp->fokeys.epoch) {
+        if (tcp->fokeys.made && epoch == tcp->fokeys.epoch + 1)
+            memcpy(tcp->fokeys.key[1], tcp->fokeys.key[0], 16);
+        else
+            jr_tcp_fastopen_key(tcp, epoch - 1, tcp->fokeys.key[1]);
+        jr_tcp_fastopen_key(tcp, epoch, tcp->fokeys.key[0]);
+        tcp->fokeys.epoch = epoch;
+        tcp->fokeys.made = true;
+    }
+    if (tcp->fokeys.serial != tcp->cfg.fastopen_setkey.serial) {
+        memcpy(tcp->fokeys.key[1], tcp->fokeys.key[0], 16);
+        memcpy(tcp->fokeys.key[0], tcp->cfg.fastopen_setkey.b, 16);
+        tcp->fokeys.serial = tcp->cfg.fastopen_setkey.serial;
+    }
 }
 
-static bool is_cookie(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg, const struct jr_tcp_opts *o, jr_time now)
+static void make_cookie(const struct jr_tcp *tcp, struct jr_addr client, uint32_t age, uint8_t *cookie)
+{
+    const bool v4 = jr_addr_is_v4(client);
+    const uint64_t h = jr_siphash(tcp->fokeys.key[age], v4 ? client.b + 12 : client.b, v4 ? 4 : 16);
+    for (uint32_t i = 0; i < COOKIE_BYTES; i++)
+        cookie[i] = (uint8_t)(h >> 8 * i);
+}
+
+static bool is_cookie(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg, const struct jr_tcp_opts *o)
 {
     if (o->cookie_len == 0)
         return false;
@@ -199,7 +220,7 @@ static bool is_cookie(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg, co
         return true;
     for (uint32_t age = 0; age < 2; age++) {
         uint8_t want[COOKIE_BYTES], diff = 0;
-        make_cookie(tcp, seg->rx->src, now, age, want);
+        make_cookie(tcp, seg->rx->src, age, want);
         for (uint32_t i = 0; i < COOKIE_BYTES; i++)
             diff |= want[i] ^ o->cookie[i];
         if (o->cookie_len == COOKIE_BYTES && diff == 0)
@@ -222,11 +243,12 @@ enum jr_fastopen_verdict jr_fastopen_check(struct jr_tcpcb *l, const struct jr_t
         return JR_FASTOPEN_OFF;
     if (l->fo_qlen > 1 && l->listener->fastopen_pending >= l->fo_qlen) /* Linux: 1 and FreeBSD's "on" look the same */
         return JR_FASTOPEN_OFF;
-    bool good = is_cookie(tcp, seg, o, now);
+    renew_keys(tcp, now);
+    bool good = is_cookie(tcp, seg, o);
     jr_tcp_count_c(l, good ? JR_C_TCP_FASTOPEN_ACCEPTED : JR_C_TCP_FASTOPEN_REFUSED);
     o->flags |= TOF_FASTOPEN;
     o->cookie_len = COOKIE_BYTES;
-    make_cookie(tcp, seg->rx->src, now, 0, o->cookie);
+    make_cookie(tcp, seg->rx->src, 0, o->cookie);
     return good ? JR_FASTOPEN_ACCEPTED : JR_FASTOPEN_REFUSED;
 }
 

@@ -40,8 +40,11 @@ uint64_t jr_tcp_cookie_hash(const struct jr_tcp *tcp, struct jr_addr laddr, uint
     return jr_siphash(tcp->cfg.secret, &in, sizeof in);
 }
 
-uint64_t jr_tcp_fastopen_hash(const struct jr_tcp *tcp, struct jr_addr client, uint32_t epoch)
+void jr_tcp_fastopen_key(const struct jr_tcp *tcp, uint32_t epoch, uint8_t key[16])
 {
-    const struct hash_input in = {.faddr = client, .tag = TAG_FASTOPEN, .b = epoch};
-    return jr_siphash(tcp->cfg.secret, &in, sizeof in);
+    for (uint32_t half = 0; half < 2; half++) {
+        const struct hash_input in = {.tag = TAG_FASTOPEN, .a = half, .b = epoch};
+        const uint64_t h = jr_siphash(tcp->cfg.secret, &in, sizeof in);
+        memcpy(key + 8 * half, &h, sizeof h);
+    }
 }

@@ -15,8 +15,8 @@ uint32_t jr_tcp_port_offset(const struct jr_tcp *tcp, struct jr_addr laddr, stru
 uint64_t jr_tcp_cookie_hash(const struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport, struct jr_addr faddr,
                             uint16_t fport, uint32_t irs, uint32_t epoch);
 
-/* A Fast Open cookie for a client. */
-uint64_t jr_tcp_fastopen_hash(const struct jr_tcp *tcp, struct jr_addr client, uint32_t epoch);
+/* The key of a period's Fast Open cookies. */
+void jr_tcp_fastopen_key(const struct jr_tcp *tcp, uint32_t epoch, uint8_t key[16]);
 
 /* Our timestamp clock: milliseconds. */
 static inline uint32_t jr_tcp_ts(uint32_t offset, jr_time now) { return (uint32_t)(now / JR_MS) + offset; }

@@ -49,6 +49,12 @@ static int set_seconds(uint32_t *ms, int v, uint32_t max)
 
 static int set_keep(struct jr_tcpcb *tp, int name, int v, jr_time now)
 {
+    if (name == JR_TCP_KEEPINIT) {
+        int err = set_seconds(&tp->keepinit, v, MAX_KEEP_SECONDS);
+        if (err == 0 && tp->t_state < TCPS_ESTABLISHED)
+            jr_tcp_start_keep(tp, now);
+        return err;
+    }
     if (name == TCP_KEEPINTVL)
         return set_seconds(&tp->keepintvl, v, MAX_KEEP_SECONDS);
     if (name == TCP_KEEPCNT) {
@@ -124,6 +130,18 @@ static int set_fastopen_connect(struct jr_tcpcb *tp, int v)
     return 0;
 }
 
+/* Of a socket that has not connected yet. */
+static int set_noopt(struct jr_tcpcb *tp, int v)
+{
+    const struct jr_tcp_config *cfg = &tp->tcp->cfg;
+    if (tp->t_state != TCPS_CLOSED && tp->t_state != TCPS_LISTEN)
+        return -EINVAL;
+    tp->t_flags2 = v ? tp->t_flags2 | TF2_NOOPT : tp->t_flags2 & ~(uint32_t)TF2_NOOPT;
+    set_flag(tp, TF_REQ_SCALE | TF_REQ_TSTMP, !v && cfg->rfc1323);
+    set_flag(tp, TF_SACK_PERMIT, !v && cfg->sack_enable);
+    return 0;
+}
+
 static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len, jr_time now)
 {
     int v = 0, err = 0;
@@ -147,6 +165,9 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
         return 0;
     case TCP_MAXSEG:
         return set_maxseg(tp, v);
+    case JR_TCP_NOOPT:
+        return set_noopt(tp, v);
+    case JR_TCP_KEEPINIT:
     case TCP_KEEPIDLE:
     case TCP_KEEPINTVL:
     case TCP_KEEPCNT:
@@ -289,6 +310,10 @@ static int get_tcp(const struct jr_tcpcb *tp, int name, void *val, uint32_t *len
         return put_int(val, len, !!(tp->t_flags & TF_CORK));
     case TCP_MAXSEG:
         return put_int(val, len, get_maxseg(tp));
+    case JR_TCP_NOOPT:
+        return put_int(val, len, !!(tp->t_flags2 & TF2_NOOPT));
+    case JR_TCP_KEEPINIT:
+        return put_int(val, len, (int)(tp->keepinit / 1000));
     case TCP_KEEPIDLE:
         return put_int(val, len, (int)(tp->keepidle / 1000));
     case TCP_KEEPINTVL:

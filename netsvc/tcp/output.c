@@ -93,7 +93,7 @@ static void fill_opts(const struct jr_tcpcb *tp, uint8_t flags, struct jr_tcp_op
     o->nsack = 0;
     if (flags & TH_SYN) {
         bool answer = flags & TH_ACK; /* simultaneous open: only what the peer's SYN had */
-        o->flags |= TOF_MSS;
+        o->flags |= tp->t_flags2 & TF2_NOOPT ? 0 : TOF_MSS;
         o->mss = jr_tcp_mss_offer(tp->tcp, tp->faddr, tp->rt.mtu);
         if (tp->t_usermss != 0)
             o->mss = (uint16_t)jr_min_u32(o->mss, tp->t_usermss);
@@ -656,6 +656,7 @@ static void output_bare_ack(struct jr_tcpcb *tp, jr_seq seq, jr_time now)
     const struct jr_ecn_bits ecn = jr_ecn_output(tp, TH_ACK, false);
     b.flags |= ecn.flags;
     b.ae = ecn.ae;
+    b.tos |= ecn.ip;
     b.win = (uint16_t)(as_told(tp, jr_tcp_rcv_window(tp)) >> tp->rcv_scale);
     jr_tcp_send_bare(tp->tcp, &b, now);
 }

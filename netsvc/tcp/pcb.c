@@ -263,9 +263,9 @@ uint16_t jr_pcb_pick_port(struct jr_tcpcb *tp)
 }
 
 /* 4: this very address; 3, 2: the wildcard of its family; 1: :: for an IPv4 packet; 0: not for it. */
-static int listen_score(const struct jr_tcpcb *tp, struct jr_addr laddr)
+static int bound_score(const struct jr_tcpcb *tp, struct jr_addr laddr, bool any)
 {
-    if (tp->t_state != TCPS_LISTEN)
+    if (tp->t_state != TCPS_LISTEN && !any)
         return 0;
     if (jr_addr_eq(tp->laddr, laddr))
         return 4;
@@ -279,8 +279,8 @@ static int listen_score(const struct jr_tcpcb *tp, struct jr_addr laddr)
     return tp->t_flags & TF_V6ONLY ? 0 : 1;
 }
 
-struct jr_tcpcb *jr_pcb_lookup_listen(const struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport,
-                                      struct jr_addr faddr, uint16_t fport)
+static struct jr_tcpcb *lookup_bound(const struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport,
+                                     struct jr_addr faddr, uint16_t fport, bool any)
 {
     const struct jr_tcp_port *p = port_find(tcp, lport);
     if (p == NULL)
@@ -290,7 +290,7 @@ struct jr_tcpcb *jr_pcb_lookup_listen(const struct jr_tcp *tcp, struct jr_addr l
     uint32_t same = 0;
     JR_LIST_EACH(it, &p->bound) {
         struct jr_tcpcb *tp = JR_LIST_ENTRY(it, struct jr_tcpcb, port_link);
-        int score = listen_score(tp, laddr);
+        int score = bound_score(tp, laddr, any);
         if (score > best_score) {
             best = tp;
             best_score = score;
@@ -304,8 +304,20 @@ struct jr_tcpcb *jr_pcb_lookup_listen(const struct jr_tcp *tcp, struct jr_addr l
     uint32_t nth = jr_pcb_hash(tcp, laddr, lport, faddr, fport) % same;
     JR_LIST_EACH(it, &p->bound) {
         struct jr_tcpcb *tp = JR_LIST_ENTRY(it, struct jr_tcpcb, port_link);
-        if (listen_score(tp, laddr) == best_score && nth-- == 0)
+        if (bound_score(tp, laddr, any) == best_score && nth-- == 0)
             return tp;
     }
     return best;
+}
+
+struct jr_tcpcb *jr_pcb_lookup_listen(const struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport,
+                                      struct jr_addr faddr, uint16_t fport)
+{
+    return lookup_bound(tcp, laddr, lport, faddr, fport, false);
+}
+
+struct jr_tcpcb *jr_pcb_lookup_bound(const struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport,
+                                     struct jr_addr faddr, uint16_t fport)
+{
+    return lookup_bound(tcp, laddr, lport, faddr, fport, true);
 }

@@ -12,6 +12,9 @@ struct jr_tcpcb *jr_pcb_lookup(const struct jr_tcp *tcp, struct jr_addr laddr, u
 /* The most specific listener; of a group that shares address and port (SO_REUSEPORT) always the same for one flow. */
 struct jr_tcpcb *jr_pcb_lookup_listen(const struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport,
                                       struct jr_addr faddr, uint16_t fport);
+/* The same among all sockets that are bound, whether they listen or not. */
+struct jr_tcpcb *jr_pcb_lookup_bound(const struct jr_tcp *tcp, struct jr_addr laddr, uint16_t lport,
+                                     struct jr_addr faddr, uint16_t fport);
 
 /* Enters a tcpcb whose four-tuple is set; it must not be there. false: no memory. */
 bool jr_pcb_insert(struct jr_tcpcb *tp);

@@ -100,14 +100,14 @@ static bool rst_allowed(struct jr_tcp *tcp, jr_time now)
     return true;
 }
 
-/* What a connection or listener there would sign its answer with. */
+/* What a connection or socket there would sign its answer with. */
 static const struct jr_tcp_md5key *key_for(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg)
 {
     if (tcp->md5_keys == 0)
         return NULL;
     const struct jr_tcpcb *tp = jr_pcb_lookup(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
     if (tp == NULL)
-        tp = jr_pcb_lookup_listen(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
+        tp = jr_pcb_lookup_bound(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
     return tp != NULL ? jr_md5sig_key(tp, seg->rx->src) : NULL;
 }
 

@@ -117,11 +117,12 @@ static void answer(struct jr_tcp *tcp, const struct jr_sc_entry *e, const struct
                             .ttl = e->listener->ttl,
                             .md5 = jr_md5sig_key(e->listener, e->faddr),
                             .win = e->win};
-    const struct jr_ecn_bits ecn = jr_ecn_syncache_respond(e->ecn);
+    const struct jr_ecn_bits ecn = jr_ecn_syncache_respond(tcp, e->ecn);
     b.flags |= ecn.flags;
     b.ae = ecn.ae;
+    b.tos |= ecn.ip;
     uint32_t mtu = jr_ip_route(tcp->ip, e->faddr, &rt) ? rt.mtu : 1280;
-    b.opts.flags = TOF_MSS;
+    b.opts.flags = e->listener->t_flags2 & TF2_NOOPT ? 0 : TOF_MSS;
     b.opts.mss = jr_tcp_mss_offer(tcp, e->faddr, mtu);
     if (e->listener->t_usermss != 0)
         b.opts.mss = (uint16_t)jr_min_u32(b.opts.mss, e->listener->t_usermss);
@@ -258,6 +259,7 @@ static void inherit(struct jr_tcpcb *tp, struct jr_tcpcb *l)
     tp->so = l->so;
     tp->up = l->up;
     tp->t_flags = l->t_flags & flags;
+    tp->keepinit = l->keepinit;
     tp->keepidle = l->keepidle;
     tp->keepintvl = l->keepintvl;
     tp->keepcnt = l->keepcnt;
@@ -269,6 +271,7 @@ static void inherit(struct jr_tcpcb *tp, struct jr_tcpcb *l)
     tp->cc = l->cc;
     tp->max_pacing_rate = l->max_pacing_rate;
     tp->t_usermss = l->t_usermss;
+    tp->t_flags2 |= l->t_flags2 & TF2_NOOPT;
 }
 
 /* A tcpcb in SYN_RECEIVED, as if it had sent the SYN|ACK itself. */

@@ -128,6 +128,8 @@ void jr_tcp_remote(const struct jr_tcpcb *tp, struct jr_endpoint *out);
 struct jr_sockbuf *jr_tcp_snd(struct jr_tcpcb *tp);
 struct jr_sockbuf *jr_tcp_rcv(struct jr_tcpcb *tp);
 
+/* FreeBSD's options that Linux has no number for. */
+enum { JR_TCP_NOOPT = 0x10008, JR_TCP_KEEPINIT = 0x10080 };
 /* Options by Linux's IPPROTO_TCP / SOL_SOCKET numbers, values as setsockopt(2) takes them; -ENOPROTOOPT for what tcp
  * doesn't know. */
 int jr_tcp_setopt(struct jr_tcpcb *tp, int level, int name, const void *val, uint32_t len, jr_time now);

@@ -67,7 +67,7 @@ enum {                              /* t_flags2 */
        TF2_ECN_SND_CWR = 1u << 8,   /* the next new data says that the window was reduced */
        TF2_ECN_SND_ECE = 1u << 9,   /* marks are being echoed */
        TF2_ECN_USE_ECT1 = 1u << 10,
-       TF2_ECN_CE_SYN = 1u << 11,   /* our part of the handshake was marked */
+       TF2_NOOPT = 1u << 11,        /* TCP_NOOPT: segments have no options */
        TF2_CONGRECOVERY = 1u << 12, /* marks before ecn_recover were answered */
        TF2_FO_DEFER = 1u << 13,     /* TCP_FASTOPEN_CONNECT: connecting may wait for data */
        TF2_FO_SYN_DATA = 1u << 14,  /* data of a SYN was taken, by either side */
@@ -267,15 +267,15 @@ struct jr_tcpcb {
     int t_error;
     jr_seq iss, irs;
     uint32_t ts_offset;
-    uint16_t t_peermss;                                /* the MSS option of the peer */
-    uint16_t t_usermss;                                /* TCP_MAXSEG; 0: none */
-    uint32_t t_pmtu;                                   /* an ICMP error's limit on the route's MTU; 0: none */
-    uint32_t keepidle, keepintvl, keepcnt, keepprobes; /* ms, ms, count, sent */
-    uint32_t user_timeout;                             /* ms; 0: none */
-    uint32_t linger2;                                  /* ms in FIN_WAIT_2 */
-    uint32_t rcv_clamp;                                /* TCP_WINDOW_CLAMP: most bytes to offer; 0: none */
-    uint32_t defer_accept;                             /* s; TCP_DEFER_ACCEPT of a listener; 0: off */
-    uint8_t syncnt;                                    /* TCP_SYNCNT: most SYNs to send again; 0: until keepinit */
+    uint16_t t_peermss;                                          /* the MSS option of the peer */
+    uint16_t t_usermss;                                          /* TCP_MAXSEG; 0: none */
+    uint32_t t_pmtu;                                             /* an ICMP error's limit on the route's MTU; 0: none */
+    uint32_t keepinit, keepidle, keepintvl, keepcnt, keepprobes; /* ms, ms, ms, count, sent */
+    uint32_t user_timeout;                                       /* ms; 0: none */
+    uint32_t linger2;                                            /* ms in FIN_WAIT_2 */
+    uint32_t rcv_clamp;                                          /* TCP_WINDOW_CLAMP: most bytes to offer; 0: none */
+    uint32_t defer_accept;                                       /* s; TCP_DEFER_ACCEPT of a listener; 0: off */
+    uint8_t syncnt; /* TCP_SYNCNT: most SYNs to send again; 0: until keepinit */
     struct jr_ip_route rt;
     uint32_t rt_gen;
     bool rt_ok;
@@ -321,7 +321,13 @@ struct jr_tcp {
     struct jr_tcp_port **ports[256]; /* pcb.c; by high byte, then low byte; NULL: nothing uses it */
     struct jr_tcp_syncache *syncache;
     struct jr_fastopen_cache *fastopen; /* NULL: empty */
-    uint32_t sack_globalholes;          /* sack.c: SACKed ranges of all connections */
+    struct {                            /* fastopen.c: the server's keys, the newest first */
+        uint8_t key[2][16];
+        uint32_t epoch;  /* the newest one's */
+        uint32_t serial; /* of the last fastopen.setkey */
+        bool made;
+    } fokeys;
+    uint32_t sack_globalholes; /* sack.c: SACKed ranges of all connections */
     struct jr_list all, dead, timewait;
     uint32_t count, tw_count;
     uint32_t md5_keys;              /* md5sig.c: of all sockets; 0: nothing is signed */

@@ -97,7 +97,7 @@ void jr_tcp_start_keep(struct jr_tcpcb *tp, jr_time now)
     if (tp->t_state == TCPS_CLOSED || tp->t_state == TCPS_LISTEN || tp->t_state == TCPS_TIME_WAIT)
         return;
     if (tp->t_state < TCPS_ESTABLISHED)
-        jr_tcp_timer_set(tp, TT_KEEP, now + tp->tcp->cfg.keepinit * JR_MS);
+        jr_tcp_timer_set(tp, TT_KEEP, now + tp->keepinit * JR_MS);
     else if (wants_keepalive(tp))
         jr_tcp_timer_set(tp, TT_KEEP, jr_max_u64(tp->t_rcvtime + tp->keepidle * JR_MS, now));
     else

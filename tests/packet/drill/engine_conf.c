@@ -218,8 +218,24 @@ static bool one_command(struct engine *en, char *cmd, char *why, size_t room)
     return false;
 }
 
+/* FreeBSD's scripts give TCP's keys with setkey(8), which here --tcp_md5_secret does, and Fast Open's, all zeros, with
+ * a program of theirs. */
+static bool is_about_keys(struct engine *en, const char *text, char *why, size_t room, bool *ok)
+{
+    if (strstr(text, "setkey -")) {
+        *ok = true;
+        return true;
+    }
+    *ok = strstr(text, "setkey.c") &&
+          set_key(en, "net.inet.tcp.fastopen.setkey", "00000000000000000000000000000000", why, room);
+    return *ok;
+}
+
 bool engine_command(struct engine *en, const char *text, char *why, size_t room)
 {
+    bool ok;
+    if (is_about_keys(en, text, why, room, &ok))
+        return ok;
     char *copy = drill_strndup(text, strlen(text)), *save, *cmd;
 
     for (cmd = strtok_r(copy, ";\n", &save); cmd; cmd = strtok_r(NULL, ";\n", &save))

@@ -98,6 +98,25 @@ void esock_inherit(struct esock *so, const struct esock *listener)
                       so->en->now);
 }
 
+/* Only whether: the peer and the key are the script's. */
+static int set_md5(struct esock *so, int on)
+{
+    const struct options *o = &so->en->opt;
+    struct tcp_md5sig sig = {.tcpm_keylen = on ? (uint16_t)strlen(o->md5_secret) : 0};
+
+    if (jr_addr_is_v4(o->remote)) {
+        struct sockaddr_in *in = (void *)&sig.tcpm_addr;
+        in->sin_family = AF_INET;
+        in->sin_addr.s_addr = jr_addr_to_v4(o->remote);
+    } else {
+        struct sockaddr_in6 *in = (void *)&sig.tcpm_addr;
+        in->sin6_family = AF_INET6;
+        memcpy(&in->sin6_addr, o->remote.b, 16);
+    }
+    memcpy(sig.tcpm_key, o->md5_secret, strlen(o->md5_secret));
+    return -jr_tcp_setopt(so->tp, IPPROTO_TCP, TCP_MD5SIG, &sig, sizeof sig, so->en->now);
+}
+
 int esock_setopt(struct esock *so, int level, int name, const void *val, uint32_t len)
 {
     int v = 0, err;
@@ -109,6 +128,8 @@ int esock_setopt(struct esock *so, int level, int name, const void *val, uint32_
         return -jr_udp_setopt(so->up, level, name, val, len, so->en->now);
     if (!so->tp)
         return so->dead ? EINVAL : 0;
+    if (level == IPPROTO_TCP && name == TCP_MD5SIG && len == sizeof v && so->en->opt.md5_secret)
+        return set_md5(so, v);
     err = -jr_tcp_setopt(so->tp, level, name, val, len, so->en->now);
     if (err == 0 && name != TCP_CONGESTION)
         remember(so, level, name, v);
@@ -158,12 +179,6 @@ int esock_getopt(struct esock *so, int level, int name, void *val, uint32_t *len
         return 0;
     }
     if (level == SOL_SOCKET && get_socket(so, name, &v) == 0) {
-        *len = jr_min_u32(*len, sizeof v);
-        memcpy(val, &v, *len);
-        return 0;
-    }
-    if (so->tp && level == IPPROTO_TCP && name == DRILL_TCP_KEEPINIT) {
-        v = (int)(so->en->cfg->keepinit / 1000);
         *len = jr_min_u32(*len, sizeof v);
         memcpy(val, &v, *len);
         return 0;

@@ -50,6 +50,7 @@ struct tcp_opt {
     uint8_t len;      /* with the two bytes of head; 1 for NOP and EOL */
     uint8_t data[40]; /* as on the wire, behind the head; timestamps and SACK edges below instead */
     bool any_val, any_ecr;
+    enum { MD5_AS_IT_IS, MD5_VALID, MD5_INVALID } md5; /* a signature: its bytes, or whether it is right */
     uint32_t val, ecr;
     unsigned nsack;
     uint32_t sack[4][2];
@@ -105,6 +106,7 @@ struct packet {
     uint16_t sport, dport; /* 0: those of the connection */
     uint16_t flags;
     uint32_t seq, end, len; /* len: payload, of any protocol */
+    bool any_seq;           /* written "...(0)" */
     bool plain_seq;         /* written "0:0(0)!": as on the wire, whatever the stack began with */
     uint32_t ack;
     int win, urg; /* -1: default, or unchecked */
@@ -128,6 +130,8 @@ struct packet {
 uint32_t packet_build(const struct packet *p, uint8_t *buf, uint32_t room);
 /* false: not a packet that can be told in this form; why says what is wrong with it. */
 bool packet_decode(const uint8_t *buf, uint32_t len, struct packet *p, const char **why);
+/* What signatures are made and checked with from now on; NULL: nothing. */
+void packet_md5_secret(const char *secret);
 /* One line in the scripts' language. */
 void packet_print(const struct packet *p, FILE *to);
 /* The bytes, sixteen a line. */

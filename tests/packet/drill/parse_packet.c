@@ -82,8 +82,20 @@ static void parse_ip_info(struct text *t, struct packet *p, const char *close)
     text_need(t, close);
 }
 
+static void parse_length(struct text *t, struct packet *p)
+{
+    text_need(t, "(");
+    p->len = (uint32_t)text_int_in(t, "length", 0, 65507);
+    text_need(t, ")");
+}
+
 static void parse_seq(struct text *t, struct packet *p)
 {
+    if (!p->inbound && text_ellipsis(t)) {
+        p->any_seq = true;
+        parse_length(t, p);
+        return;
+    }
     p->seq = (uint32_t)text_int_in(t, "sequence number", 0, UINT32_MAX);
     text_need(t, ":");
     p->end = (uint32_t)text_int_in(t, "sequence number", 0, UINT32_MAX);
@@ -174,6 +186,18 @@ static void plain_opt(struct tcp_opt *o, uint8_t kind, const uint8_t *data, unsi
     memcpy(o->data, data, n);
 }
 
+/* md5 valid, md5 invalid, or its bytes */
+static void parse_md5(struct text *t, struct tcp_opt *o)
+{
+    uint8_t b[16] = {0};
+    const bool valid = text_take(t, "valid"), invalid = !valid && text_take(t, "invalid");
+
+    if (!valid && !invalid && text_hex(t, b, sizeof b) != sizeof b)
+        text_fail(t, "a signature has 16 bytes");
+    plain_opt(o, OPT_MD5, b, sizeof b);
+    o->md5 = valid ? MD5_VALID : invalid ? MD5_INVALID : MD5_AS_IT_IS;
+}
+
 static void parse_opt(struct text *t, struct tcp_opt *o)
 {
     uint8_t b[40] = {0};
@@ -190,6 +214,8 @@ static void parse_opt(struct text *t, struct tcp_opt *o)
         parse_sack(t, o);
     } else if (text_take(t, "TS")) {
         parse_ts(t, o);
+    } else if (text_take(t, "md5")) {
+        parse_md5(t, o);
     } else if (text_take(t, "nop")) {
         *o = (struct tcp_opt){.kind = OPT_NOP, .len = 1};
     } else if (text_take(t, "eol")) {
@@ -247,13 +273,6 @@ static void parse_tcp(struct text *t, struct packet *p)
     }
     if (text_take(t, "<"))
         parse_opts(t, p);
-}
-
-static void parse_length(struct text *t, struct packet *p)
-{
-    text_need(t, "(");
-    p->len = (uint32_t)text_int_in(t, "length", 0, 65507);
-    text_need(t, ")");
 }
 
 static void parse_icmp(struct text *t, struct packet *p, bool v6)

@@ -36,6 +36,11 @@ static void print_opt(const struct tcp_opt *o, FILE *to)
         for (unsigned i = 0; i < o->nsack; i++)
             fprintf(to, " %u:%u", o->sack[i][0], o->sack[i][1]);
         return;
+    case OPT_MD5:
+        if (o->md5 != MD5_AS_IT_IS) {
+            fputs(o->md5 == MD5_VALID ? "md5 valid" : "md5 invalid", to);
+            return;
+        } /* FALLTHROUGH */
     default:
         if (o->kind == OPT_FO)
             fputs("FO ", to);

@@ -228,6 +228,7 @@ bool run_script(const struct script *s, struct backend *be, bool strict, bool ve
     r->strict = strict;
     r->verbose = verbose;
     r->info_fd = r->fastopen_fd = -1;
+    packet_md5_secret(s->opt.md5_secret);
     memset(r->fd, 0xff, sizeof r->fd);
     for (const struct event *ev = s->first; ev && !r->failed; ev = ev->next) {
         run_event(r, ev);

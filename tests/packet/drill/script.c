@@ -63,9 +63,11 @@ static bool set_version(struct options *o, const char *value)
 static bool is_ignored(const char *name)
 {
     static const char *const names[] = {
-        "gateway_ip",      "speed",           "non_fatal",      "init_scripts",      "so_filename",
-        "dry_run",         "verbose",         "code_command",   "code_format",       "code_sockopt",
-        "wire_client_dev", "wire_server_dev", "hold_off_usecs", "persistent_tun_dev"};
+        "gateway_ip",      "speed",           "non_fatal",      "init_scripts",       "so_filename",
+        "dry_run",         "verbose",         "code_command",   "code_format",        "code_sockopt",
+        "wire_client_dev", "wire_server_dev", "hold_off_usecs", "persistent_tun_dev", "tun_dev",
+        "wire_client",     "wire_server",     "wire_server_at", "wire_server_ip",     "wire_server_port",
+        "debug",           "strict_segments", "prefix_ip",      "remote_prefix_ip",   "define"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0)
@@ -99,6 +101,8 @@ bool options_set(struct options *o, const char *name, const char *value)
     } else if (strcmp(name, "connect_port") == 0) {
         ok = set_number(&n, value, 1, 65535);
         o->connect_port = (uint16_t)n;
+    } else if (strcmp(name, "tcp_md5_secret") == 0) {
+        o->md5_secret = value;
     } else if (strcmp(name, "arp") == 0) {
         o->arp = true;
     } else {

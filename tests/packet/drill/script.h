@@ -21,7 +21,8 @@ struct options { /* --name=value lines */
     struct jr_addr local, remote;
     uint8_t plen;
     uint16_t bind_port, connect_port;
-    bool arp; /* the script is about ARP too: nobody is known at first */
+    const char *md5_secret; /* what signs segments; NULL: nothing does */
+    bool arp;               /* the script is about ARP too: nobody is known at first */
 };
 
 enum when_kind { WHEN_ABSOLUTE, WHEN_RELATIVE, WHEN_ANY };

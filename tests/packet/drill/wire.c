@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Packets as bytes. Nothing here is shared with the stack under test but the sum over 16-bit words, which has tests of
- * its own: what the stack sends is taken apart by other code than what put it together. RFC 791, 8200, 9293, 768, 792.
+ * Packets as bytes. Nothing here is shared with the stack under test but MD5, which has tests of its own: what the
+ * stack sends is taken apart by other code than what put it together. RFC 791, 8200, 9293, 768, 792.
  */
 #include <string.h>
 
 #include "base/byteorder.h"
+#include "base/md5.h"
 #include "packet.h"
 
 static void put16(uint8_t *p, uint32_t v)
@@ -71,6 +72,64 @@ static uint32_t build_opts(const struct packet *p, uint8_t *at)
     return n;
 }
 
+static const char *md5_secret;
+
+void packet_md5_secret(const char *secret) { md5_secret = secret; }
+
+/* RFC 2385 2.0: pseudo header, header without options and with no checksum, data, key. */
+static void md5_digest(const struct packet *p, const uint8_t *l4, uint32_t len, uint8_t digest[16])
+{
+    uint8_t pseudo[40] = {0}, head[20];
+    const uint32_t hlen = l4[12] / 16 * 4u, n = p->v6 ? 40 : 12;
+    struct jr_md5 m;
+
+    memcpy(pseudo, p->v6 ? p->src.b : p->src.b + 12, p->v6 ? 16 : 4);
+    memcpy(pseudo + (p->v6 ? 16 : 4), p->v6 ? p->dst.b : p->dst.b + 12, p->v6 ? 16 : 4);
+    pseudo[n - (p->v6 ? 1 : 3)] = PROTO_TCP;
+    put16(pseudo + n - (p->v6 ? 6 : 2), len);
+    memcpy(head, l4, sizeof head);
+    put16(head + 16, 0);
+    jr_md5_init(&m);
+    jr_md5_update(&m, pseudo, n);
+    jr_md5_update(&m, head, sizeof head);
+    jr_md5_update(&m, l4 + hlen, len - hlen);
+    jr_md5_update(&m, md5_secret, strlen(md5_secret));
+    jr_md5_final(&m, digest);
+}
+
+/* Where the packet's signature stands, or NULL. */
+static uint8_t *md5_place(const struct packet *p, uint8_t *opts, const struct tcp_opt **which)
+{
+    for (unsigned i = 0; i < p->nopts; opts += p->opts[i++].len) {
+        *which = &p->opts[i];
+        if (p->opts[i].kind == OPT_MD5 && p->opts[i].len == 18)
+            return opts + 2;
+    }
+    return NULL;
+}
+
+static void sign(const struct packet *p, uint8_t *l4, uint32_t len)
+{
+    const struct tcp_opt *o;
+    uint8_t *at = md5_place(p, l4 + 20, &o);
+
+    if (!at || !md5_secret || o->md5 == MD5_AS_IT_IS)
+        return;
+    md5_digest(p, l4, len, at);
+    at[0] ^= o->md5 == MD5_INVALID;
+}
+
+static void check_signature(struct packet *p, const uint8_t *l4, uint32_t len)
+{
+    const struct tcp_opt *o;
+    uint8_t *at = md5_place(p, (uint8_t *)l4 + 20, &o), want[16];
+
+    if (!at || !md5_secret)
+        return;
+    md5_digest(p, l4, len, want);
+    ((struct tcp_opt *)o)->md5 = memcmp(at, want, sizeof want) == 0 ? MD5_VALID : MD5_INVALID;
+}
+
 static uint32_t build_tcp(const struct packet *p, uint8_t *at)
 {
     const uint32_t hlen = 20 + build_opts(p, at + 20);
@@ -84,6 +143,7 @@ static uint32_t build_tcp(const struct packet *p, uint8_t *at)
     put16(at + 16, 0);
     put16(at + 18, p->urg < 0 ? 0 : (uint32_t)p->urg);
     memset(at + hlen, 0, p->len);
+    sign(p, at, hlen + p->len);
     put16(at + 16, l4_sum(p, at, hlen + p->len) ^ (p->bad_cksum ? 0x55u : 0));
     return hlen + p->len;
 }
@@ -276,7 +336,10 @@ static const char *decode_tcp(const uint8_t *l4, uint32_t len, struct packet *p)
     p->end = p->seq + p->len;
     if (get16(l4 + 12) & 0xe00)
         return "reserved bits that are set";
-    return decode_opts(l4 + 20, hlen - 20, p) ? NULL : "broken TCP options";
+    if (!decode_opts(l4 + 20, hlen - 20, p))
+        return "broken TCP options";
+    check_signature(p, l4, len);
+    return NULL;
 }
 
 static const char *decode_udp(const uint8_t *l4, uint32_t len, struct packet *p)

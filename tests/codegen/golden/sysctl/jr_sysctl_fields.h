@@ -4,6 +4,8 @@
 #ifndef JR_SYSCTL_FIELDS_H
 #define JR_SYSCTL_FIELDS_H
 
+#include "sysctl/key.h"
+
 #define JR_SYSCTL_TCP_FIELDS \
     uint32_t sendspace; /* Send buffer */ \
     uint32_t sendbuf_max; /* Most of it */ \
