@@ -46,4 +46,7 @@ def client(address: str, key: str = "") -> None:
 
 
 if __name__ == "__main__":
-    {"server": server, "client": client}[sys.argv[1]](*sys.argv[2:])
+    if sys.argv[1] == "server":
+        server(*sys.argv[2:])
+    else:
+        client(*sys.argv[2:])
