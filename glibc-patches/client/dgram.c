@@ -166,7 +166,11 @@ __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
     {
       r = put_record (s, &it, &h, &d);
       if (r >= 0)
-	return r;
+	{
+	  if (h.peer.family != AF_UNSPEC && __jr_to_self (&h.peer) && !jr_loops (s))
+	    __jr_settle (s->seg, s->idx);
+	  return r;
+	}
       if (r == -EAGAIN && (r = __jr_wait_space (s, &d, &w, block)) == 0)
 	continue;
       r = __jr_outcome (s, r, 0);

@@ -279,6 +279,8 @@ __jr_closed (uint64_t ent)
   uint32_t epoch = ld_relaxed (&jr_policy ()->sleep_epoch);
   if ((epoch & 1) && epoch != ld_relaxed (&__jr.rung))
     __jr_bell ();
+  if (ld_relaxed (&jr_policy ()->loopback) == JR_ROUTE_SERVICE)
+    __jr_settle (seg, jr_ent_slot (ent));
   if (add_fetch (&seg->live, -1) == 0 && ld_relaxed (&seg->shared))
     __jr_seg_gc ();
 }

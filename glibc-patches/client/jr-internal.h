@@ -309,6 +309,16 @@ jr_dirty (struct jr_seg *seg, uint32_t idx)
     __jr_bell ();
 }
 
+/* The same, and waits until it had its effect: for sockets with JR_ST_LOOP,
+   whose data are at the other end when the call ends, as the kernel's are.  */
+extern void __jr_settle (struct jr_seg *seg, uint32_t idx) JR_HIDDEN;
+
+static inline bool
+jr_loops (const struct jr_sock *s)
+{
+  return unlikely_ (ld_relaxed (&s->slot->state) & JR_ST_LOOP);
+}
+
 /* The robust word of the service's thread says that it is gone.  */
 static inline bool
 jr_owner_gone (uint32_t word)
@@ -499,6 +509,7 @@ extern bool __jr_addr_is_any (const struct jr_abi_addr *a) JR_HIDDEN;
 
 /* route.c */
 extern enum jr_abi_route __jr_route (const struct jr_abi_addr *to, bool stream) JR_HIDDEN;
+extern bool __jr_to_self (const struct jr_abi_addr *to) JR_HIDDEN;
 /* Puts a kernel socket in place of the handle, on all its fds.  KSOCK: the
    one to take, or -1.  0 or -errno.  */
 extern int __jr_turn (struct jr_sock *s, int ksock) JR_HIDDEN;

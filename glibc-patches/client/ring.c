@@ -328,7 +328,10 @@ __jr_tx_published (struct jr_sock *s, struct jr_dir *d)
 {
   if (likely_ (d->peer_watched == NULL))
     {
-      jr_dirty (s->seg, s->idx);
+      if (jr_loops (s))
+	__jr_settle (s->seg, s->idx);
+      else
+	jr_dirty (s->seg, s->idx);
       return;
     }
   __jr_wake (&d->r->data_wait, &d->r->data_woken, &d->r->data_seq);
@@ -342,7 +345,11 @@ __jr_rx_consumed (struct jr_sock *s, struct jr_dir *d, uint64_t head)
   if (likely_ (d->peer_watched == NULL))
     {
       /* Datagrams have no window to open.  */
-      if (jr_is_stream (s) && head >= ld_relaxed (&s->slot->rx_notify_at))
+      if (!jr_is_stream (s) || head < ld_relaxed (&s->slot->rx_notify_at))
+	return;
+      if (jr_loops (s))
+	__jr_settle (s->seg, s->idx);
+      else
 	jr_dirty (s->seg, s->idx);
       return;
     }

@@ -35,33 +35,49 @@ look_up (const struct jr_abi_policy *p, const struct jr_abi_addr *to)
   return JR_ROUTE_KERNEL;
 }
 
+static enum jr_abi_route
+where (const struct jr_abi_addr *to)
+{
+  const struct jr_abi_policy *p = jr_policy ();
+  enum jr_abi_route route;
+  uint32_t seq;
+  int tries = 0;
+  if (is_loopback (to))
+    return JR_ROUTE_LOCAL;
+  do
+    {
+      while (((seq = ld_acquire (&p->seq)) & 1) && tries++ < 10000)
+	jr_pause ();
+      route = look_up (p, to);
+      jr_fence ();
+    }
+  while (ld_relaxed (&p->seq) != seq && tries++ < 10000);
+  return route;
+}
+
 /* KERNEL or SERVICE, from the policy page alone.  */
 enum jr_abi_route
 __jr_route (const struct jr_abi_addr *to, bool stream)
 {
   const struct jr_abi_policy *p = jr_policy ();
-  enum jr_abi_route route;
-  uint32_t seq;
-  if (is_loopback (to))
-    route = JR_ROUTE_LOCAL;
-  else
-    {
-      int tries = 0;
-      do
-	{
-	  while (((seq = ld_acquire (&p->seq)) & 1) && tries++ < 10000)
-	    jr_pause ();
-	  route = look_up (p, to);
-	  jr_fence ();
-	}
-      while (ld_relaxed (&p->seq) != seq && tries++ < 10000);
-    }
+  enum jr_abi_route route = where (to);
   if (route != JR_ROUTE_LOCAL)
     return route == JR_ROUTE_KERNEL ? JR_ROUTE_KERNEL : JR_ROUTE_SERVICE;
-  if (!stream || ld_relaxed (&p->loopback) != JR_ROUTE_LOCAL
+  uint32_t loopback = ld_relaxed (&p->loopback);
+  if (loopback == JR_ROUTE_SERVICE)
+    return JR_ROUTE_SERVICE;
+  if (!stream || loopback != JR_ROUTE_LOCAL
       || !(ld_relaxed (&p->tcp_listen[to->port / 64]) & 1ull << to->port % 64))
     return JR_ROUTE_KERNEL;
   return JR_ROUTE_SERVICE;
+}
+
+/* With loopback = "service", whether a datagram to it stays on this host.  */
+bool
+__jr_to_self (const struct jr_abi_addr *to)
+{
+  return ld_relaxed (&jr_policy ()->loopback) == JR_ROUTE_SERVICE
+	 && where (to) == JR_ROUTE_LOCAL;
 }
 
 /* A kernel socket like S, with the options set so far.  */

@@ -38,7 +38,7 @@ struct jr_ctl_config {
     const struct jr_rule *rules; /* first match wins; copied */
     size_t nrules;
     uint32_t default_route; /* JR_ROUTE_SERVICE or JR_ROUTE_KERNEL, where no rule matches */
-    uint32_t loopback;      /* JR_ROUTE_LOCAL: pair with Joyride listeners; JR_ROUTE_KERNEL */
+    uint32_t loopback;      /* JR_ROUTE_LOCAL: pair with Joyride listeners; JR_ROUTE_KERNEL; JR_ROUTE_SERVICE */
     uint32_t udp_wildcard;  /* JR_ROUTE_* of datagram sockets bound to no address; KERNEL unless all their peers are
                                behind ports */
     uint32_t multicast;     /* JR_ROUTE_* of groups and of the limited broadcast; KERNEL on shared ports */

@@ -51,8 +51,18 @@ int jr_ip_local_rebuild(struct jr_ip *ip)
     return 0;
 }
 
+/* All of 127.0.0.0/8 but its broadcast address, and ::1. */
+static bool is_loopback(struct jr_addr a)
+{
+    if (!jr_addr_is_v4(a))
+        return jr_ipv6_is_loopback(a);
+    return jr_ipv4_is_loopback(a) && jr_addr_to_v4(a) != jr_be32(0x7fffffff);
+}
+
 struct jr_netif *jr_ip_local_find(const struct jr_ip *ip, struct jr_addr addr)
 {
+    if (JR_UNLIKELY(ip->lo) && is_loopback(addr))
+        return ip->lo;
     return ip->local.mask ? slot_of(&ip->local, addr)->ifp : NULL;
 }
 

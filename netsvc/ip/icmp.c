@@ -36,7 +36,9 @@ bool jr_bucket_take(struct jr_ip *ip, struct jr_bucket *b, uint32_t per_s, jr_ti
 /* RFC 1122 3.2.2: about what no error may be sent. */
 static bool may_complain(const struct jr_ip *ip, const struct jr_ipv4 *hdr, const uint8_t *quote, uint32_t quote_len)
 {
-    if (hdr->frag_off != 0 || !jr_ipv4_is_host(hdr->src) || !jr_ip_is_local(ip, hdr->dst))
+    if (hdr->frag_off != 0 || !jr_ip_is_local(ip, hdr->dst))
+        return false;
+    if (!jr_ipv4_is_host(hdr->src) && !jr_ip_is_local(ip, hdr->src))
         return false;
     if (hdr->proto == JR_IPPROTO_ICMP)
         return quote_len > hdr->hlen && !jr_icmp_is_error(quote[hdr->hlen]);
@@ -50,17 +52,17 @@ void jr_icmp_error(struct jr_ip *ip, uint8_t type, uint8_t code, uint32_t rest, 
     uint8_t msg[ERROR_MAX - JR_IPV4_HLEN];
     struct jr_ip_route rt;
     struct jr_ipv4 hdr;
-
-    if (ip->cfg.shared) {
+    const bool known = jr_ipv4_parse_quote(quote, quote_len, &hdr) == JR_WIRE_OK && jr_ip_route(ip, hdr.src, &rt);
+    if (ip->cfg.shared && !(known && rt.loop)) {
         jr_count(ip->counters, JR_C_ICMP_ERR_SHARED);
         return;
     }
-    if (jr_ipv4_parse_quote(quote, quote_len, &hdr) != JR_WIRE_OK || !may_complain(ip, &hdr, quote, quote_len) ||
-        !jr_ip_route(ip, hdr.src, &rt) || rt.local || rt.broadcast) {
+    if (!known || !may_complain(ip, &hdr, quote, quote_len) || rt.local || rt.broadcast) {
         jr_count(ip->counters, JR_C_ICMP_ERR_FORBIDDEN);
         return;
     }
-    if (ip->cfg.icmp_errors_per_s && !jr_bucket_take(ip, &ip->icmp_errors, ip->cfg.icmp_errors_per_s, now)) {
+    if (ip->cfg.icmp_errors_per_s && !rt.loop &&
+        !jr_bucket_take(ip, &ip->icmp_errors, ip->cfg.icmp_errors_per_s, now)) {
         jr_count(ip->counters, JR_C_ICMP_ERR_LIMITED);
         return;
     }

@@ -18,7 +18,7 @@ static bool may_complain(const struct jr_ip *ip, const struct jr_icmp6 *icmp, co
 {
     struct jr_ipv6_chain c;
 
-    if (!jr_ipv6_is_host(hdr->src))
+    if (!jr_ipv6_is_host(hdr->src) && !jr_ip_is_local(ip, hdr->src))
         return false;
     if (jr_ipv6_is_multicast(hdr->dst)) {
         if (icmp->type != JR_ICMP6_PARAM_PROBLEM || icmp->code != JR_ICMP6_PARAM_OPTION)
@@ -41,7 +41,7 @@ void jr_icmp6_error(struct jr_ip *ip, struct jr_netif *ifp, const struct jr_icmp
     struct jr_ip_route rt;
     struct jr_ipv6 hdr;
 
-    if (ip->cfg.shared) {
+    if (ip->cfg.shared && !ifp->loopback) {
         jr_count(ip->counters, JR_C_ICMP6_ERR_SHARED);
         return;
     }
@@ -53,7 +53,7 @@ void jr_icmp6_error(struct jr_ip *ip, struct jr_netif *ifp, const struct jr_icmp
         jr_count(ip->counters, JR_C_ICMP6_ERR_FORBIDDEN);
         return;
     }
-    if (!jr_bucket_take(ip, &ip->icmp6_errors, ip->cfg.icmp6_errppslimit, now)) {
+    if (!ifp->loopback && !jr_bucket_take(ip, &ip->icmp6_errors, ip->cfg.icmp6_errppslimit, now)) {
         jr_count(ip->counters, JR_C_ICMP6_ERR_LIMITED);
         return;
     }

@@ -7,6 +7,8 @@
 /* A source that no honest packet has. */
 static bool bad_source(const struct jr_ip *ip, const struct jr_netif *ifp, const struct jr_ipv4 *hdr, bool broadcast)
 {
+    if (ifp->loopback)
+        return !jr_ip_is_local(ip, hdr->src);
     if (JR_UNLIKELY(!jr_ipv4_is_host(hdr->src))) /* a host that has no address yet may speak to all */
         return !(broadcast && jr_addr_is_any(hdr->src));
     return jr_ip_is_local(ip, hdr->src) || jr_ip_is_broadcast(ifp, hdr->src);
@@ -17,11 +19,13 @@ static enum jr_counter check_addresses(const struct jr_ip *ip, const struct jr_n
                                        bool group, bool *broadcast, bool *multicast)
 {
     *broadcast = *multicast = false;
+    if (JR_UNLIKELY(jr_ipv4_is_loopback(hdr->dst) && !ifp->loopback))
+        return JR_C_IP_BAD_DST;
     if (JR_UNLIKELY(!jr_ip_is_local(ip, hdr->dst))) {
         *multicast = jr_ipv4_is_multicast(hdr->dst);
         if (*multicast && !jr_ip_mcast_wanted(ip, ifp, hdr->dst, hdr->proto == JR_IPPROTO_IGMP ? NULL : &hdr->src))
             return JR_C_IP_MULTICAST;
-        if (jr_ipv4_is_loopback(hdr->dst) || jr_ipv4_is_zeronet(hdr->dst))
+        if (jr_ipv4_is_zeronet(hdr->dst))
             return JR_C_IP_BAD_DST;
         if (!*multicast && !jr_ip_is_broadcast(ifp, hdr->dst))
             return JR_C_IP_NOT_FOR_US;
@@ -107,6 +111,7 @@ void jr_ip_on_packet(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool g
     rx.proto = hdr.proto;
     rx.tos = hdr.tos;
     rx.ttl = hdr.ttl;
+    rx.loop = ifp->loopback;
     rx.ifp = ifp;
     jr_pkt_pull(pkt, hdr.hlen);
     pkt->l4_off = (uint16_t)pkt->off;

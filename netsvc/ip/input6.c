@@ -9,8 +9,10 @@
 static bool has_dirty_zone(struct jr_addr a) { return jr_ipv6_has_zone(a) && jr_ipv6_zone(a) != 0; }
 
 /* A source that no honest packet has. The wildcard may speak to groups: neighbours that have no address yet. */
-static bool bad_source(const struct jr_ip *ip, struct jr_addr src, bool to_group)
+static bool bad_source(const struct jr_ip *ip, const struct jr_netif *ifp, struct jr_addr src, bool to_group)
 {
+    if (ifp->loopback)
+        return !jr_ip_is_local(ip, src);
     if (JR_UNLIKELY(!jr_ipv6_is_host(src)))
         return !(to_group && jr_ipv6_is_any(src));
     return jr_ip_is_local(ip, src);
@@ -24,7 +26,8 @@ static enum jr_counter check_addresses(const struct jr_ip *ip, const struct jr_n
 
     if (JR_UNLIKELY(has_dirty_zone(hdr->src) || jr_addr_is_v4(hdr->src)))
         return JR_C_IP6_BAD_SRC;
-    if (JR_UNLIKELY(has_dirty_zone(hdr->dst) || jr_addr_is_v4(hdr->dst) || jr_ipv6_is_loopback(hdr->dst)))
+    if (JR_UNLIKELY(has_dirty_zone(hdr->dst) || jr_addr_is_v4(hdr->dst) ||
+                    (jr_ipv6_is_loopback(hdr->dst) && !ifp->loopback)))
         return JR_C_IP6_BAD_DST;
     hdr->src = jr_ipv6_set_zone(hdr->src, zone);
     hdr->dst = jr_ipv6_set_zone(hdr->dst, zone);
@@ -39,7 +42,7 @@ static enum jr_counter check_addresses(const struct jr_ip *ip, const struct jr_n
     } else if (group) {
         return JR_C_IP6_BAD_DST;
     }
-    return bad_source(ip, hdr->src, *to_group) ? JR_C_IP6_BAD_SRC : JR_WIRE_OK;
+    return bad_source(ip, ifp, hdr->src, *to_group) ? JR_C_IP6_BAD_SRC : JR_WIRE_OK;
 }
 
 static void complain(struct jr_ip *ip, struct jr_netif *ifp, const struct jr_pkt *pkt, uint8_t code, uint32_t pointer,
@@ -180,6 +183,7 @@ void jr_ip6_on_packet(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, bool 
     rx.tos = hdr.tclass;
     rx.ttl = hdr.hlim;
     rx.multicast = false; /* it tells IPv4 groups from broadcasts */
+    rx.loop = ifp->loopback;
     rx.ifp = ifp;
     deliver(ip, pkt, &rx, &chain, was_fragmented, now);
 }

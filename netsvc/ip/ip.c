@@ -8,6 +8,7 @@
 
 #include "base/siphash.h"
 #include "ip/stack6.h"
+#include "link/loopif.h"
 #include "link/neigh.h"
 #include "wire/icmp.h"
 
@@ -68,6 +69,9 @@ void jr_ip_free(struct jr_ip *ip)
 
 void jr_ip_set_shared(struct jr_ip *ip, bool shared) { ip->cfg.shared = shared; }
 bool jr_ip_is_shared(const struct jr_ip *ip) { return ip->cfg.shared; }
+
+bool jr_ip_is_kernels(const struct jr_ip *ip, const struct jr_ip_rx *rx) { return ip->cfg.shared && !rx->loop; }
+
 struct jr_counters *jr_ip_counters(struct jr_ip *ip) { return ip->counters; }
 struct jr_rng *jr_ip_rng(const struct jr_ip *ip) { return ip->rng; }
 jr_time jr_ip_now(const struct jr_ip *ip) { return ip->now; }
@@ -83,7 +87,20 @@ struct jr_netif *jr_ip_netif_by_index(const struct jr_ip *ip, uint32_t ifindex)
         if (ip->netifs[i]->ifindex == ifindex)
             return ip->netifs[i];
     }
-    return NULL;
+    return ip->lo && ip->lo->ifindex == ifindex ? ip->lo : NULL;
+}
+
+static struct jr_netif_l3 l3_of(struct jr_ip *ip)
+{
+    return (struct jr_netif_l3){
+        .ctx = ip,
+        .input = jr_ip_on_packet,
+        .input6 = jr_ip6_on_packet,
+        .addr4_ready = jr_ip_addr4_ready,
+        .addr6_changed = jr_ip6_addr_changed,
+        .router_gone = jr_nd6_rtr_gone,
+        .unresolved = jr_icmp_on_unresolved,
+    };
 }
 
 int jr_ip_netif_add(struct jr_ip *ip, struct jr_netif *ifp)
@@ -94,15 +111,7 @@ int jr_ip_netif_add(struct jr_ip *ip, struct jr_netif *ifp)
         if (ip->netifs[i] == ifp)
             return -EEXIST;
     }
-    ifp->l3 = (struct jr_netif_l3){
-        .ctx = ip,
-        .input = jr_ip_on_packet,
-        .input6 = jr_ip6_on_packet,
-        .addr4_ready = jr_ip_addr4_ready,
-        .addr6_changed = jr_ip6_addr_changed,
-        .router_gone = jr_nd6_rtr_gone,
-        .unresolved = jr_icmp_on_unresolved,
-    };
+    ifp->l3 = l3_of(ip);
     /* where the kernel gave no number: one that none of its interfaces has */
     jr_nd6_set_zone(ifp, ifp->ifindex && ifp->ifindex < ZONE_OWN ? (uint16_t)ifp->ifindex
                                                                  : (uint16_t)(ZONE_OWN + ip->zones++));
@@ -155,6 +164,25 @@ int jr_ip_route_del(struct jr_ip *ip, struct jr_addr dst, uint8_t plen, uint32_t
         ip->generation++;
     return err;
 }
+
+int jr_ip_set_loop(struct jr_ip *ip, struct jr_netif *lo, jr_time now)
+{
+    const struct jr_addr self = jr_addr_v4(jr_be32(0x7f000001)), all = jr_addr_v4(jr_be32(0x7fffffff));
+    const struct jr_netif_addr a = {.addr = self, .bcast = all, .plen = 8, .announce_at = JR_TIME_NEVER};
+
+    (void)now;
+    if (jr_netif_addr_add(lo, &a) != 0)
+        return -ENOMEM;
+    lo->l3 = l3_of(ip);
+    jr_nd6_set_zone(lo, (uint16_t)lo->ifindex);
+    ip->lo = lo;
+    ip->generation++;
+    return 0;
+}
+
+enum { LOOP_MAX = 8192 }; /* packets in one go: the wire and the programs are waiting, too */
+
+unsigned jr_ip_run_loop(struct jr_ip *ip, jr_time now) { return ip->lo ? jr_loopif_run(ip->lo, LOOP_MAX, now) : 0; }
 
 void jr_ip_input(struct jr_netif *ifp, struct jr_pkt *frame, jr_time now) { jr_ether_input(ifp, frame, now); }
 

@@ -38,6 +38,7 @@ struct jr_ip_rx {
     uint8_t ttl;
     bool broadcast; /* link or network broadcast, or multicast: TCP must drop it */
     bool multicast;
+    bool loop; /* this host sent it */
     struct jr_netif *ifp;
 };
 
@@ -59,7 +60,8 @@ struct jr_ip_route {
     struct jr_addr src;      /* preferred source */
     uint32_t mtu;            /* of the path as known */
     uint32_t ifp_mtu;        /* of the port */
-    bool local;              /* dst is one of our own addresses */
+    bool local;              /* dst is one of our own addresses, and there is no way to it: see jr_ip_set_loop() */
+    bool loop;               /* what is sent comes in again here */
     uint32_t tx_offloads;    /* JR_PKT_TX_* that the port takes; 0 when in doubt */
     bool broadcast;          /* dst is a broadcast or multicast address */
     bool no_df;              /* the path's MTU is below what is believed: df is ignored and packets are fragmented */
@@ -114,8 +116,10 @@ void jr_icmp_unreach(struct jr_ip *ip, const struct jr_pkt *pkt, const struct jr
 
 /* ---- For transports: what else the network layer knows ---- */
 
-/* Whether the kernel uses the same ports, and owns what no pcb here matches: no RST, no ICMP error then. */
+/* Whether the kernel uses the same ports. */
 bool jr_ip_is_shared(const struct jr_ip *ip);
+/* Whether what came is the kernel's when no pcb here matches: no RST, no ICMP error then. */
+bool jr_ip_is_kernels(const struct jr_ip *ip, const struct jr_ip_rx *rx);
 struct jr_rng *jr_ip_rng(const struct jr_ip *ip);
 /* A transport that has matched an ICMP "fragmentation needed" to a packet it really sent says so here (RFC 1191, RFC
  * 5927: nothing is believed before). mtu as in jr_ip_ctl, 0: not told. Returns the path's MTU from now on. */
@@ -151,6 +155,12 @@ void jr_ip_set_shared(struct jr_ip *ip, bool shared);
 int jr_ip_netif_add(struct jr_ip *ip, struct jr_netif *ifp);
 /* Takes it off with its addresses and routes. */
 void jr_ip_netif_del(struct jr_ip *ip, struct jr_netif *ifp);
+
+/* Packets to this host itself, 127.0.0.0/8 and ::1 among it, leave by this interface (link/loopif.h) from now on, and
+ * come in when jr_ip_run_loop() is called. It stays the caller's; without one such packets are not sent. -ENOMEM */
+int jr_ip_set_loop(struct jr_ip *ip, struct jr_netif *lo, jr_time now);
+/* Returns how many packets came in. */
+unsigned jr_ip_run_loop(struct jr_ip *ip, jr_time now);
 
 /* A frame that the port received; takes ownership. */
 void jr_ip_input(struct jr_netif *ifp, struct jr_pkt *frame, jr_time now);

@@ -68,11 +68,26 @@ static bool route_to_host(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_rou
     return true;
 }
 
+/* To this host itself, which is its own source as well, or to everybody in 127.0.0.0/8. */
+static bool route_to_self(const struct jr_ip *ip, struct jr_addr dst, bool broadcast, struct jr_ip_route *out)
+{
+    struct jr_netif *lo = ip->lo;
+
+    *out = (struct jr_ip_route){.ifp = lo, .next_hop = dst, .src = dst, .broadcast = broadcast, .loop = true};
+    if (jr_addr_is_v4(dst) && jr_ipv4_is_loopback(dst))
+        out->src = lo->addrs[0].addr;
+    out->mtu = out->ifp_mtu = lo->mtu;
+    out->tx_offloads = jr_ip_offloads_of(lo);
+    return true;
+}
+
 bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out)
 {
     struct jr_netif *own = jr_ip_local_find(ip, dst);
 
     memset(out, 0, sizeof *out);
+    if (own && ip->lo)
+        return route_to_self(ip, dst, false, out);
     if (own) {
         *out = (struct jr_ip_route){
             .ifp = own, .next_hop = dst, .src = dst, .mtu = own->mtu, .ifp_mtu = own->mtu, .local = true};
@@ -80,6 +95,8 @@ bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out)
     }
     if (!jr_addr_is_v4(dst))
         return jr_ip6_route(ip, dst, out);
+    if (jr_ipv4_is_loopback(dst) && ip->lo)
+        return route_to_self(ip, dst, true, out);
     if (jr_ipv4_is_loopback(dst) || jr_ipv4_is_zeronet(dst))
         return false;
     if (jr_ipv4_is_multicast(dst) || jr_ipv4_is_broadcast(dst))
@@ -89,7 +106,7 @@ bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out)
 
 bool jr_ip_route_by(struct jr_ip *ip, struct jr_addr dst, struct jr_netif *ifp, struct jr_ip_route *out)
 {
-    if (jr_ip_route(ip, dst, out) && (out->ifp == ifp || out->local))
+    if (jr_ip_route(ip, dst, out) && (out->ifp == ifp || out->local || out->loop))
         return true;
     if (!jr_addr_is_v4(dst))
         return jr_ip6_route_by(ip, dst, ifp, out);

@@ -48,7 +48,8 @@ struct jr_ip {
     uint32_t generation;
     struct jr_netif *netifs[JR_IP_NETIFS];
     unsigned n_netifs;
-    uint16_t zones; /* numbers given to ports that the kernel does not know */
+    struct jr_netif *lo; /* not among netifs; NULL: none */
+    uint16_t zones;      /* numbers given to ports that the kernel does not know */
     struct jr_ip_proto protos[256];
     struct jr_local_addrs local;
     struct jr_route_table routes;

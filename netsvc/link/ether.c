@@ -6,8 +6,22 @@
 
 #include "wire/ether.h"
 
+/* Nothing is around a looped packet. */
+static void loop_input(struct jr_netif *ifp, struct jr_pkt *pkt, jr_time now)
+{
+    pkt->l3_off = (uint16_t)pkt->off;
+    if (*jr_pkt_data(pkt) >> 4 == 6)
+        ifp->l3.input6(ifp->l3.ctx, ifp, pkt, false, now);
+    else
+        ifp->l3.input(ifp->l3.ctx, ifp, pkt, false, now);
+}
+
 void jr_ether_input(struct jr_netif *ifp, struct jr_pkt *pkt, jr_time now)
 {
+    if (ifp->loopback) {
+        loop_input(ifp, pkt, now);
+        return;
+    }
     struct jr_ether eth;
     const enum jr_counter bad = jr_ether_parse(jr_pkt_data(pkt), pkt->len, &eth);
     bool group;
@@ -58,6 +72,8 @@ int jr_ether_output(struct jr_netif *ifp, struct jr_pkt *pkt, struct jr_addr nex
         jr_drop(ifp->counters, pkt, JR_C_LINK_TX_TOO_BIG);
         return -EMSGSIZE;
     }
+    if (ifp->loopback)
+        return jr_netif_tx(ifp, pkt, now);
     if (JR_UNLIKELY(group)) {
         const bool multicast = !jr_addr_is_v4(next_hop) || (next_hop.b[12] & 0xf0) == 0xe0;
         mac = multicast ? jr_ether_multicast(next_hop) : jr_ether_broadcast();

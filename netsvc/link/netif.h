@@ -70,6 +70,7 @@ struct jr_netif {
     uint32_t mtu;
     uint16_t vlan; /* frames carry this 802.1Q tag; 0: none, though a priority is let pass */
     bool up;
+    bool loopback; /* link/loopif.h: what is sent comes in again */
     struct jr_netif_addr *addrs;
     unsigned n_addrs;
     struct jr_acd_addr *probed; /* written by acd.c only */

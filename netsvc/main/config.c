@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "jr_abi.h"
 #include "main/config_value.h"
 
 enum { FILE_BYTES_MAX = 1 << 20 };
@@ -116,7 +117,7 @@ struct jr_config *jr_config_parse(const char *name, const char *text, size_t len
     const struct jr_toml *routes = jr_toml_get(root, "route");
     if (routes)
         jr_config_routes(&ctx, routes, "route", cfg);
-    if (!cfg->n_ports && !ctx.errors)
+    if (!cfg->n_ports && cfg->ctl.loopback != JR_ROUTE_SERVICE && !ctx.errors)
         jr_schema_error(&ctx, root, "port", "there is no [[port]]");
     jr_toml_free(root);
     cfg->ctl.rules = cfg->rules;

@@ -18,10 +18,11 @@ static void parse_route(struct jr_schema_ctx *ctx, const struct jr_toml *v, cons
 
 static void parse_loopback(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
 {
-    static const char *const names[] = {"kernel", "local"};
-    int i = jr_schema_choice(ctx, v, where, names, 2);
+    static const char *const names[] = {"kernel", "local", "service"};
+    static const uint32_t routes[] = {JR_ROUTE_KERNEL, JR_ROUTE_LOCAL, JR_ROUTE_SERVICE};
+    int i = jr_schema_choice(ctx, v, where, names, 3);
     if (i >= 0)
-        *(uint32_t *)at = i ? JR_ROUTE_LOCAL : JR_ROUTE_KERNEL;
+        *(uint32_t *)at = routes[i];
 }
 
 static void parse_direction(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
@@ -135,5 +136,8 @@ static const struct jr_schema_key policy_keys[] = {
 
 void jr_config_policy(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
 {
+    struct jr_config *cfg = at;
     JR_CONFIG_BIND(ctx, v, where, policy_keys, at);
+    if (v->type == JR_TOML_TABLE && !jr_toml_get(v, "udp_wildcard") && cfg->ctl.loopback == JR_ROUTE_SERVICE)
+        cfg->ctl.udp_wildcard = JR_ROUTE_SERVICE;
 }

@@ -213,6 +213,7 @@ static unsigned turn(struct jr_worker *w, jr_time now)
     if (done)
         jr_tcp_flush(w->tcp, now);
     work += done + run_timers(w, now);
+    work += jr_ip_run_loop(w->ip, now);
     jr_ctl_flush_wakeups(w->ctl);
     jr_ip_flush(w->ip, now);
     w->turns++;

@@ -3,12 +3,15 @@
 #include "main/worker.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "dev/eal.h"
+#include "jr_abi.h"
+#include "link/loopif.h"
 #include "link/nd6.h"
 #include "link/neigh.h"
 #include "main/knobs.h"
@@ -137,6 +140,18 @@ static int add_routes(struct jr_worker *w)
 
 static bool random_bytes(void *p, size_t n) { return getrandom(p, n, 0) == (ssize_t)n; }
 
+/* The kernel's loopback interface: programs name it by its number. */
+static int make_loop(struct jr_worker *w, jr_time now)
+{
+    w->lo = jr_loopif_new(&w->counters, &w->rng);
+    if (!w->lo)
+        return -ENOMEM;
+    w->lo->ifindex = if_nametoindex("lo");
+    if (!w->lo->ifindex)
+        w->lo->ifindex = 1;
+    return jr_ip_set_loop(w->ip, w->lo, now);
+}
+
 static int make_stacks(struct jr_worker *w)
 {
     struct jr_ip_config ip = w->cfg->ip;
@@ -190,6 +205,8 @@ static int start(struct jr_worker *w, jr_time now)
     if (rc)
         return rc;
     rc = add_routes(w);
+    if (!rc && w->cfg->ctl.loopback == JR_ROUTE_SERVICE)
+        rc = make_loop(w, now);
     if (!rc)
         rc = make_ctl(w, now);
     if (rc) {
@@ -245,6 +262,8 @@ static void stop(struct jr_worker *w)
     }
     if (w->ip)
         jr_ip_free(w->ip);
+    if (w->lo)
+        jr_loopif_free(w->lo);
     for (unsigned i = w->n_ports; i-- > 0;)
         jr_port_close(&w->ports[i].port);
 }

@@ -29,7 +29,8 @@ struct jr_worker {
     struct jr_udp *udp;
     struct jr_ctl *ctl;
     struct jr_worker_port ports[JR_CONFIG_PORTS];
-    unsigned n_ports; /* opened */
+    unsigned n_ports;    /* opened */
+    struct jr_netif *lo; /* with loopback = "service" */
     struct jr_mirror *mirror;
     struct jr_netlink *netlink;
     struct jr_stats *stats;

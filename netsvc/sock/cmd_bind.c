@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sock/cmd.h"
 #include "sock/port.h"
+#include "sock/self.h"
 #include "sock/sock.h"
 
 #define CAP_NET_BIND_SERVICE_BIT 10
+#define PICKS 8
 
 /* What the program's main thread may do now; it may have dropped privileges since it attached. */
 static bool still_may_bind(int32_t pid)
@@ -51,6 +54,8 @@ static uint32_t local_route(const struct jr_sock *so, const struct jr_endpoint *
         return JR_ROUTE_KERNEL;
     if (jr_rules_route(cfg->rules, &who, JR_RULE_IN, dgram ? IPPROTO_UDP : IPPROTO_TCP, ep) == JR_ROUTE_KERNEL)
         return JR_ROUTE_KERNEL;
+    if (jr_self_is_on(so->ss) && !dgram && (jr_addr_is_any(ep->addr) || jr_ip_is_local(cfg->ip, ep->addr)))
+        return JR_ROUTE_BOTH; /* programs on the kernel's stack come by its own loopback */
     if (jr_addr_is_any(ep->addr))
         return dgram ? cfg->udp_wildcard : cfg->shared_ports ? JR_ROUTE_BOTH : JR_ROUTE_SERVICE;
     if (dgram && jr_ip_route(cfg->ip, ep->addr, &rt) && rt.broadcast)
@@ -80,22 +85,45 @@ static int bind_protocol(struct jr_sock *so, struct jr_endpoint *ep)
     return r;
 }
 
-/* Both stacks must agree before the program hears of success. An automatic port comes from a range that only we use. */
+/* TIME_WAIT and what is bound without the kernel's knowledge may be in the way. */
+int jr_sock_bind_picked(struct jr_sock *so, struct jr_endpoint *ep)
+{
+    int held[PICKS], n = 0, r;
+
+    for (;; n++) {
+        r = jr_port_pick(so, ep);
+        if (r < 0 || (r = bind_protocol(so, ep)) != -EADDRINUSE || n == PICKS)
+            break;
+        held[n] = so->kernel_fd; /* so that the next is another one */
+        so->kernel_fd = -1;
+        ep->port = 0;
+    }
+    while (n > 0)
+        close(held[--n]);
+    return r;
+}
+
+/* Both stacks must agree before the program hears of success. An automatic port comes from a range that only we use,
+ * or from the kernel. */
 static int bind_both(struct jr_sock *so, struct jr_endpoint *ep)
 {
     int r = 0;
 
-    if (so->ss->cfg.shared_ports && ep->port != 0)
-        r = jr_port_reserve(so, ep);
-    if (r == 0)
-        r = bind_protocol(so, ep);
+    if (ep->port == 0 && jr_self_is_on(so->ss)) {
+        r = jr_sock_bind_picked(so, ep);
+    } else {
+        if ((so->ss->cfg.shared_ports || jr_self_is_on(so->ss)) && ep->port != 0)
+            r = jr_port_reserve(so, ep);
+        if (r == 0)
+            r = bind_protocol(so, ep);
+    }
     if (r < 0) {
         jr_port_unreserve(so);
         return r;
     }
     jr_port_use(so, ep);
     jr_sock_show_local(so, ep);
-    jr_sock_set_state(so, JR_ST_BOUND, 0);
+    jr_sock_set_state(so, JR_ST_BOUND | (so->kind == JR_SOCK_DGRAM ? jr_self_bit(so->ss, ep->addr) : 0), 0);
     return 0;
 }
 

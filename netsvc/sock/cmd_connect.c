@@ -8,12 +8,13 @@
 #include "sock/cmd.h"
 #include "sock/pair.h"
 #include "sock/port.h"
+#include "sock/self.h"
 #include "sock/sock.h"
 
 static bool is_loopback(struct jr_addr a) { return jr_addr_is_v4(a) ? a.b[12] == 127 : jr_ipv6_is_loopback(a); }
 
 /* Which way to a remote address; LOCAL comes with the listener. */
-static uint32_t remote_route(const struct jr_sock *so, const struct jr_endpoint *ep, struct jr_sock **listener)
+static uint32_t remote_route(struct jr_sock *so, const struct jr_endpoint *ep, struct jr_sock **listener)
 {
     const struct jr_socks_config *cfg = &so->ss->cfg;
     const struct jr_rule_subject who = jr_sock_subject(so);
@@ -24,6 +25,8 @@ static uint32_t remote_route(const struct jr_sock *so, const struct jr_endpoint 
         return JR_ROUTE_KERNEL; /* it refuses, or knows every link */
     if (jr_rules_route(cfg->rules, &who, JR_RULE_OUT, dgram ? IPPROTO_UDP : IPPROTO_TCP, ep) == JR_ROUTE_KERNEL)
         return JR_ROUTE_KERNEL;
+    if (jr_self_is_on(so->ss) && jr_ip_is_local(cfg->ip, ep->addr))
+        return jr_self_route(so, ep);
     if (is_loopback(ep->addr) || jr_ip_is_local(cfg->ip, ep->addr)) {
         *listener = dgram || cfg->loopback != JR_ROUTE_LOCAL ? NULL : jr_pair_listener(so->ss, ep);
         if (*listener && so->ss->npairs < cfg->max_pairs)
@@ -50,7 +53,10 @@ static int connect_dgram(struct jr_sock *so, const struct jr_endpoint *ep, jr_ti
     jr_sock_show_local(so, &local);
     jr_sock_show_remote(so, ep);
     jr_dgram_show_mss(so);
-    jr_sock_set_state(so, ep->port ? JR_ST_CONNECTED : 0, ep->port ? 0 : JR_ST_CONNECTED);
+    if (ep->port)
+        jr_sock_set_state(so, JR_ST_CONNECTED | jr_self_bit(so->ss, ep->addr), 0);
+    else
+        jr_sock_set_state(so, 0, JR_ST_CONNECTED);
     return 0;
 }
 
@@ -59,7 +65,7 @@ static int defer_stream(struct jr_sock *so, const struct jr_endpoint *ep, bool h
 {
     so->deferred = true;
     jr_sock_show_remote(so, ep);
-    jr_sock_set_state(so, has_data ? JR_ST_CONNECTING : JR_ST_CONNECTED, 0);
+    jr_sock_set_state(so, (has_data ? JR_ST_CONNECTING : JR_ST_CONNECTED) | jr_self_bit(so->ss, ep->addr), 0);
     return has_data ? -EINPROGRESS : 0;
 }
 
@@ -188,7 +194,7 @@ static void accept_tcp(struct jr_sock *so, struct jr_tcpcb *tp)
     jr_tcp_remote(tp, &ep);
     jr_sock_show_remote(so, &ep);
     jr_stream_show_mss(so);
-    jr_sock_set_state(so, JR_ST_CONNECTED | JR_ST_BOUND, 0);
+    jr_sock_set_state(so, JR_ST_CONNECTED | JR_ST_BOUND | jr_self_bit(so->ss, ep.addr), 0);
 }
 
 int jr_cmd_accept(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_accept_req *req, struct jr_abi_cmd_accept_rep *rep)

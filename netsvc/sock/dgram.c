@@ -5,7 +5,7 @@
 
 #include "ip/ip.h"
 #include "sock/port.h"
-#include "sock/sock.h"
+#include "sock/self.h"
 
 #define TURN_DGRAMS 64u
 #define MAX_PAYLOAD 65507u /* 65535 - IPv4 header - UDP header */
@@ -21,7 +21,10 @@ int jr_dgram_autobind(struct jr_sock *so, jr_time now)
     (void)now;
     if (so->st & JR_ST_BOUND)
         return 0;
-    r = jr_udp_bind(so->up, &ep, so->opt.v6only ? JR_UDP_BIND_V6ONLY : 0);
+    if (jr_self_is_on(so->ss))
+        r = jr_sock_bind_picked(so, &ep);
+    else
+        r = jr_udp_bind(so->up, &ep, so->opt.v6only ? JR_UDP_BIND_V6ONLY : 0);
     if (r < 0)
         return r;
     jr_udp_local(so->up, &ep);

@@ -123,37 +123,95 @@ void jr_ports_sweep(struct jr_socks *ss, jr_time now)
 
 bool jr_ports_is_lingering(const struct jr_socks *ss) { return ss->ports->nlingering != 0; }
 
-int jr_port_reserve(struct jr_sock *so, const struct jr_endpoint *ep)
+struct kernel_addr {
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    };
+    socklen_t len;
+};
+
+static struct kernel_addr kernel_addr(const struct jr_endpoint *ep)
 {
-    const bool v4 = jr_addr_is_v4(ep->addr);
-    struct sockaddr_in sin = {
-        .sin_family = AF_INET, .sin_port = htons(ep->port), .sin_addr.s_addr = jr_addr_to_v4(ep->addr)};
-    struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_port = htons(ep->port)};
+    struct kernel_addr a = {.in6 = {.sin6_family = AF_INET6, .sin6_port = htons(ep->port)}, .len = sizeof a.in6};
+
+    if (jr_addr_is_v4(ep->addr)) {
+        a.in = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = htons(ep->port), .sin_addr.s_addr = jr_addr_to_v4(ep->addr)};
+        a.len = sizeof a.in;
+    } else {
+        memcpy(&a.in6.sin6_addr, ep->addr.b, sizeof a.in6.sin6_addr);
+    }
+    return a;
+}
+
+/* A socket of the kernel's at ep; a negative errno. */
+static int kernel_bound(const struct jr_sock *so, const struct jr_endpoint *ep, bool reuse)
+{
+    const struct kernel_addr a = kernel_addr(ep);
     const int one = 1, v6only = so->opt.v6only;
-    const int fd = socket(v4 ? AF_INET : AF_INET6, so->kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int fd = socket(a.sa.sa_family, so->kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int err;
 
     if (fd < 0)
         return -errno;
-    /* Among our own sockets the stack has decided; a listener of the kernel's conflicts nevertheless. */
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    memcpy(&sin6.sin6_addr, ep->addr.b, sizeof sin6.sin6_addr);
-    if (!v4)
+    if (reuse)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (a.sa.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
-    if (v4 ? bind(fd, (struct sockaddr *)&sin, sizeof sin) == 0
-           : bind(fd, (struct sockaddr *)&sin6, sizeof sin6) == 0) {
+    if (bind(fd, &a.sa, a.len) == 0)
+        return fd;
+    err = errno;
+    close(fd);
+    return -err;
+}
+
+int jr_port_reserve(struct jr_sock *so, const struct jr_endpoint *ep)
+{
+    /* Among our own sockets the stack has decided; a listener of the kernel's conflicts nevertheless. */
+    const int fd = kernel_bound(so, ep, true);
+
+    if (fd >= 0) {
         so->kernel_fd = fd;
         return 0;
     }
-    err = errno;
-    close(fd);
-    if (err == EADDRINUSE) {
+    if (fd == -EADDRINUSE) {
         jr_count(so->ss->cfg.counters, JR_C_SOCK_PORT_TAKEN);
         return -EADDRINUSE;
     }
+    if (fd == -EMFILE || fd == -ENFILE)
+        return fd;
     jr_count(so->ss->cfg.counters,
              JR_C_SOCK_PORT_UNRESERVED); /* not the kernel's address, or we may not: nobody collides */
     return 0;
+}
+
+int jr_port_pick(struct jr_sock *so, struct jr_endpoint *ep)
+{
+    const struct jr_endpoint any = {.addr = ep->addr};
+    const int fd = kernel_bound(so, &any, so->kind == JR_SOCK_STREAM);
+    struct kernel_addr a = {.len = sizeof a.in6};
+
+    if (fd < 0)
+        return fd;
+    if (getsockname(fd, &a.sa, &a.len) < 0) {
+        close(fd);
+        return -EADDRINUSE;
+    }
+    so->kernel_fd = fd;
+    ep->port = ntohs(a.in.sin_port); /* at the same place in both families */
+    return 0;
+}
+
+bool jr_port_is_kernels(const struct jr_sock *so, const struct jr_endpoint *ep)
+{
+    const int fd = kernel_bound(so, ep, so->kind == JR_SOCK_STREAM);
+
+    if (fd < 0)
+        return fd != -EADDRNOTAVAIL; /* in doubt it is */
+    close(fd);
+    return false;
 }
 
 void jr_port_unreserve(struct jr_sock *so)

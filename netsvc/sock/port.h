@@ -26,6 +26,10 @@ void jr_port_unuse(struct jr_sock *so, jr_time now);
 /* Takes ep in the kernel. 0, also where the kernel does not have that address; -EADDRINUSE, -EMFILE. */
 int jr_port_reserve(struct jr_sock *so, const struct jr_endpoint *ep);
 void jr_port_unreserve(struct jr_sock *so);
+/* Takes a port of the kernel's choice at ep->addr, and tells it in ep. 0 or a negative errno. */
+int jr_port_pick(struct jr_sock *so, struct jr_endpoint *ep);
+/* Whether a socket of the kernel's has ep, for so's protocol: a listener, for TCP. */
+bool jr_port_is_kernels(const struct jr_sock *so, const struct jr_endpoint *ep);
 /* Ends ports whose time is up. */
 void jr_ports_sweep(struct jr_socks *ss, jr_time now);
 bool jr_ports_is_lingering(const struct jr_socks *ss);

@@ -108,6 +108,12 @@ struct jr_abi_addr jr_sock_abi_addr(const struct jr_sock *so, const struct jr_en
 int jr_sock_endpoint(const struct jr_sock *so, const struct jr_abi_addr *a, struct jr_endpoint *ep);
 struct jr_rule_subject jr_sock_subject(const struct jr_sock *so);
 
+/* cmd_bind.c: binds to a port of the kernel's choice, which stays taken there. */
+int jr_sock_bind_picked(struct jr_sock *so, struct jr_endpoint *ep);
+
+/* socks.c: looks at what the program published in its rings. */
+void jr_sock_on_dirty(struct jr_sock *so, jr_time now);
+
 /* notify.c */
 void jr_sock_touch(struct jr_sock *so, uint32_t ev);
 /* Posts to the event queues that watch the socket; a full fence is behind the change. */

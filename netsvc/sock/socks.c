@@ -9,6 +9,7 @@
 #include "sock/cmd.h"
 #include "sock/pair.h"
 #include "sock/port.h"
+#include "sock/self.h"
 #include "sock/sock.h"
 
 #define COMMANDS_PER_TURN 8u  /* of one segment: some cost many microseconds, during which nobody else is served */
@@ -83,19 +84,26 @@ static struct jr_sock *sock_at(const struct jr_seg *seg, uint32_t slot)
     return so && so->seg == seg && so->slot == slot && so->handle_open ? so : NULL;
 }
 
-static void on_dirty(struct jr_socks *ss, struct jr_seg *seg, uint32_t slot, jr_time now)
+void jr_sock_on_dirty(struct jr_sock *so, jr_time now)
 {
-    struct jr_sock *so = sock_at(seg, slot);
-
-    if (!so || so->broken) {
-        if (!so)
-            jr_count(ss->cfg.counters, JR_C_SHM_SLOT_BAD);
+    if (so->broken)
         return;
-    }
     if (so->kind == JR_SOCK_STREAM)
         jr_stream_on_dirty(so, now);
     else
         jr_dgram_on_dirty(so, now);
+}
+
+static void on_dirty(struct jr_socks *ss, struct jr_seg *seg, uint32_t slot, jr_time now)
+{
+    struct jr_sock *so = sock_at(seg, slot);
+
+    if (!so) {
+        jr_count(ss->cfg.counters, JR_C_SHM_SLOT_BAD);
+        return;
+    }
+    jr_sock_on_dirty(so, now);
+    jr_self_settle(ss, now);
 }
 
 static void on_cell(struct jr_socks *ss, struct jr_seg *seg, uint32_t cell, jr_time now)
@@ -106,7 +114,7 @@ static void on_cell(struct jr_socks *ss, struct jr_seg *seg, uint32_t cell, jr_t
     int32_t result = -EBADF;
 
     jr_seg_cell_read(seg, cell, &cmd);
-    if (cmd.op == JR_CMD_BIND)
+    if (cmd.op == JR_CMD_BIND || (cmd.op == JR_CMD_SETTLE && jr_self_is_on(ss)))
         ss->cfg.host.take_closes(ss->cfg.host.ctx, now);
     struct jr_cmd_ctx ctx = {.ss = ss, .seg = seg, .so = sock_at(seg, cmd.slot), .now = now};
     jr_count(ss->cfg.counters, JR_C_SOCK_COMMANDS);
@@ -114,8 +122,14 @@ static void on_cell(struct jr_socks *ss, struct jr_seg *seg, uint32_t cell, jr_t
         result = jr_dispatch(&ctx, cmd.op, cmd.req, cmd.len, rep, &rep_len);
         if (rep_len == 0)
             jr_count(ss->cfg.counters, JR_C_SHM_CELL_BAD);
+    } else if (cmd.op == JR_CMD_SETTLE) {
+        result = 0; /* the socket that was closed */
     } else {
         jr_count(ss->cfg.counters, JR_C_SHM_SLOT_BAD);
+    }
+    if (jr_self_is_on(ss)) { /* who waits for the answer may look at other sockets next */
+        jr_self_settle(ss, now);
+        jr_socks_flush(ss);
     }
     jr_seg_cell_reply(seg, cell, result, rep, rep_len, &ss->wake);
 }

@@ -6,12 +6,19 @@
 
 #include "sock/pair.h"
 #include "sock/port.h"
-#include "sock/sock.h"
+#include "sock/self.h"
 
-/* Where the app is to mark its reading next: often enough to keep the peer sending, rarely enough to cost nothing. */
+/*
+ * Where the app is to mark its reading next: often enough to keep the peer sending, rarely enough to cost nothing. A
+ * peer whose segments are large beside the buffer may wait for just one update.
+ */
 static void set_notify_at(struct jr_sock *so)
 {
-    __atomic_store_n(&so->sl->rx_notify_at, so->rcv.head + so->rcv.cap / 4, __ATOMIC_RELEASE);
+    uint32_t step = so->rcv.cap / 4;
+
+    if (so->tp)
+        step = jr_min_u32(step, jr_tcp_rcv_due_in(so->tp));
+    __atomic_store_n(&so->sl->rx_notify_at, so->rcv.head + step, __ATOMIC_RELEASE);
 }
 
 /*
@@ -66,9 +73,9 @@ static bool sync_rx(struct jr_sock *so, jr_time now)
         return false;
     }
     if (what & JR_RING_MOVED) {
-        set_notify_at(so);
         if (so->tp)
             jr_tcp_recved(so->tp, now);
+        set_notify_at(so);
     }
     return true;
 }
@@ -84,7 +91,7 @@ int jr_stream_connect(struct jr_sock *so, const struct jr_endpoint *ep, jr_time 
     jr_port_use(so, &local);
     jr_sock_show_local(so, &local);
     jr_sock_show_remote(so, ep);
-    jr_sock_set_state(so, JR_ST_CONNECTING | JR_ST_BOUND, JR_ST_CONNECTED);
+    jr_sock_set_state(so, JR_ST_CONNECTING | JR_ST_BOUND | jr_self_bit(so->ss, ep->addr), JR_ST_CONNECTED);
     return -EINPROGRESS;
 }
 

@@ -39,12 +39,13 @@ static void tune_rcvbuf(struct jr_tcpcb *tp, uint32_t len, jr_time now)
     tp->rtt_start = now;
 }
 
-/* Every second full segment is acknowledged at once; the first waits for delacktime, or for data going back. */
+/* Every second full segment is acknowledged at once; the first waits for delacktime, or for data going back. What this
+ * host sent to itself waits for nothing: the next write may be short and would wait for the ACK (RFC 9293 3.7.4). */
 static void schedule_ack(struct jr_tcpcb *tp, uint32_t len, jr_time now)
 {
     const struct jr_tcp_config *cfg = &tp->tcp->cfg;
     bool second = (tp->t_flags & TF_DELACK) || len > tp->t_maxseg;
-    if (second || !cfg->delayed_ack || tp->quickacks != 0 || (tp->t_flags & TF_RXWIN0SENT)) {
+    if (second || !cfg->delayed_ack || tp->rt.loop || tp->quickacks != 0 || (tp->t_flags & TF_RXWIN0SENT)) {
         if (tp->quickacks != 0)
             tp->quickacks--;
         jr_tcp_ack_now(tp);

@@ -101,7 +101,7 @@ static bool fast_path(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
 static void refuse(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, bool listener, jr_time now)
 {
     jr_count(tcp->counters, JR_C_TCP_NOPORT);
-    if (!jr_ip_is_shared(tcp->ip) && !jr_tcp_is_blackhole(tcp, seg, listener))
+    if (!jr_ip_is_kernels(tcp->ip, seg->rx) && !jr_tcp_is_blackhole(tcp, seg, listener))
         jr_tcp_respond_rst(tcp, seg, true, now);
 }
 
@@ -113,7 +113,7 @@ static struct jr_tcpcb *listener_of(const struct jr_tcp *tcp, const struct jr_tc
 static void log_in_vain(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg)
 {
     char to[INET6_ADDRSTRLEN], from[INET6_ADDRSTRLEN];
-    if (tcp->cfg.log_in_vain < (seg->flags & TH_SYN ? 1 : 2) || jr_ip_is_shared(tcp->ip) ||
+    if (tcp->cfg.log_in_vain < (seg->flags & TH_SYN ? 1 : 2) || jr_ip_is_kernels(tcp->ip, seg->rx) ||
         listener_of(tcp, seg) != NULL)
         return;
     inet_ntop(AF_INET6, seg->rx->dst.b, to, sizeof to);

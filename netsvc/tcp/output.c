@@ -87,6 +87,17 @@ bool jr_tcp_window_update_due(const struct jr_tcpcb *tp)
     return adv >= cap / 4 || win <= cap / 8 || cap <= 8 * tp->t_maxseg || (tp->t_flags & TF_RXWIN0SENT);
 }
 
+uint32_t jr_tcp_rcv_due_in(const struct jr_tcpcb *tp)
+{
+    const uint32_t cap = jr_tcp_rcv_hiwat(tp), used = jr_sockbuf_used(tp->rcv), open = jr_tcp_rcv_open(tp);
+    const uint32_t space = cap > used ? cap - used : 0, unit = 1u << tp->rcv_scale;
+    const bool few = cap <= 8 * tp->t_maxseg || (tp->t_flags & TF_RXWIN0SENT);
+    const uint32_t segs = few ? 2 * tp->t_maxseg : jr_max_u32(2 * tp->t_maxseg, cap / 4);
+    const uint64_t due = (uint64_t)open + jr_min_u32((cap + 1) / 2, segs) + unit - 1;
+
+    return due > space ? (uint32_t)(due - space) : 1;
+}
+
 static void fill_opts(const struct jr_tcpcb *tp, uint8_t flags, struct jr_tcp_opts *o, jr_time now)
 {
     o->flags = 0;

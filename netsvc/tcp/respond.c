@@ -115,7 +115,7 @@ void jr_tcp_respond_rst(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, bool l
 {
     if (seg->flags & TH_RST)
         return;
-    if (limit && !rst_allowed(tcp, now)) {
+    if (limit && !seg->rx->loop && !rst_allowed(tcp, now)) {
         jr_count(tcp->counters, JR_C_TCP_RST_LIMITED);
         return;
     }

@@ -481,7 +481,7 @@ struct jr_tcpcb *jr_syncache_expand(struct jr_tcp *tcp, const struct jr_tcp_seg 
         e = from_cookie(l, seg, &cookie, now);
     if (e == NULL || !jr_seq_eq(seg->ack, jr_seq_add(e->iss, 1))) {
         jr_count(tcp->counters, e == NULL ? JR_C_TCP_NOPORT : JR_C_TCP_SYNCACHE_BADACK);
-        bool quiet = e == NULL && jr_ip_is_shared(tcp->ip);
+        bool quiet = e == NULL && jr_ip_is_kernels(tcp->ip, seg->rx);
         if (!quiet && !jr_tcp_is_blackhole(tcp, seg, l != NULL))
             jr_tcp_respond_rst(tcp, seg, true, now);
         return NULL;

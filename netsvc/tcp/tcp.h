@@ -94,6 +94,8 @@ void jr_tcp_send_more(struct jr_tcpcb *tp, jr_time now);
 void jr_tcp_send_urgent(struct jr_tcpcb *tp, uint64_t off, jr_time now);
 /* rcv.head moved: maybe a window update. */
 void jr_tcp_recved(struct jr_tcpcb *tp, jr_time now);
+/* Once so many more bytes are read, a window update is due: the peer may be waiting for it. */
+uint32_t jr_tcp_rcv_due_in(const struct jr_tcpcb *tp);
 /* The owner swapped cap (and base) of a buffer whose live bytes keep their places. */
 void jr_tcp_buffers_changed(struct jr_tcpcb *tp, jr_time now);
 /* The peer may fill rcv up to this stream offset: a new, smaller or larger, buffer must hold [head, edge) and a copy of

@@ -162,7 +162,7 @@ static int send_one(struct jr_udpcb *up, const struct jr_endpoint *to, struct da
     if (len > rule.mtu && !rule.may_fragment)
         return too_big(up, to, dg, rule.mtu, now);
     dg->tx.df = rule.df && len <= rule.mtu;
-    if (JR_UNLIKELY(rt->broadcast) && jr_addr_is_v4(to->addr) && (!group || up->opt.mcast_loop))
+    if (JR_UNLIKELY(rt->broadcast && !rt->loop) && jr_addr_is_v4(to->addr) && (!group || up->opt.mcast_loop))
         loop_back(up, dg, rt, now);
     if (JR_UNLIKELY(group && up->opt.mcast_ttl == 0 && dg->tx.ttl == 0))
         return 0;

@@ -235,3 +235,13 @@ struct jr_udpcb *jr_udp_pcb_lookup(struct jr_udp *udp, const struct jr_endpoint 
         return spread(udp, best_score, sharing, local, remote);
     return best;
 }
+
+bool jr_udp_is_bound(struct jr_udp *udp, const struct jr_endpoint *ep)
+{
+    JR_LIST_EACH(n, jr_udp_port_bucket(udp, ep->port)) {
+        const struct jr_udpcb *up = of_port_link(n);
+        if (jr_udp_pcb_score(up, ep, up->remote.port ? &up->remote : ep))
+            return true;
+    }
+    return false;
+}

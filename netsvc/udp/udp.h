@@ -96,6 +96,8 @@ struct jr_udp_mcast_req {
 /* -EINVAL, -ENODEV, -EADDRINUSE, -EADDRNOTAVAIL, -ENOBUFS; -ENOPROTOOPT on ports that the kernel shares. */
 int jr_udp_mcast(struct jr_udpcb *up, enum jr_udp_mcast_op op, const struct jr_udp_mcast_req *req, jr_time now);
 void jr_udp_close(struct jr_udpcb *up);
+/* Whether a socket gets what somebody sends to ep. */
+bool jr_udp_is_bound(struct jr_udp *udp, const struct jr_endpoint *ep);
 void jr_udp_local(const struct jr_udpcb *up, struct jr_endpoint *out);
 void jr_udp_remote(const struct jr_udpcb *up, struct jr_endpoint *out);
 

@@ -223,6 +223,13 @@ bool jr_ip_is_shared(const struct jr_ip *ip)
     return false;
 }
 
+bool jr_ip_is_kernels(const struct jr_ip *ip, const struct jr_ip_rx *rx)
+{
+    (void)ip;
+    (void)rx;
+    return false;
+}
+
 void jr_ip_set_proto(struct jr_ip *ip, uint8_t proto, const struct jr_ip_proto *ops)
 {
     if (proto == PROTO_TCP)

@@ -78,6 +78,7 @@ int jr_ip_output(struct jr_ip *ip, struct jr_pkt *pkt, const struct jr_ip_tx *tx
 }
 struct jr_counters *jr_ip_counters(struct jr_ip *ip) { return &ip->counters; }
 uint32_t jr_ip_generation(const struct jr_ip *ip) { return (void)ip, 1; }
+bool jr_ip_is_kernels(const struct jr_ip *ip, const struct jr_ip_rx *rx) { return (void)ip, (void)rx, false; }
 bool jr_ip_is_shared(const struct jr_ip *ip) { return (void)ip, false; }
 void jr_ip_set_proto(struct jr_ip *ip, uint8_t proto, const struct jr_ip_proto *ops) { (void)proto, ip->tcp = *ops; }
 bool jr_ip_route(struct jr_ip *ip, struct jr_addr dst, struct jr_ip_route *out)
