@@ -7,6 +7,7 @@
 
 static struct jr_epoll *epolls[JR_MAX_EPOLLS];	/* atomic */
 static uint32_t nepolls;	/* atomic; entries ever used */
+static uint32_t serials;	/* under __jr.lock */
 
 /* Interests of all epolls, in one stretch of address space, so that an
    address given back by the kernel can be recognised.  */
@@ -84,6 +85,17 @@ __jr_reg_unlink (struct jr_reg *reg)
 }
 
 static void
+give_back (struct jr_reg *reg)
+{
+  reg->ep = NULL;
+  if (!__jr_lock_try_enter (&slab.lock))
+    return;
+  reg->hash_next = slab.free;
+  slab.free = reg;
+  __jr_lock_leave (&slab.lock);
+}
+
+static void
 unqueue (struct jr_reg *reg)
 {
   struct jr_epoll *ep = reg->ep;
@@ -112,12 +124,7 @@ __jr_reg_free (struct jr_reg *reg)
 	*p = reg->hash_next;
 	break;
       }
-  reg->ep = NULL;
-  if (!__jr_lock_try_enter (&slab.lock))
-    return;
-  reg->hash_next = slab.free;
-  slab.free = reg;
-  __jr_lock_leave (&slab.lock);
+  give_back (reg);
 }
 
 /* The socket it is about, unless that was closed in this process.  */
@@ -152,14 +159,61 @@ __jr_reg_find (struct jr_epoll *ep, struct jr_sock *s)
   return NULL;
 }
 
-struct jr_reg *
-__jr_reg_of (struct jr_epoll *ep, void *ptr)
+bool
+__jr_is_reg (void *ptr)
 {
   struct jr_reg *reg = ptr, *base = ld_acquire (&slab.base);
-  if (base == NULL || reg < base || reg >= base + REGS_MAX
-      || ((char *) reg - (char *) base) % sizeof *reg != 0)
-    return NULL;
-  return reg->ep == ep ? reg : NULL;
+  return base != NULL && reg >= base && reg < base + REGS_MAX
+	 && ((char *) reg - (char *) base) % sizeof *reg == 0;
+}
+
+/* ---- epolls in an epoll ---- */
+
+void
+__jr_inner_drop (struct jr_reg *reg)
+{
+  for (struct jr_reg **p = &reg->ep->inners; *p != NULL; p = &(*p)->slot_next)
+    if (*p == reg)
+      {
+	*p = reg->slot_next;
+	break;
+      }
+  give_back (reg);
+}
+
+struct jr_reg *
+__jr_inner_find (struct jr_epoll *ep, int fd, uint32_t idx, uint32_t serial)
+{
+  struct jr_reg *next;
+  for (struct jr_reg *reg = ep->inners; reg != NULL; reg = next)
+    {
+      next = reg->slot_next;
+      if (reg->fd == fd && reg->slot == idx && reg->inner == serial)
+	return reg;
+      /* The kernel forgot those that were closed.  */
+      struct jr_epoll *in = ld_acquire (&epolls[reg->slot]);
+      if (in == NULL || in->serial != reg->inner)
+	__jr_inner_drop (reg);
+    }
+  return NULL;
+}
+
+uint32_t
+__jr_ep_serial (int fd, uint32_t *idx)
+{
+  uint64_t ent = __jr_fd_entry (fd);
+  if (jr_ent_kind (ent) != JR_FD_EPOLL)
+    return 0;
+  *idx = jr_ent_idx (ent);
+  struct jr_epoll *ep = ld_acquire (&epolls[*idx]);
+  return ep != NULL ? ep->serial : 0;
+}
+
+bool
+__jr_inner_is_open (struct jr_reg *reg)
+{
+  uint32_t idx = 0;
+  return __jr_ep_serial (reg->fd, &idx) == reg->inner && idx == reg->slot;
 }
 
 void
@@ -210,6 +264,7 @@ __jr_ep_new (int fd)
 	if (ep == NULL)
 	  break;
 	ep->idx = i;
+	ep->serial = ++serials == 0 ? ++serials : serials;
 	ep->refs = 1;
 	ep->pid = __jr.pid;
 	ep->efd = ep->ctl_fd = -1;
@@ -231,6 +286,8 @@ ep_free (struct jr_epoll *ep)
   for (uint32_t b = 0; b < JR_REG_BUCKETS; b++)
     while (ep->hash[b] != NULL)
       __jr_reg_free (ep->hash[b]);
+  while (ep->inners != NULL)
+    __jr_inner_drop (ep->inners);
   while (ep->nsegs > 0)
     drop_epseg (ep, ep->segs[ep->active[0]], true);
   __jr_lock_take (&__jr.lock, &mask);
@@ -380,10 +437,72 @@ __jr_ep_arm (struct jr_epoll *ep)
     }
 }
 
-void
-__jr_ep_pass_on (struct jr_epoll *ep)
+/* ---- an epoll that somebody else looks at ---- */
+
+static bool
+any_ready (struct jr_epoll *ep)
 {
-  if (likely_ (ld_relaxed (&ep->sleepers) == 0 && !ld_relaxed (&ep->nested)))
+  __jr_ep_arm (ep);
+  __jr_ep_take_posted (ep);
+  for (struct jr_reg *reg = ep->ready; reg != NULL; reg = reg->ready_next)
+    if (!reg->disabled && (__jr_reg_ready (reg) & ~POLLNVAL) != 0)
+      return true;
+  return false;
+}
+
+static bool
+kernel_readable (int fd)
+{
+  struct timespec zero = { 0, 0 };
+  struct pollfd p = { .fd = fd, .events = POLLIN };
+  return jr_sys_ppoll (&p, 1, &zero, NULL) == 1;
+}
+
+void
+__jr_ep_level (struct jr_epoll *ep, int epfd)
+{
+  for (struct jr_reg *reg = ep->inners; reg != NULL; reg = reg->slot_next)
+    {
+      if (__jr_inner_is_open (reg))
+	__jr_epoll_level (reg->fd);
+    }
+  if (ep->nsegs > 0)
+    __jr_ep_revive (ep, epfd);
+  if (ep->efd < 0)
+    return;
+  if (!any_ready (ep))
+    {
+      uint64_t count;
+      jr_sys_read (ep->efd, &count, sizeof count);
+      /* What came before that read is looked at, what comes now rings.  */
+      if (any_ready (ep))
+	__jr_ep_kick (ep);
+    }
+  else if (!kernel_readable (epfd))
+    __jr_ep_kick (ep);
+}
+
+void
+__jr_epoll_level (int fd)
+{
+  bool busy;
+  struct jr_epoll *ep = __jr_ep_enter (fd, &busy);
+  if (ep == NULL)
+    return;
+  st_relaxed (&ep->nested, 1);
+  __jr_ep_level (ep, fd);
+  __jr_ep_leave (ep);
+}
+
+void
+__jr_ep_pass_on (struct jr_epoll *ep, int epfd)
+{
+  bool nested = ld_relaxed (&ep->nested);
+  if (likely_ (ld_relaxed (&ep->sleepers) == 0 && !nested))
+    return;
+  if (nested)
+    __jr_ep_level (ep, epfd);
+  if (ld_relaxed (&ep->sleepers) == 0)
     return;
   __jr_ep_arm (ep);
   __jr_ep_take_posted (ep);
@@ -408,6 +527,8 @@ claim_queue (struct jr_epoll *ep, struct jr_epseg *es)
       if (es->by_slot[slot] != NULL && __jr_reg_sock (es->by_slot[slot], &s))
 	__jr_watch (&s, es->eq);
     }
+  /* What happened before the service knew that somebody watches.  */
+  __jr_epseg_look (es);
 }
 
 /* Before a sleep: what a fork or a service's return left undone.  */

@@ -154,29 +154,60 @@ ctl_socket (int epfd, int op, struct jr_sock *s, const struct epoll_event *ev)
   return r;
 }
 
+/* An epoll in another one that is known.  The kernel has the address of the
+   interest, so that what it reports can be looked at more closely.  */
+static int
+ctl_inner (struct jr_epoll *ep, int epfd, int op, int fd, struct epoll_event *ev)
+{
+  uint32_t idx = 0, serial = __jr_ep_serial (fd, &idx);
+  struct jr_reg *reg = __jr_inner_find (ep, fd, idx, serial), *fresh = NULL;
+  struct epoll_event own;
+  if (op == EPOLL_CTL_ADD && reg == NULL)
+    reg = fresh = __jr_reg_new ();
+  if (reg == NULL)
+    return jr_sys_epoll_ctl (epfd, op, fd, ev);
+  reg->ep = ep;
+  if (op != EPOLL_CTL_DEL)
+    own = (struct epoll_event) { .events = ev->events, .data.ptr = reg };
+  int r = jr_sys_epoll_ctl (epfd, op, fd, op == EPOLL_CTL_DEL ? NULL : &own);
+  if (fresh != NULL)
+    {
+      fresh->fd = fd;
+      fresh->slot = idx;
+      fresh->inner = serial;
+      fresh->slot_next = ep->inners;
+      ep->inners = fresh;
+    }
+  if ((r < 0 && fresh != NULL) || (r == 0 && op == EPOLL_CTL_DEL))
+    __jr_inner_drop (reg);
+  else if (r == 0)
+    {
+      reg->events = ev->events;
+      reg->data = ev->data;
+    }
+  return r;
+}
+
 /* A kernel fd, or an epoll inside this one.  */
 static int
 ctl_other (int epfd, int op, int fd, struct epoll_event *ev)
 {
-  bool busy;
-  int r = jr_sys_epoll_ctl (epfd, op, fd, ev);
-  if (r < 0 || op == EPOLL_CTL_DEL)
-    return r;
+  bool busy, inner = jr_ent_kind (__jr_fd_entry (fd)) == JR_FD_EPOLL && fd != epfd;
   struct jr_epoll *ep = __jr_ep_enter (epfd, &busy);
+  int r;
+  if (ep != NULL && inner && (op == EPOLL_CTL_DEL || !jr_bad_pointer (ev)))
+    r = ctl_inner (ep, epfd, op, fd, ev);
+  else
+    r = jr_sys_epoll_ctl (epfd, op, fd, ev);
   if (ep != NULL)
     {
-      st_relaxed (&ep->kernel_fds, 1);
+      if (r == 0)
+	st_relaxed (&ep->kernel_fds, 1);
       __jr_ep_leave (ep);
     }
-  ep = __jr_ep_enter (fd, &busy);
-  if (ep != NULL)
-    {
-      st_relaxed (&ep->nested, 1);
-      __jr_ep_equip (ep, fd);
-      __jr_ep_pass_on (ep);
-      __jr_ep_leave (ep);
-    }
-  return 0;
+  if (r == 0 && inner && op != EPOLL_CTL_DEL)
+    __jr_epoll_level (fd);
+  return r;
 }
 
 static int
@@ -184,6 +215,8 @@ do_ctl (int epfd, int op, int fd, struct epoll_event *ev)
 {
   struct jr_sock s;
   uint64_t target = __jr_fd_entry (fd), ep = __jr_fd_entry (epfd);
+  if (op != EPOLL_CTL_DEL && jr_bad_pointer (ev))
+    return -EFAULT;
   if (jr_ent_kind (target) == JR_FD_INTERNAL || jr_ent_kind (ep) == JR_FD_INTERNAL)
     return -EBADF;
   if (jr_ent_kind (ep) == JR_FD_SOCKET)
@@ -192,8 +225,6 @@ do_ctl (int epfd, int op, int fd, struct epoll_event *ev)
     return ctl_other (epfd, op, fd, ev);
   if (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL)
     return -EINVAL;
-  if (op != EPOLL_CTL_DEL && ev == NULL)
-    return -EFAULT;
   int r = __jr_sock_get (fd, &s);
   return r < 0 ? r : ctl_socket (epfd, op, &s, ev);
 }

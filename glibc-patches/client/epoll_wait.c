@@ -36,8 +36,8 @@ queue_slot (struct jr_epseg *es, uint32_t slot)
       __jr_reg_queue (reg);
 }
 
-static void
-queue_all (struct jr_epseg *es)
+void
+__jr_epseg_look (struct jr_epseg *es)
 {
   for (uint32_t slot = 0; slot < JR_SEG_SLOTS; slot++)
     if (es->by_slot[slot] != NULL)
@@ -53,12 +53,12 @@ __jr_ep_take_posted (struct jr_epoll *ep)
       if (jr_gone (es->seg) && !es->gone)
 	{
 	  es->gone = true;
-	  queue_all (es);
+	  __jr_epseg_look (es);
 	}
       if (unlikely_ (es->eq == JR_NO_EQ))
 	{
 	  if (!es->gone)
-	    queue_all (es);
+	    __jr_epseg_look (es);
 	  continue;
 	}
       struct jr_abi_eq *eq = &es->seg->eqs[es->eq];
@@ -75,8 +75,8 @@ __jr_ep_take_posted (struct jr_epoll *ep)
 
 /* ---- from the ready list to the caller ---- */
 
-static unsigned int
-look (struct jr_reg *reg)
+unsigned int
+__jr_reg_ready (struct jr_reg *reg)
 {
   struct jr_sock s;
   uint32_t want = reg->events | EPOLLERR | EPOLLHUP;
@@ -104,6 +104,19 @@ report (struct jr_reg *reg, unsigned int bits, struct epoll_event *ev, int epfd)
     __jr_reg_queue (reg);
 }
 
+/* The rest of a list goes first the next time.  */
+static void
+put_back (struct jr_epoll *ep, struct jr_reg *list, struct jr_reg **end)
+{
+  if (list == NULL)
+    return;
+  *end = ep->ready;
+  if (ep->ready == NULL)
+    ep->ready_end = end;
+  ep->ready = list;
+}
+
+/* At most MAX events, or -EFAULT.  */
 static int
 collect (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int max)
 {
@@ -114,26 +127,28 @@ collect (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int max)
   while (list != NULL && n < max)
     {
       struct jr_reg *reg = list;
+      unsigned int bits = reg->disabled ? 0 : __jr_reg_ready (reg);
+      if (reg->ep == NULL)
+	{
+	  /* It could not follow its socket.  */
+	  list = reg->ready_next;
+	  continue;
+	}
+      if (unlikely_ (jr_bad_pointer (ev)) && bits != 0 && !(bits & POLLNVAL))
+	{
+	  n = -EFAULT;
+	  break;
+	}
       list = reg->ready_next;
       reg->queued = false;
-      if (reg->disabled)
-	continue;
-      unsigned int bits = look (reg);
-      if (reg->ep == NULL)
-	continue;
       if (bits & POLLNVAL)
 	__jr_reg_free (reg);
+      else if (bits != 0 && unlikely_ (reg->batch == ep->batch))
+	__jr_reg_queue (reg);	/* its shadow was reported in this call */
       else if (bits != 0)
 	report (reg, bits, &ev[n++], epfd);
     }
-  if (list != NULL)
-    {
-      /* What did not fit goes first the next time.  */
-      *end = ep->ready;
-      if (ep->ready == NULL)
-	ep->ready_end = end;
-      ep->ready = list;
-    }
+  put_back (ep, list, end);
   return n;
 }
 
@@ -141,12 +156,31 @@ collect (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int max)
 static int
 gather (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int max)
 {
-  ep->batch++;
   __jr_ep_take_posted (ep);
   return ep->ready == NULL ? 0 : collect (ep, epfd, ev, max);
 }
 
 /* ---- the kernel's events ---- */
+
+/* An epoll in this one is said to be readable: is it still, for somebody who
+   looks at our sockets, too?  */
+static bool
+inner_is_ready (struct jr_reg *reg, int epfd)
+{
+  struct timespec zero = { 0, 0 };
+  struct pollfd p = { .fd = reg->fd, .events = (short) reg->events };
+  if (!__jr_inner_is_open (reg))
+    return true;
+  __jr_epoll_level (reg->fd);
+  if (jr_sys_ppoll (&p, 1, &zero, NULL) == 1 && !(p.revents & POLLNVAL))
+    return true;
+  if (reg->events & EPOLLONESHOT)
+    {
+      struct epoll_event ev = { .events = reg->events, .data.ptr = reg };
+      jr_sys_epoll_ctl (epfd, EPOLL_CTL_MOD, reg->fd, &ev);
+    }
+  return false;
+}
 
 /* Takes our own marks out of what the kernel said, in place.  Returns what
    is left.  The epoll is locked.  */
@@ -166,9 +200,18 @@ filter (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int n)
 	  ep->ctl_fd = -1;
 	  continue;
 	}
-      reg = __jr_reg_of (ep, mark);
-      if (reg == NULL)
+      reg = mark;
+      if (!__jr_is_reg (mark))
 	ev[kept++] = ev[i];
+      else if (reg->ep != ep)
+	continue;		/* removed since the kernel told */
+      else if (reg->inner != 0)
+	{
+	  if (!inner_is_ready (reg, epfd))
+	    continue;
+	  ev[kept].events = ev[i].events;
+	  ev[kept++].data = reg->data;
+	}
       else if (reg->batch != ep->batch && !reg->disabled)
 	{
 	  uint32_t bits = ev[i].events & (reg->events | EPOLLERR | EPOLLHUP);
@@ -183,7 +226,7 @@ static int
 ask_kernel (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int max)
 {
   int r = JR_SYSCALL (epoll_pwait, epfd, ev, max, 0, NULL, JR_SIGSET_BYTES);
-  return r <= 0 ? 0 : filter (ep, epfd, ev, r);
+  return r <= 0 ? r : filter (ep, epfd, ev, r);
 }
 
 static int
@@ -225,7 +268,7 @@ finish (struct call *c)
       /* Cancelled in its sleep.  */
       add_fetch (&c->ep->sleepers, -1);
       __jr_ep_lock (c->ep);
-      __jr_ep_pass_on (c->ep);
+      __jr_ep_pass_on (c->ep, c->epfd);
       c->inside = true;
     }
   if (c->inside)
@@ -295,14 +338,39 @@ sleep_once (struct call *c)
   return r;
 }
 
+/* What is there now: ours first, except that the kernel's fds get a share of
+   the room every so often.  */
 static int
-found (struct call *c, int n)
+gather_both (struct call *c)
 {
   struct jr_epoll *ep = c->ep;
-  if (n < c->max && ld_relaxed (&ep->kernel_fds) && ++ep->turn % KERNEL_EVERY == 0)
-    n += ask_kernel (ep, c->epfd, c->ev + n, c->max - n);
-  __jr_ep_pass_on (ep);
+  int n = 0, max = c->max;
+  ep->batch++;
+  if (ld_relaxed (&ep->kernel_fds) && ++ep->turn % KERNEL_EVERY == 0)
+    n = ask_kernel (ep, c->epfd, c->ev, (max + 1) / 2);
+  if (n < 0 || n == max)
+    return n;
+  int r = gather (ep, c->epfd, c->ev + n, max - n);
+  return r < 0 && n > 0 ? n : n + r;
+}
+
+static int
+finished (struct call *c, int n)
+{
+  __jr_ep_pass_on (c->ep, c->epfd);
   return n;
+}
+
+/* The kernel's events are in the caller's array already: N of them.  */
+static int
+after_sleep (struct call *c, int n)
+{
+  struct jr_epoll *ep = c->ep;
+  ep->batch++;
+  n = filter (ep, c->epfd, c->ev, n);
+  if (n == 0 || n == c->max)
+    return n;
+  return n + gather (ep, c->epfd, c->ev + n, c->max - n);
 }
 
 static int
@@ -312,52 +380,37 @@ run (struct call *c, bool now_only)
   bool spun = now_only;
   for (;;)
     {
-      int n = gather (ep, c->epfd, c->ev, c->max);
-      if (n > 0)
-	return found (c, n);
+      int n = gather_both (c);
+      if (n != 0)
+	return finished (c, n);
       if (now_only)
-	{
-	  n = ask_kernel (ep, c->epfd, c->ev, c->max);
-	  __jr_ep_pass_on (ep);
-	  return n;
-	}
+	return finished (c, ask_kernel (ep, c->epfd, c->ev, c->max));
       if (!spun)
 	{
 	  spun = true;
 	  spin (ep);
 	  n = gather (ep, c->epfd, c->ev, c->max);
-	  if (n > 0)
-	    return found (c, n);
+	  if (n != 0)
+	    return finished (c, n);
 	}
       if (ep->nsegs > 0)
 	{
 	  __jr_ep_revive (ep, c->epfd);
 	  __jr_ep_arm (ep);
 	  n = gather (ep, c->epfd, c->ev, c->max);
-	  if (n > 0)
-	    return found (c, n);
+	  if (n != 0)
+	    return finished (c, n);
 	}
       int r = sleep_once (c);
       if (r == -ETIMEDOUT)
 	now_only = true;
       else if (r < 0)
-	{
-	  __jr_ep_pass_on (ep);
-	  return r;
-	}
+	return finished (c, r);
       if (r <= 0)
 	continue;
-      ep->batch++;
-      n = filter (ep, c->epfd, c->ev, r);
-      if (n == 0)
-	continue;
-      if (n < c->max)
-	{
-	  __jr_ep_take_posted (ep);
-	  n += collect (ep, c->epfd, c->ev + n, c->max - n);
-	}
-      __jr_ep_pass_on (ep);
-      return n;
+      n = after_sleep (c, r);
+      if (n != 0)
+	return finished (c, n);
     }
 }
 
@@ -370,6 +423,10 @@ do_wait (int epfd, struct epoll_event *ev, int max, const struct timespec *ts,
   bool busy;
   if (max <= 0 || (size_t) max > INT32_MAX / sizeof *ev)
     return -EINVAL;
+  if (mask != NULL && jr_bad_pointer (mask))
+    return -EFAULT;
+  if (jr_beyond_user ((uintptr_t) ev + max * sizeof *ev))
+    return -EFAULT;
   if (ts != NULL && (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= JR_NSEC_PER_SEC))
     return -EINVAL;
   jr_sys_testcancel ();
@@ -394,6 +451,8 @@ int
 __jr_epoll_pwait2 (int epfd, struct epoll_event *ev, int max,
 		   const struct timespec *ts, const sigset_t *mask)
 {
+  if (ts != NULL && jr_bad_pointer (ts))
+    return jr_ret (-EFAULT);
   return jr_ret (do_wait (epfd, ev, max, ts, mask));
 }
 
@@ -409,24 +468,4 @@ int
 __jr_epoll_wait (int epfd, struct epoll_event *ev, int max, int timeout_ms)
 {
   return __jr_epoll_pwait (epfd, ev, max, timeout_ms, NULL);
-}
-
-bool
-__jr_epoll_readable (int fd)
-{
-  bool busy, any = false;
-  struct jr_epoll *ep = __jr_ep_enter (fd, &busy);
-  if (ep == NULL)
-    return false;
-  if (ep->nsegs > 0)
-    {
-      st_relaxed (&ep->nested, 1);
-      __jr_ep_revive (ep, fd);
-      __jr_ep_arm (ep);
-      __jr_ep_take_posted (ep);
-      for (struct jr_reg *reg = ep->ready; reg != NULL && !any; reg = reg->ready_next)
-	any = !reg->disabled && (look (reg) & ~POLLNVAL) != 0;
-    }
-  __jr_ep_leave (ep);
-  return any;
 }

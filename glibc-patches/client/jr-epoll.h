@@ -22,7 +22,8 @@ struct jr_seen
   uint32_t state, err, space, flags;
 };
 
-/* An interest: one fd of one socket in one epoll.  */
+/* An interest: one fd of one socket in one epoll, or one fd of an epoll in
+   another.  */
 struct jr_reg
 {
   struct jr_reg *hash_next, *slot_next, *ready_next;
@@ -32,6 +33,7 @@ struct jr_reg
   uint32_t events;
   epoll_data_t data;
   bool queued, disabled, shadowed;
+  uint32_t inner;		/* serial of the epoll at slot; 0: it is a socket */
   uint32_t batch;		/* the call that last reported it */
   struct jr_seen seen;
 };
@@ -49,7 +51,7 @@ struct jr_epseg
 struct jr_epoll
 {
   struct jr_lock lock;
-  uint32_t idx;
+  uint32_t idx, serial;
   uint32_t refs;		/* atomic; fds of this process */
   uint32_t users;		/* atomic; calls inside */
   int pid;			/* whose eventfd and queues these are */
@@ -59,6 +61,7 @@ struct jr_epoll
   uint32_t kernel_fds;		/* atomic; may have some */
   uint32_t turn, batch;
   struct jr_reg *ready, **ready_end;
+  struct jr_reg *inners;	/* epolls in it, by slot_next */
   uint32_t nsegs;
   uint16_t active[JR_MAX_SEGS];	/* indices of segs that are not NULL */
   struct jr_epseg *segs[JR_MAX_SEGS];
@@ -75,12 +78,21 @@ extern struct jr_epoll *__jr_ep_enter (int fd, bool *busy) JR_HIDDEN;
 extern void __jr_ep_leave (struct jr_epoll *ep) JR_HIDDEN;
 extern void __jr_ep_lock (struct jr_epoll *ep) JR_HIDDEN;
 extern void __jr_ep_unlock (struct jr_epoll *ep) JR_HIDDEN;
-/* The interest whose address the kernel gave back; NULL.  */
-extern struct jr_reg *__jr_reg_of (struct jr_epoll *ep, void *ptr) JR_HIDDEN;
+/* What the kernel gave back is the address of an interest, perhaps of one that
+   is no more.  */
+extern bool __jr_is_reg (void *ptr) JR_HIDDEN;
 /* NULL: no memory.  */
 extern struct jr_epoll *__jr_ep_new (int fd) JR_HIDDEN;
 extern struct jr_epseg *__jr_ep_seg (struct jr_epoll *ep, struct jr_seg *seg) JR_HIDDEN;
 extern struct jr_reg *__jr_reg_new (void) JR_HIDDEN;
+/* The interest in FD, which is the epoll INNER (index and serial); NULL.  */
+extern struct jr_reg *__jr_inner_find (struct jr_epoll *ep, int fd, uint32_t idx,
+				       uint32_t serial) JR_HIDDEN;
+/* Its fd still is that epoll in this process.  */
+extern bool __jr_inner_is_open (struct jr_reg *reg) JR_HIDDEN;
+extern void __jr_inner_drop (struct jr_reg *reg) JR_HIDDEN;
+/* The epoll behind an fd; 0: not one that we know.  */
+extern uint32_t __jr_ep_serial (int fd, uint32_t *idx) JR_HIDDEN;
 extern struct jr_reg **__jr_reg_bucket (struct jr_epoll *ep, int fd) JR_HIDDEN;
 extern struct jr_reg *__jr_reg_find (struct jr_epoll *ep, struct jr_sock *s) JR_HIDDEN;
 /* Into and out of the lists of the segment where the socket lives.  */
@@ -98,8 +110,16 @@ extern int __jr_ep_equip (struct jr_epoll *ep, int epfd) JR_HIDDEN;
 extern void __jr_ep_revive (struct jr_epoll *ep, int epfd) JR_HIDDEN;
 extern void __jr_ep_kick (struct jr_epoll *ep) JR_HIDDEN;
 /* Somebody else still waits, or polls it: pass on what is left.  */
-extern void __jr_ep_pass_on (struct jr_epoll *ep) JR_HIDDEN;
+extern void __jr_ep_pass_on (struct jr_epoll *ep, int epfd) JR_HIDDEN;
+/* The kernel's epoll is readable from now on if, and only if, something of
+   ours or of the kernel's is ready in it.  Waiters hear of it only if it was
+   not readable before.  */
+extern void __jr_ep_level (struct jr_epoll *ep, int epfd) JR_HIDDEN;
+/* What the interest's socket is ready for, of what was asked for.  */
+extern unsigned int __jr_reg_ready (struct jr_reg *reg) JR_HIDDEN;
 extern void __jr_ep_arm (struct jr_epoll *ep) JR_HIDDEN;
+/* Looks at all its sockets, as if each had been posted.  */
+extern void __jr_epseg_look (struct jr_epseg *es) JR_HIDDEN;
 extern void __jr_ep_take_posted (struct jr_epoll *ep) JR_HIDDEN;
 
 #endif /* jr-epoll.h */

@@ -553,8 +553,9 @@ extern void __jr_epoll_moved (int fd) JR_HIDDEN;
 extern void __jr_epoll_shadowed (struct jr_sock *s) JR_HIDDEN;
 extern void __jr_epoll_fork_prepare (void) JR_HIDDEN;
 extern void __jr_epoll_fork_done (bool child) JR_HIDDEN;
-/* For poll and select on an epoll fd: is something of ours ready in it?  */
-extern bool __jr_epoll_readable (int fd) JR_HIDDEN;
+/* Before the kernel's poll of an epoll fd: makes it know what of ours is ready
+   in it.  */
+extern void __jr_epoll_level (int fd) JR_HIDDEN;
 extern void __jr_epoll_efd_moved (uint32_t idx, int fd) JR_HIDDEN;
 /* Under __jr.lock: forgets a segment; false: not now.  */
 extern bool __jr_epoll_seg_gone (struct jr_seg *seg) JR_HIDDEN;

@@ -281,6 +281,20 @@ jr_sys_sigrestore (const uint64_t *old)
   JR_SYSCALL (rt_sigprocmask, SIG_SETMASK, old, NULL, JR_SIGSET_BYTES);
 }
 
+/* Pointers that the kernel would refuse without looking whether anything is
+   mapped there.  */
+static inline bool
+jr_beyond_user (uintptr_t end)
+{
+  return unlikely_ (end > 0x7ffffffff000);
+}
+
+static inline bool
+jr_bad_pointer (const void *p)
+{
+  return unlikely_ ((uintptr_t) p - 4096 >= 0x7ffffffff000 - 4096);
+}
+
 /* What a public function returns for a result in the kernel's manner.  */
 static inline long
 jr_ret (long r)

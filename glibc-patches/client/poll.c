@@ -47,8 +47,7 @@ look_at (struct pollfd *p, uint64_t ent, bool arm)
 	bits = __jr_ready (&s, p->events, arm);
       break;
     case JR_FD_EPOLL:
-      if ((p->events & (POLLIN | POLLRDNORM)) && __jr_epoll_readable (p->fd))
-	bits = POLLIN | POLLRDNORM;
+      __jr_epoll_level (p->fd);	/* the kernel knows then */
       break;
     case JR_FD_INTERNAL:
       bits = POLLNVAL;
@@ -90,9 +89,20 @@ look (struct call *c, bool arm)
   return ready;
 }
 
+/* Something happened in an epoll: is anything ready there?  */
+static void
+look_again (struct pollfd *k)
+{
+  struct timespec zero = { 0, 0 };
+  if (k->revents == 0 || jr_ent_kind (__jr_fd_entry (k->fd)) != JR_FD_EPOLL)
+    return;
+  __jr_epoll_level (k->fd);
+  jr_sys_ppoll (k, 1, &zero, NULL);
+}
+
 /* Takes over what the kernel found; the number of entries with something.  */
 static int
-merge (struct call *c)
+merge (struct call *c, bool slept)
 {
   int ready = 0;
   nfds_t at = c->n;
@@ -100,7 +110,11 @@ merge (struct call *c)
     {
       struct pollfd *p = &c->fds[i];
       if (c->k[i].fd >= 0)
-	p->revents |= c->k[i].revents;
+	{
+	  if (slept)
+	    look_again (&c->k[i]);
+	  p->revents |= c->k[i].revents;
+	}
       else if (at < c->nk && p->fd >= 0 && c->k[at].fd == find_shadow (p->fd))
 	p->revents |= c->k[at++].revents & ~POLLNVAL;
       ready += p->revents != 0;
@@ -109,12 +123,12 @@ merge (struct call *c)
 }
 
 static int
-ask_kernel (struct call *c)
+ask_kernel (struct call *c, const sigset_t *mask)
 {
   struct timespec zero = { 0, 0 };
-  if (c->kernel == 0)
+  if (c->kernel == 0 && mask == NULL)
     return 0;
-  int r = jr_sys_ppoll (c->k, c->nk, &zero, NULL);
+  int r = jr_sys_ppoll (c->k, c->nk, &zero, mask);
   return r < 0 ? r : 0;
 }
 
@@ -310,8 +324,9 @@ run (struct call *c, int64_t deadline_ns, bool now_only, const sigset_t *mask)
 	r = spin (c);
       if (r > 0 || now_only)
 	{
-	  r = ask_kernel (c);
-	  return r < 0 ? r : merge (c);
+	  /* A signal that MASK lets in counts only if there is nothing else.  */
+	  r = ask_kernel (c, r > 0 ? NULL : mask);
+	  return r < 0 ? r : merge (c, false);
 	}
       if (waited)
 	{
@@ -319,7 +334,7 @@ run (struct call *c, int64_t deadline_ns, bool now_only, const sigset_t *mask)
 	  r = sleep_in_kernel (c, deadline_ns, mask);
 	  if (r < 0)
 	    return r;
-	  r = merge (c);
+	  r = merge (c, true);
 	  if (r > 0)
 	    return r;
 	  if (deadline_ns != 0 && jr_sys_now (CLOCK_MONOTONIC) >= deadline_ns)
@@ -352,8 +367,6 @@ __jr_ppoll_deadline (struct pollfd *fds, nfds_t n, int64_t deadline_ns,
   c.k = c.stack;
   if (c.room > STACK_FDS)
     {
-      if (n > (1u << 20))
-	return -EINVAL;
       c.k = jr_sys_map_anon (c.room * sizeof *c.k);
       if (c.k == NULL)
 	{
@@ -381,7 +394,8 @@ do_ppoll (struct pollfd *fds, nfds_t n, const struct timespec *ts,
 {
   if (ts != NULL && (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= JR_NSEC_PER_SEC))
     return -EINVAL;
-  if (!any_ours (fds, n))
+  if (jr_bad_pointer (fds) || (n > STACK_FDS && n > (nfds_t) jr_sys_rlimit_nofile ())
+      || !any_ours (fds, n))
     {
       struct timespec copy = ts != NULL ? *ts : (struct timespec) { 0, 0 };
       return jr_sys_c_ppoll (fds, n, ts != NULL ? &copy : NULL, mask);

@@ -25,7 +25,7 @@ out_bits (struct jr_sock *s, struct jr_dir *d, unsigned int want, bool arm)
 {
   if (writable (s, d))
     return OUT_BITS;
-  if (!arm || !(want & OUT_BITS))
+  if (!arm || !(want & (OUT_BITS | POLLWRBAND)))
     return 0;
   add_fetch (&d->r->space_wait, 1);
   jr_fence_rmw ();
@@ -37,8 +37,6 @@ stream_bits (struct jr_sock *s, uint32_t state, unsigned int want, bool arm,
 	     struct jr_dir *tx, struct jr_dir *rx)
 {
   unsigned int bits = 0;
-  if (!(state & (JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_DEAD)))
-    return POLLHUP | OUT_BITS;
   bool rx_end = (state & (JR_ST_RX_EOF | JR_ST_DEAD))
 		|| (ld_acquire (&rx->r->flags) & JR_RING_FIN)
 		|| (ld_relaxed (&rx->r->cflags) & JR_RING_FIN);
@@ -50,6 +48,8 @@ stream_bits (struct jr_sock *s, uint32_t state, unsigned int want, bool arm,
     bits |= IN_BITS | POLLRDHUP;
   if (rx_end && tx_end)
     bits |= POLLHUP;
+  if (!(state & (JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_DEAD)))
+    return bits | POLLHUP | OUT_BITS;
   if (!(state & (JR_ST_CONNECTED | JR_ST_DEAD)))
     return bits;
   uint64_t head = ld_acquire (&rx->r->head), tail = ld_acquire (&rx->r->tail);
@@ -78,10 +78,16 @@ dgram_bits (struct jr_sock *s, uint32_t state, unsigned int want, bool arm,
   if (ld_acquire (&rx->r->tail) != head)
     bits |= IN_BITS;
   if (ld_relaxed (&rx->r->cflags) & JR_RING_FIN)
-    bits |= IN_BITS | POLLRDHUP;
+    {
+      bits |= IN_BITS | POLLRDHUP;
+      if (ld_relaxed (&tx->r->flags) & JR_RING_FIN)
+	bits |= POLLHUP;
+    }
   if (state & JR_ST_DEAD)
     bits |= IN_BITS | POLLHUP;
-  return bits | out_bits (s, tx, want, arm);
+  if (out_bits (s, tx, want, arm) != 0)
+    bits |= OUT_BITS | POLLWRBAND;
+  return bits;
 }
 
 /* A pair's other end must know that somebody watches this one.  */

@@ -38,7 +38,11 @@ do_shutdown (int fd, int how)
     return -EINVAL;
   if (!(state & (JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_LISTENING))
       || (state & JR_ST_DEAD) || jr_gone (s.seg))
-    return -ENOTCONN;
+    {
+      /* The kernel notes it all the same: poll tells of it.  */
+      mark (&s, state, how);
+      return -ENOTCONN;
+    }
   if (!(state & JR_ST_LISTENING))
     mark (&s, state, how);
   else if (__jr_shadow (&s) >= 0)

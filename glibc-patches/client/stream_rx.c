@@ -10,6 +10,10 @@
 static int
 rx_empty (struct jr_sock *s, uint32_t state, struct jr_dir *d, uint32_t rflags)
 {
+  /* Once the peer's FIN is in, no error changes what a read says.  */
+  if (!(rflags & JR_RING_RST)
+      && ((state & JR_ST_RX_EOF) || (rflags & JR_RING_FIN)))
+    return 0;
   if (jr_err_pending (s->slot))
     return -JR_EPENDING;
   if ((state & (JR_ST_RX_EOF | JR_ST_DEAD)) || (rflags & JR_RING_FIN)

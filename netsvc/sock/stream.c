@@ -195,9 +195,14 @@ static void on_connected(struct jr_sock *so)
 
 static void on_error(struct jr_sock *so, struct jr_tcpcb *tp)
 {
+    int err = jr_tcp_error(tp);
+
     if (so->broken)
         return;
-    jr_sock_fail(so, jr_tcp_error(tp));
+    /* Linux: a reset in CLOSE_WAIT. Reading goes on to say that the stream ended. */
+    if (err == ECONNRESET && (so->st & JR_ST_RX_EOF) && !so->fin_sent)
+        err = EPIPE;
+    jr_sock_fail(so, err);
 }
 
 static void on_closed(struct jr_sock *so)
