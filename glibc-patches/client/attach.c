@@ -29,6 +29,14 @@ __jr_env_keep (const char *path, const char *use)
   env.known = true;
 }
 
+/* The path, empty for the usual one, and whether Joyride is off.  */
+const char *
+__jr_env_told (bool *off)
+{
+  *off = env.known && env.off;
+  return env.known ? env.path : "";
+}
+
 /* Outside libc nobody has called __jr_start: look each time.  */
 static void
 env_read (void)

@@ -152,11 +152,40 @@ collect (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int max)
   return n;
 }
 
+/* Sockets that were moved are followed before the list is looked at, and
+   without the lock: whoever follows tells every epoll, and two threads that did
+   so inside epolls of their own would wait for each other.  */
+static void
+follow_moved (struct jr_epoll *ep)
+{
+  for (struct jr_reg *reg = ep->ready; reg != NULL;)
+    {
+      struct jr_sock s;
+      if (!__jr_reg_sock (reg, &s) || !(ld_acquire (&s.slot->state) & JR_ST_MOVED))
+	{
+	  reg = reg->ready_next;
+	  continue;
+	}
+      struct jr_sock was = s;
+      __jr_ep_unlock (ep);
+      int r = __jr_sock_follow (&s);
+      __jr_ep_lock (ep);
+      /* Another thread that was quicker has yet to tell this epoll.  */
+      if (r == 0 && reg->ep == ep && reg->fd == was.fd && reg->seg == was.seg->index
+	  && reg->slot == was.idx && s.slot != was.slot)
+	__jr_reg_follow (reg, &s);
+      if (r < 0)
+	return;
+      reg = ep->ready;
+    }
+}
+
 /* Our sockets' events; the epoll is locked.  */
 static int
 gather (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int max)
 {
   __jr_ep_take_posted (ep);
+  follow_moved (ep);
   return ep->ready == NULL ? 0 : collect (ep, epfd, ev, max);
 }
 

@@ -1,5 +1,7 @@
 /* exec: the new image is told, by an environment variable that its libc
-   takes out again, which of its fds are sockets of ours.
+   takes out again, which of its fds are sockets of ours, and what the
+   environment said of Joyride if the new one says nothing: "FDS[:[off]:PATH]".
+   Programs that clear the environment keep their children on the service.
    SPDX-License-Identifier: LGPL-2.1-or-later  */
 
 #include "jr-internal.h"
@@ -71,17 +73,33 @@ env_count (char *const envp[])
   return n;
 }
 
+/* Whether ENVP lacks what this program was told, and what that was.  */
+static bool
+is_untold (char *const envp[], const char **path, bool *off)
+{
+  *path = __jr_env_told (off);
+  if (**path == '\0' && !*off)
+    return false;
+  for (; envp != NULL && *envp != NULL; envp++)
+    if (strncmp (*envp, "JOYRIDE_SOCKET=", 15) == 0 || strncmp (*envp, "JOYRIDE=", 8) == 0)
+      return false;
+  return true;
+}
+
 size_t
 __jr_exec_size (char *const envp[])
 {
-  size_t fds = 0;
-  if (!__jr_any ())
-    return 0;
-  inherited (count, &fds);
-  if (fds == 0)
+  size_t fds = 0, told = 0;
+  const char *path;
+  bool off;
+  if (__jr_any ())
+    inherited (count, &fds);
+  if (is_untold (envp, &path, &off))
+    told = sizeof ":off:" + strlen (path);
+  if (fds == 0 && told == 0)
     return 0;
   /* A few more, should another thread make some meanwhile.  */
-  return (env_count (envp) + 2) * sizeof (char *) + HINT_LEN + (fds + 16) * 11 + 1;
+  return (env_count (envp) + 2) * sizeof (char *) + HINT_LEN + (fds + 16) * 11 + told + 1;
 }
 
 struct bounded
@@ -116,9 +134,17 @@ __jr_exec_prepare (char *const envp[], void *buf, size_t size)
   out[k++] = b.at;
   out[k] = NULL;
   memcpy (b.at, HINT, HINT_LEN);
-  b.at += HINT_LEN;
-  inherited (append_bounded, &b);
-  b.at[b.at[-1] == ',' ? -1 : 0] = '\0';
+  const char *path;
+  bool off;
+  char *hint = b.at += HINT_LEN;
+  size_t told = is_untold (envp, &path, &off) ? sizeof ":off:" + strlen (path) : 0;
+  b.end -= told;
+  if (__jr_any ())
+    inherited (append_bounded, &b);
+  b.at -= b.at > hint && b.at[-1] == ',';
+  if (told != 0)
+    b.at = stpcpy (stpcpy (b.at, off ? ":off:" : "::"), path);
+  *b.at = '\0';
   return out;
 }
 
@@ -158,6 +184,13 @@ __jr_start (char **envp)
 	path = *in + 15;
       else if (strncmp (*in, "JOYRIDE=", 8) == 0)
 	use = *in + 8;
+    }
+  const char *told = hint != NULL ? strchr (hint, ':') : NULL;
+  if (told != NULL && path == NULL && use == NULL)
+    {
+      use = told[1] == 'o' ? "off" : NULL;
+      path = strchr (told + 1, ':');
+      path = path != NULL ? path + 1 : NULL;
     }
   __jr_env_keep (jr_sys_secure () ? NULL : path, jr_sys_secure () ? NULL : use);
   if (hint == NULL)

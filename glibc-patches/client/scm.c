@@ -85,34 +85,56 @@ enter_new (int fd, uint64_t ent)
     __jr_ent_unhold (ent);
 }
 
-/* All fds of the process that had the socket where it was.  */
+/* The kernel listener behind it goes along.  */
 static void
+rehome_shadow (uint64_t old, uint64_t ent)
+{
+  struct jr_seg *seg = __jr.seg[jr_ent_idx (ent)];
+  uint32_t idx = jr_ent_slot (ent);
+  struct jr_lslot *was = &__jr.seg[jr_ent_idx (old)]->ls[jr_ent_slot (old)];
+  struct jr_lslot *now = &seg->ls[idx];
+  int fd = ld_relaxed (&was->shadow_fd);
+  if (fd < 0 || ld_relaxed (&now->shadow_fd) >= 0
+      || __jr_fd_put (fd, jr_ent_make (JR_FD_INTERNAL, JR_USE_SHADOW, seg->index,
+				       idx, 0)) < 0)
+    return;
+  st_release (&now->shadow_fd, fd);
+  st_release (&was->shadow_fd, -1);
+}
+
+/* All fds of the process that had the socket where it was; their number.
+   Each is still counted there.  */
+static unsigned int
 rehome (uint64_t old, uint64_t ent)
 {
   uint64_t e;
+  unsigned int n = 0;
   if ((old & JR_ENT_ID) == ent)
-    return;
+    return 0;
+  rehome_shadow (old, ent);
   for (int fd = __jr_fd_next (0, &e); fd >= 0; fd = __jr_fd_next (fd + 1, &e))
     {
       if ((e & JR_ENT_ID) != (old & JR_ENT_ID))
 	continue;
       __jr_ent_hold (ent);
       __jr_fd_put (fd, ent | (e & JR_ENT_CLOEXEC));
-      __jr_ent_unhold (e);
+      n++;
     }
+  return n;
 }
 
 int
 __jr_adopt (int fd)
 {
   uint64_t mask, ent = 0;
+  unsigned int moved = 0;
   __jr_lock_take (&__jr.lock, &mask);
   uint64_t old = __jr_fd_entry (fd);
   int r = __jr_attach_locked ();
   if (r == 0)
     r = ask (fd, &ent);
   if (r == 0 && jr_ent_kind (old) == JR_FD_SOCKET)
-    rehome (old, ent);
+    moved = rehome (old, ent);
   else if (r == 0 && old == 0)
     enter_new (fd, ent);
   __jr_lock_drop (&__jr.lock, &mask);
@@ -122,6 +144,9 @@ __jr_adopt (int fd)
   for (int n = __jr_fd_next (0, &e); n >= 0; n = __jr_fd_next (n + 1, &e))
     if ((e & JR_ENT_ID) == ent)
       __jr_epoll_moved (n);
+  /* Not before: an epoll takes a socket without fds for a closed one.  */
+  while (moved-- > 0)
+    __jr_ent_unhold (old);
   return 0;
 }
 

@@ -167,6 +167,43 @@ static int as_new_image(int argc, char **argv)
     return getenv("JOYRIDE_INHERIT") ? 3 : 0;
 }
 
+/* What a new image finds in ENVP after this one, which was told PATH and USE; whether the hint was needed. */
+static bool told(char **envp, const char *path, const char *use)
+{
+    __jr_env_keep(path, use);
+    size_t n = __jr_exec_size(envp);
+    if (n == 0)
+        return false;
+    char **env = __jr_exec_prepare(envp, alloca(n), n);
+    __jr_env_keep(NULL, NULL);
+    __jr_start(env);
+    for (; *env; env++)
+        JR_CHECK(strncmp(*env, "JOYRIDE_INHERIT", 15) != 0);
+    return true;
+}
+
+CLIENT_TEST(an_emptied_environment_keeps_the_service)
+{
+    char *empty[] = {NULL}, *one[] = {"A=b", NULL}, *other[] = {"JOYRIDE_SOCKET=/other", NULL},
+         *on[] = {"JOYRIDE=on", NULL};
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool off;
+        JR_CHECK(told(empty, "/run/x.sock", NULL));
+        JR_CHECK(strcmp(__jr_socket_path(), "/run/x.sock") == 0);
+        JR_CHECK(told(one, "/run/x.sock", "off"));
+        JR_CHECK(strcmp(__jr_env_told(&off), "/run/x.sock") == 0 && off);
+        JR_CHECK(told(one, NULL, "off"));
+        JR_CHECK(strcmp(__jr_env_told(&off), "") == 0 && off);
+        JR_CHECK(!told(other, "/run/x.sock", NULL));
+        JR_CHECK(!told(on, NULL, "off"));
+        JR_CHECK(!told(one, NULL, NULL));
+        _exit(jr_test_failures ? 1 : 0);
+    }
+    expect_child(pid);
+}
+
 static void exec_with(int fd, int other, bool by_vfork)
 {
     char a[16], b[16], *argv[] = {"/proc/self/exe", "--image", a, by_vfork ? b : NULL, NULL};

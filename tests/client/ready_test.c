@@ -432,6 +432,42 @@ CLIENT_TEST(socket_in_two_epolls)
     EXPECT_NONE(b, 10);
 }
 
+/* Two threads, each in an epoll of its own with the same socket, follow it when it moves. */
+static void *waits_for_input(void *arg)
+{
+    struct epoll_event ev;
+    int n = __jr_epoll_wait((int)(intptr_t)arg, &ev, 1, 10000);
+    return (void *)(intptr_t)(n == 1 && ev.events == EPOLLIN);
+}
+
+CLIENT_TEST(moved_socket_in_two_epolls)
+{
+    for (int round = 0; round < 20; round++) {
+        int fd[3], ep[2] = {__jr_epoll_create1(0), __jr_epoll_create1(0)};
+        pthread_t t[2];
+        void *good;
+        char c;
+        JR_REQUIRE(connected(fd));
+        for (int i = 0; i < 2; i++) {
+            ep_add(ep[i], fd[0], EPOLLIN);
+            pthread_create(&t[i], NULL, waits_for_input, (void *)(intptr_t)ep[i]);
+        }
+        usleep(2000);
+        JR_CHECK(fake_move(port_of(fd[0])));
+        usleep(2000);
+        __jr_send(fd[1], "x", 1, 0);
+        for (int i = 0; i < 2; i++) {
+            pthread_join(t[i], &good);
+            JR_CHECK(good != NULL);
+        }
+        JR_CHECK_EQ(__jr_recv(fd[0], &c, 1, 0), 1);
+        for (int i = 0; i < 3; i++)
+            __jr_close(fd[i]);
+        for (int i = 0; i < 2; i++)
+            __jr_close(ep[i]);
+    }
+}
+
 /* Several threads wait on one epoll: every byte is found, nobody sleeps on. */
 static int shared_ep, got_total, conns[8];
 static void *epoll_worker(void *arg)

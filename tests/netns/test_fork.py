@@ -4,7 +4,21 @@
 from __future__ import annotations
 
 from conftest import SCRIPT, Net
+from harness import programs
 from harness.programs import PYTHON
+
+CURL = "/usr/bin/curl"
+LISTEN_AND_LEND = """
+import socket, subprocess, sys
+listener = socket.create_server(("0.0.0.0", 7000))
+look = "import socket; print(socket.socket(fileno=%d).getsockname())" % listener.fileno()
+subprocess.run([sys.executable, "-c", look], pass_fds=[listener.fileno()], check=True)
+print("listening", flush=True)
+while True:
+    conn, peer = listener.accept()
+    conn.sendall(peer[0].encode())
+    conn.close()
+"""
 
 
 def test_a_socket_survives_fork_and_exec(net: Net) -> None:
@@ -22,6 +36,30 @@ def test_a_socket_survives_fork_and_exec(net: Net) -> None:
             assert got == data
         for sock in socks:
             sock.close()
+
+
+def test_children_with_an_empty_environment_stay_with_the_service(net: Net) -> None:
+    """sshd, cron, sudo and nginx give what they start an environment of their own."""
+    with programs.http_server(net.peer):
+        url = f"http://{net.pair.peer_ip}:8000/100"
+        for argv in (["env", "-i"], ["env", "-i", "sh", "-c", 'exec "$0" "$@"']):
+            before = net.service.counters() if net.service else {}
+            assert len(net.host.run(*argv, CURL, "-sS", url)) == 100
+            if net.service:
+                net.service.rise(before, "tcp_established")
+        assert net.host.run("env", "-i", "/usr/bin/env") == ""
+
+
+def test_a_listener_lent_to_a_child_still_hears_the_kernel(net: Net) -> None:
+    """It moves to memory that both map, and the kernel's listener behind it goes along."""
+    with net.host.running([PYTHON, "-c", LISTEN_AND_LEND]) as server:
+        server.wait_for_log("listening")
+        for ns, address, seen in (
+            (net.pair.peer, net.pair.host_ip, net.pair.peer_ip),
+            (net.pair.host, "127.0.0.1", "127.0.0.1"),
+        ):
+            with ns.connect(address, 7000) as sock:
+                assert sock.recv(100).decode() == seen
 
 
 def test_a_shells_children_share_its_socket(net: Net) -> None:

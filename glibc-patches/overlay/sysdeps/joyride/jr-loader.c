@@ -348,7 +348,7 @@ keep_fd (const char *ldso, int fd, char *const argv[], char *const envp[])
 int
 __jr_execve (const char *path, char *const argv[], char *const envp[])
 {
-  size_t size = __jr_any () ? __jr_exec_size (envp) : 0;
+  size_t size = __jr_exec_size (envp);
   char memory[size] __attribute__ ((aligned (16)));
   if (size != 0)
     envp = __jr_exec_prepare (envp, memory, size);
@@ -362,7 +362,7 @@ int
 __jr_execveat (int dirfd, const char *path, char *const argv[],
 	       char *const envp[], int flags)
 {
-  size_t size = __jr_any () ? __jr_exec_size (envp) : 0;
+  size_t size = __jr_exec_size (envp);
   char memory[size] __attribute__ ((aligned (16)));
   if (size != 0)
     envp = __jr_exec_prepare (envp, memory, size);
