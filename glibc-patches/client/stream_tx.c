@@ -37,7 +37,8 @@ static size_t
 room (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t, size_t want)
 {
   uint64_t used = t->start - t->head;
-  if (used + want > t->cap && !t->nested)
+  /* Well before it is full: the bytes lie right for it only now and then.  */
+  if (used + want > t->cap / 2 && !t->nested)
     t->cap = __jr_tx_cap (s->slot, d->r, true);
   size_t free = used < t->cap ? t->cap - used : 0;
   return want < free ? want : free;

@@ -95,6 +95,8 @@ static void defaults(struct jr_config *cfg)
     jr_udp_config_defaults(&cfg->udp);
     jr_link_config_defaults(&cfg->link);
     jr_tcp_config_defaults(&cfg->tcp);
+    /* 1 Gbit/s over 130 ms; FreeBSD's 2 MiB are enough for 16 ms of it. */
+    cfg->tcp.maxsockbuf = cfg->tcp.sendbuf_max = cfg->tcp.recvbuf_max = 16u << 20;
     jr_ctl_config_defaults(&cfg->ctl);
 }
 

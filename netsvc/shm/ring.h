@@ -74,4 +74,7 @@ static inline void jr_ring_reset(struct jr_abi_ring *ring, uint32_t cap) { *ring
  */
 bool jr_ring_grow_rx(struct jr_sockbuf *rcv, uint64_t edge, uint32_t new_cap);
 
+/* Enlarges a ring nobody else uses meanwhile: the bytes [head, tail) move to their new places. */
+void jr_ring_spread(struct jr_sockbuf *sb, uint64_t tail, uint32_t new_cap);
+
 #endif

@@ -123,4 +123,25 @@ JR_TEST(growing_keeps_what_is_in_order_and_what_is_not)
     free(mem);
 }
 
+/* A full ring at random offsets that only the service uses: it grows wherever its bytes lie. */
+JR_TEST(spreading_keeps_everything)
+{
+    uint8_t *mem = malloc(1 << 16);
+    struct jr_rng rng;
+
+    jr_rng_init(&rng, 8);
+    for (int round = 0; round < 5000; round++) {
+        const uint32_t cap = 256, more = cap << (1 + jr_rng_below(&rng, 4));
+        const uint64_t head = jr_rng_below(&rng, 100000), tail = head + jr_rng_below(&rng, cap + 1);
+        struct jr_sockbuf snd = {.base = mem, .cap = cap, .head = head, .tail = head + (tail - head) / 2};
+        for (uint64_t o = head; o < tail; o++)
+            mem[o & (cap - 1)] = byte_at(o);
+        jr_ring_spread(&snd, tail, more);
+        JR_REQUIRE(snd.cap == more);
+        for (uint64_t o = head; o < tail; o++)
+            JR_REQUIRE(mem[o & (more - 1)] == byte_at(o));
+    }
+    free(mem);
+}
+
 JR_TEST_MAIN

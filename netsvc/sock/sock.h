@@ -159,6 +159,9 @@ void jr_errq_purge(struct jr_sock *so);
 /* tune.c */
 void jr_tune_on_want(struct jr_sock *so, jr_time now);
 void jr_tune_try_rx(struct jr_sock *so, jr_time now);
+/* Enlarges the transmit ring to what is granted, if nobody is writing just now; else the program does it when the bytes
+ * in the ring lie so that it can. */
+void jr_tune_try_tx(struct jr_sock *so);
 void jr_tune_set_limits(struct jr_sock *so);
 /* Data passes: the pages of the rings will have to be given back when it no longer does. */
 static inline void jr_tune_used(struct jr_sock *so)

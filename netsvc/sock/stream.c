@@ -10,7 +10,8 @@
 
 /*
  * Where the app is to mark its reading next: often enough to keep the peer sending, rarely enough to cost nothing. A
- * peer whose segments are large beside the buffer may wait for just one update.
+ * peer whose segments are large beside the buffer may wait for just one update, and a ring that is to grow always can
+ * when all of it has been read.
  */
 static void set_notify_at(struct jr_sock *so)
 {
@@ -18,7 +19,9 @@ static void set_notify_at(struct jr_sock *so)
 
     if (so->tp)
         step = jr_min_u32(step, jr_tcp_rcv_due_in(so->tp));
-    __atomic_store_n(&so->sl->rx_notify_at, so->rcv.head + step, __ATOMIC_RELEASE);
+    if (so->rx_want > so->rcv.cap)
+        step = jr_min_u32(step, jr_sockbuf_used(&so->rcv));
+    __atomic_store_n(&so->sl->rx_notify_at, so->rcv.head + step, __ATOMIC_SEQ_CST);
 }
 
 /*
@@ -73,6 +76,8 @@ static bool sync_rx(struct jr_sock *so, jr_time now)
         return false;
     }
     if (what & JR_RING_MOVED) {
+        if (so->rx_want > so->rcv.cap)
+            jr_tune_try_rx(so, now);
         if (so->tp)
             jr_tcp_recved(so->tp, now);
         set_notify_at(so);
@@ -169,8 +174,10 @@ static void on_rx(struct jr_sock *so, jr_time now)
     /* A ring that wants to grow looks at every arrival: bytes in their places let it only half of the time. */
     if (so->broken || (jr_sockbuf_used(&so->rcv) < so->rcv.cap / 2 && so->rx_want <= so->rcv.cap))
         return;
-    if (sync_rx(so, now) && so->rx_want > so->rcv.cap)
-        jr_tune_try_rx(so, now);
+    if (!sync_rx(so, now) || so->rx_want <= so->rcv.cap)
+        return;
+    jr_tune_try_rx(so, now);
+    set_notify_at(so);
 }
 
 void jr_stream_show_mss(struct jr_sock *so)
@@ -221,6 +228,8 @@ static void on_event(void *arg, struct jr_tcpcb *tp, uint32_t events, jr_time no
     if (so->tp == tp) {
         if (so->attached && (events & JR_TCP_EV_TX)) {
             __atomic_store_n(&so->sl->tx.head, so->snd.head, __ATOMIC_RELEASE);
+            if (so->tx_grant > so->snd.cap && jr_sockbuf_used(&so->snd) > so->snd.cap / 2)
+                jr_tune_try_tx(so);
             jr_sock_touch(so, JR_SOCK_EV_SPACE);
         }
         if (so->attached && (events & JR_TCP_EV_URG)) {

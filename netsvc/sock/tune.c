@@ -33,6 +33,40 @@ void jr_tune_try_rx(struct jr_sock *so, jr_time now)
         jr_tcp_buffers_changed(so->tp, now);
 }
 
+/* The program's transmit lock, if it is free: an app may have copied bytes in and not published them yet; with its lock
+ * held there are none. */
+static bool lock_tx(struct jr_sock *so)
+{
+    uint32_t none = 0;
+
+    if (!__atomic_compare_exchange_n(&so->sl->tx_lock, &none, JR_LOCK_SERVICE, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return false;
+    __atomic_fetch_add(&so->sl->tx_lock_gen, 1, __ATOMIC_SEQ_CST); /* a call that was interrupted inside starts again */
+    return true;
+}
+
+static void unlock_tx(struct jr_sock *so) { __atomic_store_n(&so->sl->tx_lock, 0, __ATOMIC_RELEASE); }
+
+#define MOVE_MAX (4u << 20) /* bytes that are moved while the program waits and no packet moves */
+
+void jr_tune_try_tx(struct jr_sock *so)
+{
+    struct jr_abi_ring *r = &so->sl->tx;
+
+    if (so->snd.cap > MOVE_MAX || !lock_tx(so))
+        return;
+    /* The private copy of the ring may be behind; nothing of it is taken over here. */
+    struct jr_sockbuf all = so->snd;
+    const uint32_t what = jr_ring_take_tx(r, &all, so->tx_grant);
+    if (!(what & (JR_RING_BAD | JR_RING_RESIZED))) {
+        jr_ring_spread(&so->snd, all.tail, so->tx_grant);
+        __atomic_store_n(&r->cap, so->tx_grant, __ATOMIC_RELEASE);
+    }
+    unlock_tx(so);
+    jr_sock_touch(so, JR_SOCK_EV_SPACE);
+}
+
 void jr_tune_on_want(struct jr_sock *so, jr_time now)
 {
     const uint32_t tx = jr_min_u32(jr_tcp_snd_want(so->tp), so->tx_max);
@@ -45,6 +79,7 @@ void jr_tune_on_want(struct jr_sock *so, jr_time now)
     so->tx_grant = tx;
     __atomic_store_n(&so->sl->tx_grant, tx, __ATOMIC_RELEASE);
     jr_count(so->ss->cfg.counters, JR_C_SOCK_TX_GROWN);
+    jr_tune_try_tx(so);
     jr_sock_touch(so, JR_SOCK_EV_SPACE);
 }
 
@@ -55,19 +90,14 @@ static void punch(struct jr_sock *so, const struct jr_sockbuf *sb)
     jr_region_punch(&so->seg->region, (size_t)(sb->base - so->seg->region.base), sb->cap);
 }
 
-/* An app may have copied bytes in and not published them yet: with its lock held there are none. */
 static bool punch_tx(struct jr_sock *so)
 {
-    uint32_t none = 0;
-
-    if (!__atomic_compare_exchange_n(&so->sl->tx_lock, &none, JR_LOCK_SERVICE, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
+    if (!lock_tx(so))
         return false;
-    __atomic_fetch_add(&so->sl->tx_lock_gen, 1, __ATOMIC_SEQ_CST); /* a call that was interrupted inside starts again */
     const bool empty = __atomic_load_n(&so->sl->tx.tail, __ATOMIC_ACQUIRE) == so->snd.head;
     if (empty)
         punch(so, &so->snd);
-    __atomic_store_n(&so->sl->tx_lock, 0, __ATOMIC_RELEASE);
+    unlock_tx(so);
     return empty;
 }
 

@@ -78,18 +78,21 @@ static void retime_rexmt(struct jr_tcpcb *tp, jr_time now)
     }
 }
 
-/* Send buffer autotuning: the window could use more than the buffer holds (FreeBSD's sendbuf_auto). */
+/*
+ * Send buffer autotuning (FreeBSD's sendbuf_auto): the windows could use more than half of a buffer that the program
+ * keeps filled. Half, for what they let go in the next round trip must be there when they do; in slow start that is
+ * twice as much again.
+ */
 static void tune_sndbuf(struct jr_tcpcb *tp)
 {
-    uint32_t cap = tp->snd->cap, max = tp->tcp->cfg.sendbuf_max;
-    if (cap == 0 || cap >= max || !tp->tcp->cfg.sendbuf_auto ||
-        jr_min_u32(tp->snd_cwnd, tp->snd_wnd) < cap / 2 + cap / 4)
+    const uint32_t cap = tp->snd->cap, max = tp->tcp->cfg.sendbuf_max;
+    const uint32_t wnd = jr_min_u32(tp->snd_cwnd, tp->snd_wnd);
+    if (cap == 0 || cap >= max || !tp->tcp->cfg.sendbuf_auto || wnd <= cap / 2 || tp->snd_want > cap)
         return;
-    if (jr_sockbuf_used(tp->snd) + (uint64_t)cap / 8 < cap)
+    if (jr_sockbuf_used(tp->snd) < cap / 8 * 7)
         return;
-    if (tp->snd_want > cap)
-        return;
-    tp->snd_want = jr_min_u32(cap * 2, max);
+    tp->snd_want = jr_min_u32(jr_pow2_ceil(tp->snd_cwnd < tp->snd_ssthresh ? 2 * wnd : wnd + 1), max);
+    tp->snd_want = jr_max_u32(tp->snd_want, jr_min_u32(2 * cap, max));
     jr_tcp_event(tp, JR_TCP_EV_WANT);
 }
 

@@ -22,21 +22,27 @@ uint32_t jr_tcp_rcv_room(struct jr_tcpcb *tp)
     return jr_sockbuf_space(rcv);
 }
 
-/* Receive buffer autotuning: seven eighths of it came within one round trip (FreeBSD's recvbuf_auto). */
+/*
+ * Receive buffer autotuning (FreeBSD's recvbuf_auto): seven eighths of it came within one round trip. Sooner than there
+ * when the program keeps up: as soon as half of it came, so that a sender whose window doubles every round trip never
+ * waits for ours.
+ */
 static void tune_rcvbuf(struct jr_tcpcb *tp, uint32_t len, jr_time now)
 {
-    tp->rtt_bytes += len;
-    uint32_t rtt = tp->t_srtt != 0 ? tp->t_srtt : 100000;
-    if (now - tp->rtt_start < rtt)
-        return;
-    uint32_t cap = jr_tcp_rcv_hiwat(tp), max = tp->tcp->cfg.recvbuf_max;
-    if (tp->rtt_bytes > cap / 8 * 7 && cap < max && tp->tcp->cfg.recvbuf_auto && tp->rcv_want <= cap) {
-        tp->rcv_tuned = true;
-        tp->rcv_want = jr_min_u32(jr_pow2_ceil(cap + 1), max);
-        jr_tcp_event(tp, JR_TCP_EV_WANT);
+    const uint32_t rtt = tp->t_srtt != 0 ? tp->t_srtt : 100000;
+    const uint32_t cap = jr_tcp_rcv_hiwat(tp), max = tp->tcp->cfg.recvbuf_max;
+    const bool over = now - tp->rtt_start >= rtt;
+    const uint32_t bytes = tp->rtt_bytes += len;
+    if (over) {
+        tp->rtt_bytes = 0;
+        tp->rtt_start = now;
     }
-    tp->rtt_bytes = 0;
-    tp->rtt_start = now;
+    const bool due = over ? bytes > cap / 8 * 7 : bytes > cap / 2 && jr_sockbuf_used(tp->rcv) < cap / 2;
+    if (!due || cap >= max || !tp->tcp->cfg.recvbuf_auto || tp->rcv_want > cap)
+        return;
+    tp->rcv_tuned = true;
+    tp->rcv_want = jr_min_u32(jr_pow2_ceil(cap + 1), max);
+    jr_tcp_event(tp, JR_TCP_EV_WANT);
 }
 
 /* Every second full segment is acknowledged at once; the first waits for delacktime, or for data going back. What this

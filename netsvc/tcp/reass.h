@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What arrived out of order. The bytes are already in the receive ring at their stream offset; here are only
- * their ranges, few and sorted, from which SACK blocks are made (RFC 2018, RFC 2883).
+ * their ranges, sorted, from which SACK blocks are made (RFC 2018, RFC 2883). A loss in every other segment of a long
+ * path makes thousands of them: what isn't remembered is as good as lost. A hostile peer costs at most
+ * reass.maxqueuelen ranges of a connection and reass.maxsegments of the stack; a segment costs one binary search and
+ * one move of the ranges behind it.
  */
 #ifndef JR_TCP_REASS_H
 #define JR_TCP_REASS_H
 
 #include "tcp/tcpcb.h"
 
-#define JR_REASS_RANGES 64u
+#define JR_REASS_RECENT 8u
 
 struct jr_reass_range {
     jr_seq start, end;
-    uint32_t stamp; /* the higher, the later it grew */
 };
 
 struct jr_tcp_reass { /* written by reass.c only */
-    uint32_t n, stamp;
-    struct jr_reass_range r[JR_REASS_RANGES];
+    uint32_t n, room;
+    uint32_t n_recent;
+    jr_seq recent[JR_REASS_RECENT]; /* a byte of each of the ranges that grew last, the latest first */
+    struct jr_reass_range r[];
 };
 
 /* Whether [start, end) can be added: false when it would need one range too many (or there is no memory). */

@@ -328,6 +328,7 @@ struct jr_tcp {
         bool made;
     } fokeys;
     uint32_t sack_globalholes; /* sack.c: SACKed ranges of all connections */
+    uint32_t reass_segs;       /* reass.c: ranges out of order of all connections */
     struct jr_list all, dead, timewait;
     uint32_t count, tw_count;
     uint32_t md5_keys;              /* md5sig.c: of all sockets; 0: nothing is signed */

@@ -58,6 +58,34 @@ static void flow_read(struct flow *f)
     jr_tcp_recved(f->rx.tp, sim_now(f->sim));
 }
 
+/* Moves the bytes to where a larger ring has them; edge: behind the last that lies there. */
+static void enlarge(struct jr_sockbuf *sb, uint64_t edge, uint32_t cap, bool real)
+{
+    uint8_t *old = real ? malloc(sb->cap) : NULL;
+    if (old != NULL)
+        memcpy(old, sb->base, sb->cap);
+    for (uint64_t at = sb->head; old != NULL && at < edge; at++)
+        sb->base[at & (cap - 1)] = old[at & (sb->cap - 1)];
+    sb->cap = cap;
+    free(old);
+}
+
+static void grow(struct end *e, jr_time now)
+{
+    const struct sim_conf *c = &e->flow->sim->conf;
+    const uint32_t snd = jr_min_u32(jr_tcp_snd_want(e->tp), c->bufsize);
+    const uint32_t rcv = jr_min_u32(jr_tcp_rcv_want(e->tp), c->bufsize);
+    if (snd > e->snd.cap) {
+        enlarge(&e->snd, e->snd.tail, snd, c->check);
+        if (e == &e->flow->tx)
+            flow_write(e->flow);
+    }
+    if (rcv > e->rcv.cap) {
+        enlarge(&e->rcv, jr_max_u64(jr_tcp_rcv_edge(e->tp), e->rcv.tail), rcv, c->check);
+        jr_tcp_buffers_changed(e->tp, now);
+    }
+}
+
 static void on_event(void *so, struct jr_tcpcb *tp, uint32_t events, jr_time now)
 {
     struct end *e = so;
@@ -69,6 +97,8 @@ static void on_event(void *so, struct jr_tcpcb *tp, uint32_t events, jr_time now
         if (f->rx.tp != NULL)
             jr_tcp_attach(f->rx.tp, &f->rx, &f->rx.snd, &f->rx.rcv);
     }
+    if ((events & JR_TCP_EV_WANT) && e != &f->listener && !e->closed)
+        grow(e, now);
     if (events & JR_TCP_EV_CONNECTED)
         f->res.connected = true;
     if (e == &f->tx && (events & (JR_TCP_EV_CONNECTED | JR_TCP_EV_TX)))
@@ -103,7 +133,7 @@ static void end_init(struct end *e, struct flow *f)
     const struct sim *s = f->sim;
     const uint32_t cap = s->conf.bufsize;
     e->flow = f;
-    e->snd.cap = e->rcv.cap = cap;
+    e->snd.cap = e->rcv.cap = s->conf.bufstart != 0 ? s->conf.bufstart : cap;
     e->snd.base = s->conf.check ? malloc(cap) : s->zeroes;
     e->rcv.base = s->conf.check ? malloc(cap) : s->sink;
 }

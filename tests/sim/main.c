@@ -94,7 +94,8 @@ static bool link_key(struct sim_link *l, const char *key, const char *v)
                 {"reorder", &l->reorder_ppm},
                 {"reorderby", &l->reorder_us},
                 {"dup", &l->dup_ppm},
-                {"jitter", &l->jitter_us}};
+                {"jitter", &l->jitter_us},
+                {"scatter", &l->scatter_us}};
     if (strcmp(key, "rate") == 0) {
         l->rate_bps = (uint64_t)number(v);
         return true;
@@ -127,6 +128,15 @@ static bool tcp_key(struct jr_tcp_config *t, const char *key, const char *v)
                 {"delack", &t->delayed_ack},
                 {"ecn", &t->ecn_enable},
                 {"newcwv", &t->newcwv},
+                {"rack", &t->rack_enable},
+                {"prr", &t->do_prr},
+                {"frto", &t->frto},
+                {"maxholes", &t->sack_maxholes},
+                {"maplimit", &t->map_limit},
+                {"sendbuf", &t->sendbuf_max},
+                {"recvbuf", &t->recvbuf_max},
+                {"slop", &t->rexmit_slop},
+                {"rtomin", &t->rexmit_min},
                 {"pacing", &t->pacing_enable}};
     if (strcmp(key, "default") == 0) { /* also what the receiving host answers marks with */
         snprintf(t->cc_algorithm, sizeof t->cc_algorithm, "%s", v);
@@ -154,6 +164,8 @@ static void argument(struct sim_conf *c, const char *key, const char *v)
         c->mtu = (uint32_t)number(v);
     else if (strcmp(key, "buf") == 0)
         c->bufsize = jr_pow2_ceil((uint32_t)number(v));
+    else if (strcmp(key, "bufstart") == 0)
+        c->bufstart = jr_pow2_ceil((uint32_t)number(v));
     else if (strcmp(key, "check") == 0)
         c->check = number(v) != 0;
     else if (strcmp(key, "trace") == 0)

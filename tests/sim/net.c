@@ -187,6 +187,8 @@ sim_ns sim_wire_send(struct sim_wire *w, struct sim_pkt *p, sim_ns extra, sim_ns
         at = jr_max_u64(at + jr_rng_below(&w->rng, c->jitter_us * 1000), w->last_out + 1);
         w->last_out = at;
     }
+    if (c->scatter_us != 0)
+        at += jr_rng_below(&w->rng, c->scatter_us * 1000);
     if (dice(w, c->dup_ppm))
         *again = at + 1000;
     if (dice(w, c->reorder_ppm))

@@ -30,8 +30,9 @@ struct sim_link {
     uint32_t burst_loss_ppm;                        /* loss in the bad state */
     uint32_t reorder_ppm, reorder_us;               /* held back so long, past those behind */
     uint32_t dup_ppm;
-    uint32_t jitter_us; /* 0 to this much more delay, order kept */
-    bool bleach;        /* clears the ECN field, as some middleboxes do */
+    uint32_t jitter_us;  /* 0 to this much more delay, order kept */
+    uint32_t scatter_us; /* the same for each packet by itself: the order is lost */
+    bool bleach;         /* clears the ECN field, as some middleboxes do */
 };
 
 struct sim_flow {
@@ -66,8 +67,9 @@ struct sim_conf {
     uint64_t seed;
     double time_s, warmup_s;
     uint32_t mtu;
-    uint32_t bufsize; /* send and receive buffer of each flow; a power of two */
-    bool check;       /* real bytes, compared at the end of the way */
+    uint32_t bufsize;  /* send and receive buffer of each flow; a power of two */
+    uint32_t bufstart; /* what they begin with and grow from as tcp asks for it; 0: bufsize */
+    bool check;        /* real bytes, compared at the end of the way */
     uint32_t sample_us;
     FILE *trace; /* CSV of samples; NULL: none */
     struct sim_link fwd, rev;

@@ -394,6 +394,49 @@ JR_TEST(an_unused_window_is_kept_where_asked)
         fprintf(stderr, "with %.0f bytes, without %.0f\n", with, without);
 }
 
+/* 100 Mbit/s and 300 ms with a queue of a third of that, which slow start overruns by a thousand packets. */
+static void long_path(struct sim_conf *c, uint32_t bufstart)
+{
+    sim_conf_init(c, 1);
+    use(c, "cubic");
+    dumbbell(c, 100 * MBIT, 300000, 1.0 / 3);
+    c->bufstart = bufstart;
+    c->tx_tcp.sendbuf_max = c->rx_tcp.recvbuf_max = c->rx_tcp.maxsockbuf = c->bufsize;
+    c->time_s = 8;
+    c->warmup_s = 0.001;
+}
+
+/* Each loss is repaired once: both sides remember what arrived however many holes there are. */
+JR_TEST(a_thousand_holes_are_filled_once)
+{
+    struct sim_conf c;
+    long_path(&c, 0);
+    struct sim *s = sim_new(&c);
+    sim_run(s);
+    const uint64_t drops = sim_link_fwd(s)->drops;
+    JR_CHECK(drops > 500);
+    JR_CHECK(sim_flow(s, 0)->rexmits <= drops + drops / 20);
+    JR_CHECK(sim_utilisation(s) > 0.6);
+    end(s, &c);
+}
+
+/* Buffers that begin with 64 KiB cost no time against such as are large from the start. */
+JR_TEST(buffers_grow_ahead_of_slow_start)
+{
+    double u[2];
+    for (uint32_t grow = 0; grow < 2; grow++) {
+        struct sim_conf c;
+        long_path(&c, grow ? 65536 : 0);
+        c.time_s = 3; /* slow start, and nothing else */
+        struct sim *s = sim_new(&c);
+        sim_run(s);
+        u[grow] = sim_utilisation(s);
+        end(s, &c);
+    }
+    if (!JR_CHECK(u[1] > 0.95 * u[0]))
+        fprintf(stderr, "utilisation %.4f with growing buffers, %.4f with large ones\n", u[1], u[0]);
+}
+
 /* Many short flows over one link: all of them end. */
 JR_TEST(two_thousand_connections)
 {

@@ -99,7 +99,6 @@ def topology(folder: Path) -> Iterator[tuple[netns.Namespace, netns.Namespace, W
                 where.ip("link", "set", name, "up")
                 netns.set_offload(where, name, on=False)
             ns.ip("address", "add", f"{address}/24", "dev", device)
-            ns.sysctl("net.ipv4.tcp_congestion_control", "cubic")
         yield host, peer, Wire(wire, folder)
 
 

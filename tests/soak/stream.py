@@ -30,14 +30,22 @@ def expected(offset: int, length: int) -> memoryview:
     return VIEW[start : start + length]
 
 
+def connect(address: str, port: int) -> socket.socket:
+    """A connection whose sender's congestion control is CUBIC, whatever the machine's default."""
+    sock = socket.socket()
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+    sock.connect((address, port))
+    return sock
+
+
 def send(address: str, port: int, seconds: float) -> None:
     """The short stream on one connection, the long one on another."""
-    with socket.create_connection((address, port)) as sock:
+    with connect(address, port) as sock:
         sock.sendall(expected(0, SHORT))
         sock.shutdown(socket.SHUT_WR)
         sock.recv(1)  # the reader's end
     sent = 0
-    with socket.create_connection((address, port)) as sock:
+    with connect(address, port) as sock:
         end = time.monotonic() + seconds
         with contextlib.suppress(ConnectionError):
             while time.monotonic() < end:

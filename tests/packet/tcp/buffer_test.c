@@ -67,7 +67,7 @@ static void start(struct run *r, const struct pipe_cfg *cfg, uint32_t most, uint
     pipe_init(&r->p, cfg);
     struct side *const sides[] = {&r->p.a, &r->p.b};
     for (unsigned i = 0; i < 2; i++) {
-        sides[i]->cfg.recvbuf_max = sides[i]->cfg.sendbuf_max = most;
+        sides[i]->cfg.recvbuf_max = sides[i]->cfg.sendbuf_max = sides[i]->cfg.maxsockbuf = most;
         sides[i]->cfg.recvbuf_auto = sides[i]->cfg.sendbuf_auto = on;
     }
     pipe_start(&r->p);

@@ -124,6 +124,7 @@ RIG_CONN_TEST(duplicates_are_reported_as_dsack, RIG_ALL)
 
 RIG_CONN_TEST(ranges_are_bounded, RIG_ALL)
 {
+    jr_tcp_config(r->tcp)->reass_maxqueuelen = 64;
     for (uint32_t i = 0; i < 70; i++)
         rig_in(r, .flags = TH_ACK, .seq = 101 + i * 200, .ack = 1, .len = 100);
     JR_CHECK_EQ(rig_count(r, JR_C_TCP_REASS_FULL), 6);
@@ -448,6 +449,7 @@ RIG_TEST(nonsense_sack_blocks)
 
 RIG_TEST(scoreboard_is_bounded)
 {
+    jr_tcp_config(r->tcp)->sack_maxholes = 128;
     struct sock *s = warm(r, RIG_ALL);
     sock_write(r, s, 20 * MSS);
     rig_drain(r);
