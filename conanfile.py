@@ -6,6 +6,7 @@ names them. Nothing comes from a Conan remote: DPDK and the libraries are the di
 """
 
 import contextlib
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -42,14 +43,18 @@ BUILD_DNF = [
 ]  # fmt: skip
 TEST_DNF = [
     "bind-utils", "binutils", "bpftool", "curl", "dnsmasq", "ethtool", "iperf3", "iproute", "iputils",
-    "nftables", "nginx",
-    "openssl",
-    "procps-ng", "python3", "redis", "socat", "tcpdump", "valgrind",
+    "nftables", "nginx", "openssl", "procps-ng", "python3", "redis", "socat", "tcpdump", "valgrind",
 ]  # fmt: skip
 LINT_DNF = ["clang-tools-extra"]
 
+PACKAGE_APT = [
+    "apt-utils", "autopkgtest", "createrepo-c", "debhelper", "debugedit", "dh-python", "dnf", "docker.io", "dpkg-dev",
+    "file", "gnupg", "iptables", "lintian", "mmdebstrap", "rpm", "rpmlint",
+]  # fmt: skip
+PACKAGE_DNF = ["createrepo_c", "debugedit", "gnupg2", "iptables", "moby-engine", "rpm-build", "rpmlint"]
+
 DAEMONS = {  # service: program; the tests start their own, the packages' must not run
-    "apache2": "apache2", "haproxy": "haproxy", "lighttpd": "lighttpd", "mariadb": "mariadbd", "memcached": "memcached",
+    "apache2": "apache2", "containerd": "containerd", "docker": "dockerd", "haproxy": "haproxy", "lighttpd": "lighttpd", "mariadb": "mariadbd", "memcached": "memcached",
     "mosquitto": "mosquitto", "nginx": "nginx", "postgresql": "pg_ctlcluster", "redis-server": "redis-server",
     "ssh": "sshd", "unbound": "unbound", "vsftpd": "vsftpd", "xinetd": "xinetd",
 }  # fmt: skip
@@ -61,18 +66,20 @@ class Joyride(ConanFile):
     """System packages and toolchain."""
 
     name = "joyride"
-    version = "0.1.0"
+    version = re.search(r"version: '([0-9.]+)'", (Path(__file__).parent / "meson.build").read_text())[1]  # type: ignore[index]
     license = "BSD-3-Clause AND LGPL-2.1-or-later"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"tests": [True, False], "lint": [True, False], "apps": [True, False]}  # noqa: RUF012 (Conan's way)
-    default_options = {"tests": True, "lint": False, "apps": False}  # noqa: RUF012
+    options = {"tests": [True, False], "lint": [True, False], "apps": [True, False], "packages": [True, False]}  # noqa: RUF012 (Conan's way)
+    default_options = {"tests": True, "lint": False, "apps": False, "packages": False}  # noqa: RUF012
 
     def system_requirements(self) -> None:
         """Install, or name, the packages that are missing."""
         fresh = [daemon for daemon, program in DAEMONS.items() if not _installed(program)]
         with _starting_no_services(self.conf.get("tools.system.package_manager:mode") == "install"):
-            Apt(self).install(self._wanted(BUILD_APT, TEST_APT, LINT_APT, APPS_APT), update=True, check=True)
-            Dnf(self).install(self._wanted(BUILD_DNF, TEST_DNF, LINT_DNF, []), update=True, check=True)
+            Apt(self).install(
+                self._wanted(BUILD_APT, TEST_APT, LINT_APT, APPS_APT, PACKAGE_APT), update=True, check=True
+            )
+            Dnf(self).install(self._wanted(BUILD_DNF, TEST_DNF, LINT_DNF, [], PACKAGE_DNF), update=True, check=True)
         for daemon in fresh:
             if _installed(DAEMONS[daemon]) and shutil.which("systemctl"):
                 subprocess.run(["systemctl", "disable", "--quiet", daemon], check=False, capture_output=True)
@@ -85,8 +92,8 @@ class Joyride(ConanFile):
             toolchain.c = ["ccache", "gcc"]
         toolchain.generate()
 
-    def _wanted(self, build: list[str], tests: list[str], lint: list[str], apps: list[str]) -> list[str]:
-        chosen = {"tests": tests, "lint": lint, "apps": apps}
+    def _wanted(self, build: list[str], *optional: list[str]) -> list[str]:
+        chosen = dict(zip(("tests", "lint", "apps", "packages"), optional, strict=True))
         return sorted({*build, *(p for name, found in chosen.items() if self.options.get_safe(name) for p in found)})
 
 

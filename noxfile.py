@@ -68,11 +68,12 @@ def python_tools(s, extra=""):
         stamp.write_text(wanted)
 
 
-def system_packages(s, tests=True, lint=False, apps=False):
+def system_packages(s, tests=True, lint=False, apps=False, packages=False):
     """Have conan install the missing packages (as root) or name them (else), and write meson's native file."""
     mode = "install" if os.geteuid() == 0 else "check"
     gen = ["--output-folder", NATIVE.parent, "--profile:all", REPO / "ci/conan/profile"]
     options = ["-o", f"&:tests={tests}", "-o", f"&:lint={lint}", "-o", f"&:apps={apps}"]
+    options += ["-o", f"&:packages={packages}"]
     conf = ["-c", f"tools.system.package_manager:mode={mode}"]
     codes = [0] if mode == "install" else [0, 1, 2, 6]
     log = BUILD / "conan/install.log"
@@ -339,3 +340,24 @@ def fuzz(s):
         s.log(f"{target.name}: {seconds} s")
         run(s, target, f"-max_total_time={seconds}", "-max_len=4096", "-print_final_stats=1", corpus,
             *([seeds] if seeds.is_dir() else []))  # fmt: skip
+
+
+def packaging(s, what):
+    """What packages are made with, and one staged installation that all are cut from."""
+    need_root(s, f"making and trying {what}")
+    python_tools(s, "packages")
+    system_packages(s, tests=False, packages=True)
+    packages(s, "stage", "-j", JOBS)
+
+
+def packages(s, *words):
+    """One step of ci.packages; what it makes is below build/packages."""
+    run(s, BIN / "python", "-m", "ci.packages", *words, env={"PYTHONPATH": str(REPO)})
+
+
+@session
+def deb(s):
+    """Make the Debian packages, check them with lintian, try them on fresh machines (arguments go to pytest)."""
+    packaging(s, "packages")
+    packages(s, "deb", "--lint")
+    pytest(s, "-v", "-s", "tests/packages/test_deb.py", "tests/packages/test_system.py", *s.posargs)

@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         help="staging folder before the prefix (default: $DESTDIR)",
     )
     step.add_argument("--debug", action="store_true", help="install the debug information too, in .debug/")
+    step.add_argument("--no-strip", action="store_true", help="leave it in the files, for packages to split off")
     step = commands.add_parser(
         "test", parents=[common], help="build all, then run glibc's own tests and compare with the known failures"
     )
@@ -94,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     tree = build(options)
     if args.command == "install":
-        install(tree, args.prefix, args.destdir, debug=args.debug)
+        install(tree, args.prefix, args.destdir, debug=args.debug, strip=not args.no_strip)
     elif args.command == "test":
         return run_suite(tree, args.subdirs or SUBDIRS, args.jobs, record=args.record)
     else:
