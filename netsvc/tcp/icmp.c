@@ -13,6 +13,7 @@
 #include "tcp/pcb.h"
 #include "tcp/recover.h"
 #include "tcp/state.h"
+#include "tcp/timewait.h"
 #include "tcp/syncache.h"
 
 enum { TYPE_UNREACH = 3, TYPE_TIME_EXCEEDED = 11 };
@@ -87,7 +88,7 @@ void jr_tcp_ctlinput(void *ctx, const struct jr_ip_ctl *ctl, jr_time now)
             jr_syncache_unreach(tcp, ctl->src, lport, ctl->dst, fport, seq);
         return;
     }
-    if (jr_seq_lt(seq, tp->snd_una) || jr_seq_geq(seq, tp->snd_max)) {
+    if (jr_timewait_is_record(tp) || jr_seq_lt(seq, tp->snd_una) || jr_seq_geq(seq, tp->snd_max)) {
         jr_tcp_count_c(tp, JR_C_TCP_ICMP_IGNORED);
         return;
     }

@@ -16,6 +16,7 @@
 #include "tcp/pcb.h"
 #include "tcp/state.h"
 #include "tcp/syncache.h"
+#include "tcp/timewait.h"
 #include "wire/cksum.h"
 
 #define PROTO_TCP 6
@@ -164,10 +165,16 @@ void jr_tcp_input(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, jr_t
     jr_count(tcp->counters, JR_C_TCP_RX);
     if (check_segment(tcp, pkt, rx, &seg)) {
         struct jr_tcpcb *tp = jr_pcb_lookup(tcp, rx->dst, seg.hdr.dport, rx->src, seg.hdr.sport);
-        if (tcp->md5_keys != 0 && !jr_md5sig_accept(tcp, tp != NULL ? tp : listener_of(tcp, &seg), &seg)) {
+        const bool record = tp != NULL && jr_timewait_is_record(tp);
+        const struct jr_tcpcb *const owner = tcp->md5_keys == 0 ? NULL : !tp || record ? listener_of(tcp, &seg) : tp;
+        if (owner != NULL && !jr_md5sig_accept(tcp, owner, &seg)) {
             /* counted */
         } else if (tp == NULL) {
             no_connection(tcp, &seg, NULL, now);
+        } else if (record) {
+            jr_seq floor;
+            if (!jr_timewait_record_input(tp, &seg, &floor, now))
+                no_connection(tcp, &seg, &floor, now);
         } else if (!fast_path(tp, &seg, now)) {
             const jr_seq floor = tp->snd_max;
             if (!jr_tcp_segment_arrives(tp, &seg, now))

@@ -67,8 +67,13 @@ static uint32_t as_told(const struct jr_tcpcb *tp, uint32_t win)
 {
     const uint32_t unit = 1u << tp->rcv_scale, room = tp->rcv->cap;
     const uint64_t up = ((uint64_t)win + unit - 1) / unit * unit;
-    const bool fits = up + jr_sockbuf_used(tp->rcv) <= room && up <= (uint64_t)JR_TCP_MAXWIN << tp->rcv_scale;
-    return fits ? (uint32_t)up : win & ~(unit - 1);
+    const bool fits = up + jr_sockbuf_used(tp->rcv) <= room || (tp->t_flags & TF_DETACHED); /* then nothing will come */
+    return fits && up <= (uint64_t)JR_TCP_MAXWIN << tp->rcv_scale ? (uint32_t)up : win & ~(unit - 1);
+}
+
+uint16_t jr_tcp_window_field(const struct jr_tcpcb *tp)
+{
+    return (uint16_t)(as_told(tp, jr_tcp_rcv_window(tp)) >> tp->rcv_scale);
 }
 
 bool jr_tcp_window_update_due(const struct jr_tcpcb *tp)
@@ -668,7 +673,7 @@ static void output_bare_ack(struct jr_tcpcb *tp, jr_seq seq, jr_time now)
     b.flags |= ecn.flags;
     b.ae = ecn.ae;
     b.tos |= ecn.ip;
-    b.win = (uint16_t)(as_told(tp, jr_tcp_rcv_window(tp)) >> tp->rcv_scale);
+    b.win = jr_tcp_window_field(tp);
     jr_tcp_send_bare(tp->tcp, &b, now);
 }
 

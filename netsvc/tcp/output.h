@@ -19,6 +19,8 @@ void jr_tcp_output_probe(struct jr_tcpcb *tp, jr_time now);
 void jr_tcp_output_keepalive(struct jr_tcpcb *tp, jr_time now);
 void jr_tcp_output_challenge(struct jr_tcpcb *tp, jr_time now); /* an ACK at snd_max (RFC 5961) */
 void jr_tcp_output_rst(struct jr_tcpcb *tp, jr_time now);
+/* The window as an ACK's header would tell it. */
+uint16_t jr_tcp_window_field(const struct jr_tcpcb *tp);
 /* Whether the receive window has grown enough to tell the peer. */
 bool jr_tcp_window_update_due(const struct jr_tcpcb *tp);
 

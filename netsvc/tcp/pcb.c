@@ -147,14 +147,25 @@ static void port_leave(struct jr_tcpcb *tp)
     port_put(tcp, tp->lport);
 }
 
+static struct jr_tcpcb **link_to(const struct jr_tcpcb *tp)
+{
+    struct jr_tcpcb **b = &tp->tcp->buckets[tp->hash & tp->tcp->bucket_mask];
+    while (*b != tp)
+        b = &(*b)->hash_next;
+    return b;
+}
+
+void jr_pcb_replace(struct jr_tcpcb *tp, struct jr_tcpcb *by)
+{
+    *link_to(tp) = by;
+    tp->t_flags &= ~(uint32_t)(TF_INHASH | TF_PORTREF);
+}
+
 void jr_pcb_remove(struct jr_tcpcb *tp)
 {
     struct jr_tcp *tcp = tp->tcp;
     if (tp->t_flags & TF_INHASH) {
-        struct jr_tcpcb **b = &tcp->buckets[tp->hash & tcp->bucket_mask];
-        while (*b != tp)
-            b = &(*b)->hash_next;
-        *b = tp->hash_next;
+        *link_to(tp) = tp->hash_next;
         tcp->hash_count--;
         tp->t_flags &= ~(uint32_t)TF_INHASH;
     }

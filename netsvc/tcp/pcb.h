@@ -18,6 +18,8 @@ struct jr_tcpcb *jr_pcb_lookup_bound(const struct jr_tcp *tcp, struct jr_addr la
 
 /* Enters a tcpcb whose four-tuple is set; it must not be there. false: no memory. */
 bool jr_pcb_insert(struct jr_tcpcb *tp);
+/* Puts what begins like tp, and is not on a port's list of what is bound, into its place. */
+void jr_pcb_replace(struct jr_tcpcb *tp, struct jr_tcpcb *by);
 /* Out of the table and off its port. */
 void jr_pcb_remove(struct jr_tcpcb *tp);
 

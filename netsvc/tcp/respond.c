@@ -6,6 +6,7 @@
 #include "tcp/md5sig.h"
 #include "tcp/output.h"
 #include "tcp/pcb.h"
+#include "tcp/timewait.h"
 #include "wire/cksum.h"
 
 #define PROTO_TCP 6
@@ -106,7 +107,7 @@ static const struct jr_tcp_md5key *key_for(const struct jr_tcp *tcp, const struc
     if (tcp->md5_keys == 0)
         return NULL;
     const struct jr_tcpcb *tp = jr_pcb_lookup(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
-    if (tp == NULL)
+    if (tp == NULL || jr_timewait_is_record(tp))
         tp = jr_pcb_lookup_bound(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport);
     return tp != NULL ? jr_md5sig_key(tp, seg->rx->src) : NULL;
 }

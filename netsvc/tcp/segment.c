@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A segment for a connection that the fast path didn't take: the numbered steps of RFC 9293 3.10.7.3 (SYN-SENT)
- * and 3.10.7.4 (all other states), with RFC 7323 (PAWS), RFC 5961 (blind attacks), RFC 1337 and RFC 6191
- * (TIME-WAIT).
+ * and 3.10.7.4 (all other states but TIME-WAIT), with RFC 7323 (PAWS) and RFC 5961 (blind attacks).
  */
 #include "tcp/ack.h"
 #include "tcp/cc.h"
@@ -18,6 +17,7 @@
 #include "tcp/rtt.h"
 #include "tcp/state.h"
 #include "tcp/timer.h"
+#include "tcp/timewait.h"
 
 #define PAWS_IDLE (24ull * 24 * 3600 * JR_SEC)
 
@@ -338,43 +338,6 @@ static bool on_fin_acked(struct jr_tcpcb *tp, jr_time now)
     return true;
 }
 
-/* 3.10.7.4 in TIME-WAIT, with FreeBSD's choice for what has no ACK: a SYN that can't begin a new connection gets no
- * answer, for the RST that an answer provokes would be ignored. false: a new connection may take its place. */
-static bool on_timewait(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time now)
-{
-    if (seg->flags & TH_RST) { /* RFC 1337 */
-        jr_tcp_count_c(tp, JR_C_TCP_RST_IN_TIMEWAIT);
-        return true;
-    }
-    if ((seg->flags & (TH_SYN | TH_ACK)) == TH_SYN) { /* RFC 6191 */
-        bool newer = (tp->t_flags & TF_RCVD_TSTMP) && (seg->opts.flags & TOF_TS)
-                         ? jr_ts_lt(tp->ts_recent, seg->opts.tsval) ||
-                               (tp->ts_recent == seg->opts.tsval && jr_seq_gt(seg->seq, tp->rcv_nxt))
-                         : jr_seq_gt(seg->seq, tp->rcv_nxt);
-        if (newer) {
-            jr_tcp_count_c(tp, JR_C_TCP_TIMEWAIT_REUSED);
-            jr_tcp_dead(tp, 0);
-            return false;
-        }
-    }
-    if (!(seg->flags & TH_ACK)) {
-        jr_tcp_count_c(tp, JR_C_TCP_NO_ACK);
-        return true;
-    }
-    if ((tp->t_flags & TF_RCVD_TSTMP) && !(seg->opts.flags & TOF_TS) && !tp->tcp->cfg.tolerate_missing_ts) {
-        jr_tcp_count_c(tp, JR_C_TCP_TS_MISSING);
-        return true;
-    }
-    uint32_t span = seg->len + (seg->flags & TH_SYN ? 1 : 0) + 1;
-    if ((seg->flags & TH_FIN) && jr_seq_eq(jr_seq_add(seg->seq, span), tp->rcv_nxt)) /* the peer's FIN again */
-        jr_tcp_enter_timewait(tp, now);
-    bool plain = (seg->flags & (TH_SYN | TH_FIN | TH_ACK)) == TH_ACK && seg->len == 0 &&
-                 jr_seq_eq(seg->seq, tp->rcv_nxt) && jr_seq_eq(seg->ack, tp->snd_max);
-    if (!plain)
-        jr_tcp_challenge_ack(tp, now);
-    return true;
-}
-
 /* RFC 1122 4.2.2.13: nobody will read what arrives after close(); the peer must learn that. */
 static bool is_data_after_close(const struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
 {
@@ -438,7 +401,7 @@ bool jr_tcp_segment_arrives(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time
     parse_options(tp, seg);
     seg->wnd = seg->flags & TH_SYN ? seg->hdr.win : (uint32_t)seg->hdr.win << tp->snd_scale;
     if (tp->t_state == TCPS_TIME_WAIT)
-        return on_timewait(tp, seg, now);
+        return jr_timewait_input(tp, seg, now);
     if (tp->t_state == TCPS_SYN_SENT)
         on_syn_sent(tp, seg, now);
     else if (tp->t_state != TCPS_CLOSED)

@@ -9,6 +9,7 @@
 #include "tcp/pcb.h"
 #include "tcp/state.h"
 #include "tcp/syncache.h"
+#include "tcp/timewait.h"
 
 #define INITIAL_BUCKETS 4096u
 #define PROTO_TCP 6
@@ -41,6 +42,9 @@ struct jr_tcp *jr_tcp_new(struct jr_ip *ip, const struct jr_tcp_config *cfg)
     jr_list_init(&tcp->all);
     jr_list_init(&tcp->dead);
     jr_list_init(&tcp->timewait);
+    jr_list_init(&tcp->tw_records);
+    jr_list_init(&tcp->tw_unused);
+    tcp->tw_timer.kind = JR_TIMER_TIMEWAIT;
     jr_rng_init(&tcp->rng, cfg->seed);
     jr_wheel_init(&tcp->wheel, 0);
     jr_wheel_init(&tcp->pace_wheel, 0);
@@ -57,6 +61,7 @@ struct jr_tcp *jr_tcp_new(struct jr_ip *ip, const struct jr_tcp_config *cfg)
 void jr_tcp_free(struct jr_tcp *tcp)
 {
     jr_syncache_free(tcp);
+    jr_timewait_free(tcp);
     struct jr_list *l;
     while ((l = jr_list_first(&tcp->all)) != NULL)
         jr_tcp_pcb_free(JR_LIST_ENTRY(l, struct jr_tcpcb, all_link));
@@ -76,5 +81,5 @@ void jr_tcp_config_changed(struct jr_tcp *tcp)
     tcp->cfg.hostcache_purgenow = 0;
 }
 
-uint32_t jr_tcp_count(const struct jr_tcp *tcp) { return tcp->count - tcp->tw_count; }
+uint32_t jr_tcp_count(const struct jr_tcp *tcp) { return tcp->count - (tcp->tw_count - tcp->tw_record_count); }
 struct jr_counters *jr_tcp_counters(struct jr_tcp *tcp) { return tcp->counters; }

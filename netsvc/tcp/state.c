@@ -19,6 +19,7 @@
 #include "tcp/reass.h"
 #include "tcp/sack.h"
 #include "tcp/timer.h"
+#include "tcp/timewait.h"
 
 void jr_tcp_move(struct jr_tcpcb *tp, int to)
 {
@@ -84,7 +85,7 @@ void jr_tcp_pcb_free(struct jr_tcpcb *tp)
     free(tp);
 }
 
-static void bury(struct jr_tcpcb *tp)
+void jr_tcp_bury(struct jr_tcpcb *tp)
 {
     if (tp->t_flags & TF_DEAD)
         return;
@@ -142,7 +143,7 @@ void jr_tcp_dead(struct jr_tcpcb *tp, int error)
     }
     jr_tcp_detach(tp);
     if (!(tp->ev_pending & JR_TCP_EV_CLOSED))
-        bury(tp);
+        jr_tcp_bury(tp);
 }
 
 void jr_tcp_drop(struct jr_tcpcb *tp, int error, jr_time now)
@@ -212,12 +213,15 @@ void jr_tcp_enter_timewait(struct jr_tcpcb *tp, jr_time now)
     }
     jr_list_push_tail(&tcp->timewait, &tp->link);
     jr_tcp_timer_set(tp, TT_2MSL, now + 2ull * tcp->cfg.msl * JR_MS);
-    if (tp->t_flags & TF_ORPHAN)
+    if (tp->t_flags & TF_ORPHAN) {
         jr_tcp_detach(tp);
-    if (tcp->tw_count > tcp->cfg.maxtcptw) {
-        jr_tcp_count_c(tp, JR_C_TCP_TIMEWAIT_OVERFLOW);
-        jr_tcp_dead(JR_LIST_ENTRY(jr_list_first(&tcp->timewait), struct jr_tcpcb, link), 0);
+        jr_tcp_mark(tp); /* the flush makes it small */
     }
+    if (tcp->tw_count <= tcp->cfg.maxtcptw)
+        return;
+    jr_tcp_count_c(tp, JR_C_TCP_TIMEWAIT_OVERFLOW);
+    if (!jr_timewait_drop_oldest(tcp))
+        jr_tcp_dead(JR_LIST_ENTRY(jr_list_first(&tcp->timewait), struct jr_tcpcb, link), 0);
 }
 
 static void deliver(struct jr_tcpcb *tp, jr_time now)
@@ -233,7 +237,7 @@ static void deliver(struct jr_tcpcb *tp, jr_time now)
         return;
     tp->so = NULL;
     if (tp->t_state == TCPS_CLOSED)
-        bury(tp);
+        jr_tcp_bury(tp);
 }
 
 void jr_tcp_flush(struct jr_tcp *tcp, jr_time now)
@@ -247,6 +251,8 @@ void jr_tcp_flush(struct jr_tcp *tcp, jr_time now)
         deliver(tp, now);
         if (tp->t_flags & TF_OUTPUT)
             jr_tcp_output(tp, now);
+        if (tp->t_state == TCPS_TIME_WAIT)
+            jr_timewait_compress(tp);
     }
     struct jr_list *l;
     while ((l = jr_list_first(&tcp->dead)) != NULL)

@@ -53,6 +53,8 @@ uint32_t jr_tcp_default_linger2(const struct jr_tcp_config *cfg);
 void jr_tcp_enter_timewait(struct jr_tcpcb *tp, jr_time now);
 /* Our FIN is acknowledged: a closed socket needs its buffers no longer. */
 void jr_tcp_fin_acked(struct jr_tcpcb *tp, jr_time now);
+/* Frees it with the next flush. */
+void jr_tcp_bury(struct jr_tcpcb *tp);
 /* Frees at once; for the end of the whole stack. */
 void jr_tcp_pcb_free(struct jr_tcpcb *tp);
 

@@ -83,7 +83,7 @@ enum { /* TT_NUDGE: output again, after TCP_CORK's longest wait or a shortage of
        TT__COUNT
 };
 
-enum { JR_TIMER_TCPCB, JR_TIMER_SYNCACHE }; /* jr_timer.kind */
+enum { JR_TIMER_TCPCB, JR_TIMER_SYNCACHE, JR_TIMER_TIMEWAIT }; /* jr_timer.kind */
 
 struct jr_tcp_reass;
 struct jr_tcp_listener;
@@ -330,7 +330,11 @@ struct jr_tcp {
     uint32_t sack_globalholes; /* sack.c: SACKed ranges of all connections */
     uint32_t reass_segs;       /* reass.c: ranges out of order of all connections */
     struct jr_list all, dead, timewait;
-    uint32_t count, tw_count;
+    uint32_t count, tw_count;             /* tcpcbs; connections in TIME_WAIT, whichever way they are kept */
+    struct jr_list tw_records, tw_unused; /* timewait.c: the oldest first; memory for more */
+    uint32_t tw_record_count;
+    struct jr_tw_chunk *tw_chunks;
+    struct jr_timer tw_timer;
     uint32_t md5_keys;              /* md5sig.c: of all sockets; 0: nothing is signed */
     struct jr_hostcache *hostcache; /* NULL: empty */
     struct jr_rng rng;

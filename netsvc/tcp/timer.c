@@ -22,6 +22,7 @@
 #include "tcp/sack.h"
 #include "tcp/state.h"
 #include "tcp/syncache.h"
+#include "tcp/timewait.h"
 #include "tcp/tlp.h"
 #include "tcp/plpmtud.h"
 #include "tcp/undo.h"
@@ -314,6 +315,8 @@ void jr_tcp_tick(struct jr_tcp *tcp, jr_time now)
     while ((t = jr_wheel_pop(&tcp->wheel, now)) != NULL) {
         if (t->kind == JR_TIMER_SYNCACHE)
             jr_syncache_timeout(tcp, t, now);
+        else if (t->kind == JR_TIMER_TIMEWAIT)
+            jr_timewait_timeout(tcp, now);
         else
             jr_tcp_timer_run(JR_CONTAINER_OF(t, struct jr_tcpcb, timer), now);
     }

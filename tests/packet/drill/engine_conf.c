@@ -12,6 +12,7 @@
 #include "sysctl/sysctl.h"
 #include "tcp/state.h"
 #include "tcp/syncache.h"
+#include "tcp/timewait.h"
 
 /* Keys of FreeBSD's that the engine has no switch for: the value is how it behaves, any other is refused. */
 static const struct {
@@ -181,6 +182,8 @@ static bool drop_in(struct engine *en, const char *name)
         if (tp->t_state == state)
             jr_tcp_drop(tp, ECONNABORTED, en->now);
     }
+    while (state == TCPS_TIME_WAIT && jr_timewait_drop_oldest(en->tcp))
+        ;
     return state < TCPS__COUNT;
 }
 

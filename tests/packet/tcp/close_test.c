@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "rig.h"
+#include "tcp/tcpcb.h"
 
 static void close_it(struct rig *r, struct sock *s, bool abort)
 {
@@ -242,6 +243,35 @@ JR_TEST(time_wait_is_bounded)
         into_time_wait(&r, 0);
     }
     JR_CHECK_EQ(rig_count(&r, JR_C_TCP_TIMEWAIT_OVERFLOW), 7);
+    JR_CHECK_EQ(r.tcp->tw_count, 3);
+    rig_end(&r);
+}
+
+/* rfc: 9293 3.6.1 */
+JR_TEST(time_wait_without_a_socket_is_a_record)
+{
+    struct rig r;
+    rig_init(&r);
+    r.cfg.maxtcptw = 100000;
+    rig_start(&r);
+    for (uint16_t i = 0; i < 1000; i++) {
+        r.peer_port = (uint16_t)(7000 + i);
+        into_time_wait(&r, 0);
+        rig_drain(&r);
+    }
+    JR_CHECK_EQ(r.tcp->count, 0); /* no tcpcb */
+    JR_CHECK_EQ(r.tcp->tw_record_count, 1000);
+    JR_CHECK_EQ(r.tcp->tw_count, 1000);
+    JR_CHECK_EQ(r.tcp->hash_count, 1000);
+    rig_advance(&r, 30 * JR_SEC); /* the last one waits anew, the time of the others is up */
+    rig_in(&r, .flags = TH_FIN | TH_ACK, .seq = 1, .ack = 2);
+    rig_expect(&r, TH_ACK, 2, 2, 0);
+    rig_advance(&r, 31 * JR_SEC);
+    JR_CHECK_EQ(r.tcp->tw_record_count, 1);
+    rig_advance(&r, 30 * JR_SEC);
+    JR_CHECK_EQ(r.tcp->tw_record_count, 0);
+    JR_CHECK_EQ(r.tcp->hash_count, 0);
+    JR_CHECK(r.tcp->tw_chunks == NULL);
     rig_end(&r);
 }
 
