@@ -34,6 +34,18 @@ static uint32_t ms_since(jr_time then, jr_time now)
     return then != 0 && now > then ? (uint32_t)((now - then) / JR_MS) : 0;
 }
 
+/* In the network for the second time or more. */
+static uint32_t resent_segments(const struct jr_tcpcb *tp)
+{
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; tp->map.marked && i < tp->map.n; i++) {
+        const uint8_t f = jr_sendmap_at(&tp->map, i)->flags;
+        if ((f & (JR_SENT_RXT | JR_SENT_SACKED | JR_SENT_LOST)) == JR_SENT_RXT)
+            bytes += jr_sendmap_len(&tp->map, i);
+    }
+    return (bytes + tp->t_maxseg - 1) / tp->t_maxseg;
+}
+
 static void fill_sender(const struct jr_tcpcb *tp, struct tcp_info *ti, jr_time now)
 {
     uint32_t seg = tp->t_maxseg;
@@ -45,7 +57,11 @@ static void fill_sender(const struct jr_tcpcb *tp, struct tcp_info *ti, jr_time 
     ti->tcpi_unacked = (jr_cc_flight(tp) + seg - 1) / seg;
     ti->tcpi_sacked = tp->map.sacked / seg;
     ti->tcpi_lost = tp->map.lost / seg;
-    ti->tcpi_retrans = 0;
+    ti->tcpi_retrans = resent_segments(tp);
+    ti->tcpi_reordering = 3;
+    ti->tcpi_reord_seen = tp->rack.reordering_seen;
+    ti->tcpi_delivered = (uint32_t)((tp->bytes_acked + tp->map.sacked + seg - 1) / seg);
+    ti->tcpi_delivered_ce = tp->t_flags2 & TF2_ACE_PERMIT ? tp->t_scep - 5 : tp->t_scep;
     ti->tcpi_last_data_sent = ms_since(tp->t_sndtime, now);
     ti->tcpi_last_ack_recv = ms_since(tp->t_rcvtime, now);
     ti->tcpi_rtt = tp->t_srtt;
@@ -88,7 +104,9 @@ static void fill_receiver(const struct jr_tcpcb *tp, struct tcp_info *ti, jr_tim
 
 int jr_tcp_info(const struct jr_tcpcb *tp, void *val, uint32_t *len, jr_time now)
 {
-    struct tcp_info ti = {.tcpi_state = linux_state[tp->t_state], .tcpi_probes = (uint8_t)tp->keepprobes};
+    const bool persists = jr_tcp_timer_active(tp, TT_PERSIST);
+    struct tcp_info ti = {.tcpi_state = linux_state[tp->t_state],
+                          .tcpi_probes = (uint8_t)(persists ? tp->t_rxtshift : tp->keepprobes)};
     if (tp->t_flags & TF_RCVD_TSTMP)
         ti.tcpi_options |= TCPI_OPT_TIMESTAMPS;
     if (tp->t_flags & TF_SACK_PERMIT)

@@ -12,6 +12,7 @@
 #include "tcp/pace.h"
 #include "tcp/state.h"
 #include "tcp/timer.h"
+#include "tcp/uto.h"
 
 #define MAX_KEEP_SECONDS 32767
 #define MAX_KEEP_PROBES 127
@@ -175,7 +176,7 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
     case TCP_USER_TIMEOUT:
         if (v < 0)
             return -EINVAL;
-        tp->user_timeout = (uint32_t)v;
+        jr_uto_set(tp, (uint32_t)v);
         return 0;
     case TCP_LINGER2:
         return set_linger2(tp, v);
@@ -242,6 +243,11 @@ static int set_socket(struct jr_tcpcb *tp, int name, const void *val, uint32_t l
     return 0;
 }
 
+static bool is_mtu_discover(int level, int name)
+{
+    return level == IPPROTO_IP ? name == IP_MTU_DISCOVER : name == IPV6_MTU_DISCOVER;
+}
+
 static int set_ip(struct jr_tcpcb *tp, int level, int name, const void *val, uint32_t len)
 {
     int v = 0, err = get_int(val, len, &v);
@@ -259,6 +265,12 @@ static int set_ip(struct jr_tcpcb *tp, int level, int name, const void *val, uin
         if (v != -1 && (v < 1 || v > 255))
             return -EINVAL;
         tp->ttl = (uint8_t)(v == -1 ? 0 : v);
+        return 0;
+    }
+    if (is_mtu_discover(level, name)) {
+        if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
+            return -EINVAL;
+        tp->pmtudisc = (uint8_t)v;
         return 0;
     }
     if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
@@ -353,6 +365,8 @@ static int get_ip(const struct jr_tcpcb *tp, int level, int name, void *val, uin
         return put_int(val, len, tp->ttl != 0 ? tp->ttl : 64);
     if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY)
         return put_int(val, len, !!(tp->t_flags & TF_V6ONLY));
+    if (is_mtu_discover(level, name))
+        return put_int(val, len, tp->pmtudisc);
     if (level == IPPROTO_IP && name == IP_MTU)
         return tp->rt_ok ? put_int(val, len, (int)tp->rt.mtu) : -ENOTCONN;
     return -ENOPROTOOPT;

@@ -25,6 +25,7 @@
 #include "tcp/timer.h"
 #include "tcp/tlp.h"
 #include "tcp/undo.h"
+#include "tcp/uto.h"
 #include "wire/cksum.h"
 
 #define TSO_MAX_BYTES 65400u /* of payload in an IP packet with any options of ours */
@@ -129,6 +130,8 @@ static void fill_opts(const struct jr_tcpcb *tp, uint8_t flags, struct jr_tcp_op
     }
     if (tp->md5 != NULL)
         o->flags |= TOF_SIGNATURE;
+    if (tp->t_flags2 & TF2_UTO_SET)
+        jr_uto_option(tp, flags, o);
     if ((tp->t_flags & TF_SACK_PERMIT) && !(flags & TH_SYN) && (tp->reass != NULL || (tp->t_flags & TF_DSACK)))
         jr_reass_sack_option(tp, o);
 }
@@ -486,7 +489,8 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
                             .hlen = JR_TCP_HLEN + c->optlen,
                             .payload = p->len,
                             .tos = tp->tos,
-                            .ttl = tp->ttl};
+                            .ttl = tp->ttl,
+                            .no_df = jr_tcp_no_df(tp)};
     if (p->len > c->maxpay && !(p->flags & TH_SYN))
         w.tso_segsz = (uint16_t)c->maxpay;
     if (p->len != 0) {
@@ -509,6 +513,8 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
     note_sent(tp, c, p, now);
     if (p->flags & TH_ACK)
         note_acked(tp, win);
+    if (!(p->flags & TH_SYN))
+        tp->t_flags2 &= ~(uint32_t)TF2_UTO_DUE;
     return jr_tcp_send_pkt(tp->tcp, pkt, &w, now);
 }
 
@@ -667,6 +673,7 @@ static void output_bare_ack(struct jr_tcpcb *tp, jr_seq seq, jr_time now)
                             .flags = TH_ACK,
                             .tos = tp->tos,
                             .ttl = tp->ttl,
+                            .no_df = jr_tcp_no_df(tp),
                             .md5 = tp->md5};
     fill_opts(tp, TH_ACK, &b.opts, now);
     const struct jr_ecn_bits ecn = jr_ecn_output(tp, TH_ACK, false);
@@ -674,6 +681,7 @@ static void output_bare_ack(struct jr_tcpcb *tp, jr_seq seq, jr_time now)
     b.ae = ecn.ae;
     b.tos |= ecn.ip;
     b.win = jr_tcp_window_field(tp);
+    tp->t_flags2 &= ~(uint32_t)TF2_UTO_DUE;
     jr_tcp_send_bare(tp->tcp, &b, now);
 }
 
@@ -696,6 +704,7 @@ void jr_tcp_output_rst(struct jr_tcpcb *tp, jr_time now)
                             .flags = TH_RST | TH_ACK,
                             .tos = tp->tos,
                             .ttl = tp->ttl,
+                            .no_df = jr_tcp_no_df(tp),
                             .md5 = tp->md5};
     jr_seq edge = jr_seq_add(tp->snd_una, tp->snd_wnd); /* beyond it the peer wouldn't believe it */
     if (jr_seq_gt(b.seq, edge))

@@ -56,6 +56,9 @@ static inline uint32_t jr_tcp_rcv_wnd(const struct jr_tcpcb *tp)
     return jr_max_u32(hiwat > used ? hiwat - used : 0, jr_tcp_rcv_open(tp));
 }
 
+/* IP_MTU_DISCOVER says that routers may fragment. */
+static inline bool jr_tcp_no_df(const struct jr_tcpcb *tp) { return tp->pmtudisc == 0 || tp->pmtudisc > 3; }
+
 /* respond.c: a segment of no connection (or of one that is only an entry in the SYN cache). */
 struct jr_tcp_bare {
     struct jr_endpoint local, remote;
@@ -64,6 +67,7 @@ struct jr_tcp_bare {
     bool ae;
     uint8_t tos, ttl;
     uint16_t win;
+    bool no_df;                      /* of a socket that does without path MTU discovery */
     const struct jr_tcp_md5key *md5; /* NULL: not signed */
     struct jr_tcp_opts opts;
 };
@@ -82,6 +86,7 @@ struct jr_tcp_wrap {
     uint32_t sum;
     uint16_t tso_segsz; /* 0: one segment */
     uint8_t tos, ttl;
+    bool no_df;
 };
 int jr_tcp_send_pkt(struct jr_tcp *tcp, struct jr_pkt *pkt, const struct jr_tcp_wrap *w, jr_time now);
 

@@ -33,7 +33,7 @@ int jr_tcp_send_pkt(struct jr_tcp *tcp, struct jr_pkt *pkt, const struct jr_tcp_
                                 .proto = PROTO_TCP,
                                 .tos = w->tos,
                                 .ttl = w->ttl,
-                                .df = tcp->cfg.path_mtu_discovery};
+                                .df = tcp->cfg.path_mtu_discovery && !w->no_df};
     pkt->l4_off = (uint16_t)pkt->off;
     pkt->l4_len = (uint16_t)w->hlen;
     if (w->tso_segsz != 0) {
@@ -73,8 +73,13 @@ void jr_tcp_send_bare(struct jr_tcp *tcp, struct jr_tcp_bare *b, jr_time now)
     uint8_t *digest = jr_tcp_build_opts(p + JR_TCP_HLEN, &b->opts);
     if (digest != NULL)
         jr_md5sig_sign(b->md5, b->local.addr, b->remote.addr, p, hlen, digest);
-    const struct jr_tcp_wrap w = {
-        .src = b->local.addr, .dst = b->remote.addr, .rt = &rt, .hlen = hlen, .tos = b->tos, .ttl = b->ttl};
+    const struct jr_tcp_wrap w = {.src = b->local.addr,
+                                  .dst = b->remote.addr,
+                                  .rt = &rt,
+                                  .hlen = hlen,
+                                  .tos = b->tos,
+                                  .ttl = b->ttl,
+                                  .no_df = b->no_df};
     jr_tcp_send_pkt(tcp, pkt, &w, now);
 }
 

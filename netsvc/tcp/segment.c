@@ -18,6 +18,7 @@
 #include "tcp/state.h"
 #include "tcp/timer.h"
 #include "tcp/timewait.h"
+#include "tcp/uto.h"
 
 #define PAWS_IDLE (24ull * 24 * 3600 * JR_SEC)
 
@@ -45,6 +46,8 @@ static void negotiate(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time
     }
     if (!(o->flags & TOF_SACKPERM))
         tp->t_flags &= ~(uint32_t)TF_SACK_PERMIT;
+    if (o->flags & TOF_UTO)
+        jr_uto_input(tp, o->uto);
     tp->t_peermss = o->flags & TOF_MSS ? o->mss : (uint16_t)jr_tcp_mss_default(&tp->tcp->cfg, tp->faddr);
     jr_tcp_mss_update(tp);
 }
@@ -372,6 +375,8 @@ static void on_synchronized(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time
         return;
     }
     update_ts_recent(tp, seg, orig, now);
+    if (seg->opts.flags & TOF_UTO)
+        jr_uto_input(tp, seg->opts.uto);
     /* fifth: ACK */
     if (!(seg->flags & TH_ACK)) {
         jr_tcp_count_c(tp, JR_C_TCP_NO_ACK);

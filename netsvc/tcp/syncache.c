@@ -19,6 +19,7 @@
 #include "tcp/state.h"
 #include "tcp/syncookie.h"
 #include "tcp/timer.h"
+#include "tcp/uto.h"
 
 struct bucket {
     struct jr_list entries; /* the oldest first */
@@ -115,6 +116,7 @@ static void answer(struct jr_tcp *tcp, const struct jr_sc_entry *e, const struct
                             .flags = TH_SYN | TH_ACK,
                             .tos = e->listener->tos,
                             .ttl = e->listener->ttl,
+                            .no_df = jr_tcp_no_df(e->listener),
                             .md5 = jr_md5sig_key(e->listener, e->faddr),
                             .win = e->win};
     const struct jr_ecn_bits ecn = jr_ecn_syncache_respond(tcp, e->ecn);
@@ -137,6 +139,8 @@ static void answer(struct jr_tcp *tcp, const struct jr_sc_entry *e, const struct
         b.opts.tsval = jr_tcp_ts(e->ts_offset, now);
         b.opts.tsecr = e->ts_recent;
     }
+    if (e->listener->t_flags2 & TF2_UTO_SET)
+        jr_uto_option(e->listener, TH_SYN, &b.opts);
     if (fo != NULL && (fo->flags & TOF_FASTOPEN)) {
         b.opts.flags |= TOF_FASTOPEN;
         b.opts.cookie_len = fo->cookie_len;
@@ -171,6 +175,7 @@ void jr_sc_fill(struct jr_sc_entry *e, struct jr_tcpcb *l, const struct jr_tcp_s
     }
     if ((o->flags & TOF_SACKPERM) && (l->t_flags & TF_SACK_PERMIT))
         e->flags |= SC_SACK;
+    e->uto = o->flags & TOF_UTO ? o->uto : 0;
 }
 
 static void start_timer(struct jr_tcp *tcp, struct jr_sc_entry *e, jr_time now)
@@ -264,9 +269,11 @@ static void inherit(struct jr_tcpcb *tp, struct jr_tcpcb *l)
     tp->keepintvl = l->keepintvl;
     tp->keepcnt = l->keepcnt;
     tp->user_timeout = l->user_timeout;
+    tp->t_flags2 |= l->t_flags2 & (TF2_UTO_SET | TF2_UTO_DUE);
     tp->linger2 = l->linger2;
     tp->rcv_clamp = l->rcv_clamp;
     tp->tos = l->tos;
+    tp->pmtudisc = l->pmtudisc;
     tp->ttl = l->ttl;
     tp->cc = l->cc;
     tp->max_pacing_rate = l->max_pacing_rate;
@@ -294,6 +301,7 @@ static struct jr_tcpcb *make_connection(const struct jr_sc_entry *e, jr_time now
     tp->snd_una = tp->snd_up = tp->snd_sml = tp->snd_recover = tp->iss;
     tp->snd_nxt = tp->snd_max = tp->snd_sb_seq = jr_seq_add(tp->iss, 1);
     tp->rcv_nxt = tp->last_ack_sent = jr_seq_add(tp->irs, 1);
+    jr_uto_input(tp, e->uto);
     tp->rcv_adv = jr_seq_add(tp->rcv_nxt, e->win);
     tp->snd_wnd = e->wnd;
     tp->snd_wl1 = tp->irs;
@@ -410,6 +418,7 @@ static void challenge(struct jr_tcp *tcp, struct jr_sc_entry *e, jr_time now)
                             .flags = TH_ACK,
                             .tos = e->listener->tos,
                             .ttl = e->listener->ttl,
+                            .no_df = jr_tcp_no_df(e->listener),
                             .md5 = jr_md5sig_key(e->listener, e->faddr),
                             .win = (uint16_t)(e->flags & SC_SCALE ? e->win >> jr_tcp_wanted_scale(&tcp->cfg) : e->win)};
     if (e->flags & SC_TS) {

@@ -26,7 +26,8 @@ struct jr_sc_entry { /* written by syncache.c */
     uint16_t wnd, win; /* the peer's window, ours */
     uint16_t mss;      /* the peer's option */
     uint8_t wscale, flags, rexmits, challenges;
-    uint8_t ecn; /* ecn.c's; a cookie has no room for it */
+    uint32_t uto; /* the peer's, s; 0: none */
+    uint8_t ecn;  /* ecn.c's; a cookie has no room for it */
 };
 
 /* Fills e's address, port and option fields with what the SYN offers and the listener wants, too. */

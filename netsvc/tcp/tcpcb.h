@@ -71,6 +71,8 @@ enum {                              /* t_flags2 */
        TF2_CONGRECOVERY = 1u << 12, /* marks before ecn_recover were answered */
        TF2_FO_DEFER = 1u << 13,     /* TCP_FASTOPEN_CONNECT: connecting may wait for data */
        TF2_FO_SYN_DATA = 1u << 14,  /* data of a SYN was taken, by either side */
+       TF2_UTO_SET = 1u << 15,      /* TCP_USER_TIMEOUT says what user_timeout is, not the peer */
+       TF2_UTO_DUE = 1u << 16,      /* the peer is to be told of it */
 };
 
 enum { /* TT_NUDGE: output again, after TCP_CORK's longest wait or a shortage of packets */
@@ -248,6 +250,7 @@ struct jr_tcpcb {
     uint8_t quickacks;   /* ACKs not to be delayed */
     uint8_t t_softerror; /* an errno an ICMP error or the network layer told */
     uint8_t tos, ttl;
+    uint8_t pmtudisc; /* IP_MTU_DISCOVER */
     bool limited_dup; /* the ACK being handled may use limited transmit */
     uint32_t ack_war_cnt;
     jr_time ack_war_end;
@@ -272,6 +275,7 @@ struct jr_tcpcb {
     uint32_t t_pmtu;                                             /* an ICMP error's limit on the route's MTU; 0: none */
     uint32_t keepinit, keepidle, keepintvl, keepcnt, keepprobes; /* ms, ms, ms, count, sent */
     uint32_t user_timeout;                                       /* ms; 0: none */
+    uint32_t uto_remote;                                         /* s; the peer's; 0: it told none */
     uint32_t linger2;                                            /* ms in FIN_WAIT_2 */
     uint32_t rcv_clamp;                                          /* TCP_WINDOW_CLAMP: most bytes to offer; 0: none */
     uint32_t defer_accept;                                       /* s; TCP_DEFER_ACCEPT of a listener; 0: off */

@@ -6,7 +6,20 @@
 
 #include "base/byteorder.h"
 
-enum { OPT_EOL, OPT_NOP, OPT_MSS, OPT_SCALE, OPT_SACKPERM, OPT_SACK, OPT_TS = 8, OPT_MD5 = 19, OPT_FASTOPEN = 34 };
+enum {
+    OPT_EOL,
+    OPT_NOP,
+    OPT_MSS,
+    OPT_SCALE,
+    OPT_SACKPERM,
+    OPT_SACK,
+    OPT_TS = 8,
+    OPT_MD5 = 19,
+    OPT_UTO = 28,
+    OPT_FASTOPEN = 34
+};
+
+#define UTO_MINUTES 0x8000u /* RFC 5482 3: the unit */
 
 static uint8_t *put16(uint8_t *p, uint16_t v)
 {
@@ -98,6 +111,13 @@ static void parse_one(const uint8_t *p, uint32_t len, bool syn, struct jr_tcp_op
             out->digest = p + 2;
         }
         break;
+    case OPT_UTO:
+        if (len == 4) {
+            const uint32_t v = jr_load_be16(p + 2);
+            out->flags |= TOF_UTO;
+            out->uto = v & UTO_MINUTES ? (v & ~UTO_MINUTES) * 60 : v;
+        }
+        break;
     case OPT_FASTOPEN:
         if (syn)
             parse_fastopen(p, len, out);
@@ -150,6 +170,8 @@ uint32_t jr_tcp_opts_len(struct jr_tcp_opts *o)
         n = align(n, 4, 2) + 10;
     if (o->flags & TOF_SIGNATURE)
         n = align(n, 4, 2) + 2 + JR_TCP_MD5_BYTES;
+    if (o->flags & TOF_UTO)
+        n = align(n, 4, 0) + 4;
     if (o->flags & TOF_SACK) {
         uint32_t at = align(n, 4, 2) + 2, room = at < JR_TCP_MAXOLEN ? (JR_TCP_MAXOLEN - at) / 8 : 0;
         if (o->nsack > room)
@@ -212,6 +234,9 @@ uint8_t *jr_tcp_build_opts(uint8_t *dst, const struct jr_tcp_opts *o)
         memset(digest, 0, JR_TCP_MD5_BYTES);
         p = digest + JR_TCP_MD5_BYTES;
     }
+    if (o->flags & TOF_UTO)
+        p = put16(put_kind(nops(dst, p, 4, 0), OPT_UTO, 4),
+                  (uint16_t)(o->uto < UTO_MINUTES ? o->uto : UTO_MINUTES | (o->uto + 59) / 60));
     if (o->flags & TOF_SACK)
         p = put_sack(nops(dst, p, 4, 2), o);
     if (o->flags & TOF_FASTOPEN) {

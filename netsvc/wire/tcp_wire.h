@@ -2,7 +2,7 @@
 /*
  * TCP's header and options on the wire: a checked view of received bytes, and the writer of ours. Knows no
  * connection. RFC 9293 3.1 and 3.2, RFC 7323 (window scale, timestamps), RFC 2018 (SACK), RFC 2385 (MD5), RFC 7413
- * (Fast Open).
+ * (Fast Open), RFC 5482 (user timeout).
  */
 #ifndef JR_WIRE_TCP_WIRE_H
 #define JR_WIRE_TCP_WIRE_H
@@ -44,6 +44,7 @@ enum { /* jr_tcp_opts.flags: which options are there */
        TOF_SACK = 1u << 4,
        TOF_SIGNATURE = 1u << 5,
        TOF_FASTOPEN = 1u << 6,
+       TOF_UTO = 1u << 7,
 };
 
 #define JR_TCP_MAX_SACK 4u
@@ -59,6 +60,7 @@ struct jr_tcp_opts { /* host order */
     uint32_t tsval, tsecr;
     uint32_t sack[JR_TCP_MAX_SACK][2]; /* left edge, right edge */
     const uint8_t *digest;             /* of a received segment: the signature in its header */
+    uint32_t uto;                      /* seconds; what is beyond 32767 goes as minutes */
     uint8_t cookie_len;                /* 0: the peer asks for a cookie, or we do */
     uint8_t cookie[JR_TCP_FO_MAX];
 };
