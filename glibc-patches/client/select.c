@@ -27,6 +27,13 @@ put (fd_set *set, int fd, bool on)
 }
 
 static bool
+any_bad (fd_set *r, fd_set *w, fd_set *e)
+{
+  return (r != NULL && jr_bad_pointer (r)) || (w != NULL && jr_bad_pointer (w))
+	 || (e != NULL && jr_bad_pointer (e));
+}
+
+static bool
 any_ours (int n, fd_set *r, fd_set *w, fd_set *e, int *count)
 {
   bool ours = false;
@@ -111,7 +118,7 @@ do_select (int n, fd_set *r, fd_set *w, fd_set *e, struct timespec *ts,
   int count;
   if (n < 0 || (ts != NULL && (ts->tv_sec < 0 || ts->tv_nsec < 0)))
     return -EINVAL;
-  if (!any_ours (n, r, w, e, &count))
+  if (any_bad (r, w, e) || !any_ours (n, r, w, e, &count))
     return kernel_select (n, r, w, e, ts, mask);
   struct buffer b JR_CLEANUP (free_buffer) = { .fds = stack };
   if (count > STACK_FDS)
