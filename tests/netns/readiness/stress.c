@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * No wake-up is ever lost: on each of many connections the peer sends a byte and waits for the answer before it sends the
- * next, while threads wait at two epolls and others register, modify, remove, copy, close and replace all the time. A
- * byte that nobody answers for seconds was a lost wake-up.
+ * No wake-up is ever lost: on each of many connections the peer sends a byte and waits for the answer before it sends
+ * the next, while threads wait at two epolls and others register, modify, remove, copy, close and replace all the time.
+ * A byte that nobody answers for seconds was a lost wake-up.
  */
 #include "cases.h"
 
@@ -57,7 +57,8 @@ static void ctl(struct conn *c, int op)
     c->registered = op != EPOLL_CTL_DEL;
 }
 
-/* Answers what is there; true: it may be a report of nothing, as with level-triggered ones that another thread has read. */
+/* Answers what is there; true: it may be a report of nothing, as with level-triggered ones that another thread has
+ * read. */
 static void answer(struct conn *c, int ep)
 {
     char buf[16];
@@ -143,6 +144,7 @@ static void *changer(void *arg)
 static void replace(struct conn *c)
 {
     pthread_mutex_lock(&c->lock);
+    reset(c->fd); /* no TIME_WAIT: a long run has more connections than there are ports */
     close(c->fd);
     if (c->copy >= 0)
         close(c->copy);
@@ -174,8 +176,8 @@ static bool drive(unsigned *dice)
             answered++;
         } else if (now_ms() - c->sent_at > STALL_MS) {
             pthread_mutex_lock(&c->lock);
-            say("STALLED: connection %d, %s, %s, poll says %s", i, mode_names[c->mode], c->copy >= 0 ? "copy" : "itself",
-                bits_text(poll_now(c->fd)));
+            say("STALLED: connection %d, %s, %s, poll says %s", i, mode_names[c->mode],
+                c->copy >= 0 ? "copy" : "itself", bits_text(poll_now(c->fd)));
             return false;
         }
     }

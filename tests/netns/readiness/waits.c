@@ -7,8 +7,7 @@
 #include <sys/un.h>
 
 enum way { POLL, PPOLL, SELECT, PSELECT, EPOLL, EPOLL_PWAIT, EPOLL_PWAIT2, WAYS };
-static const char *const way_names[] = {"poll",  "ppoll",       "select",      "pselect",
-                                        "epoll", "epoll_pwait", "epoll_pwait2"};
+static const char *const way_names[] = {"poll", "ppoll", "select", "pselect", "epoll", "epoll_pwait", "epoll_pwait2"};
 
 static struct timespec ts_of(int ms) { return (struct timespec){ms / 1000, ms % 1000 * 1000000L}; }
 
@@ -229,8 +228,7 @@ CASE(wakes_up_for_connections_from_anywhere)
         NEED(getsockname(listener, (struct sockaddr *)&later_to, &len) == 0);
         for (int loopback = 0; loopback < 2; loopback++) {
             later_to.sin_addr.s_addr = loopback ? htonl(INADDR_LOOPBACK) : host4.sin_addr.s_addr;
-            later(&l, 15, CONNECT,
-                  loopback ? socket(AF_INET, SOCK_STREAM, 0) : peer_socket(AF_INET, SOCK_STREAM));
+            later(&l, 15, CONNECT, loopback ? socket(AF_INET, SOCK_STREAM, 0) : peer_socket(AF_INET, SOCK_STREAM));
             say("%s: %d", way_names[w], wait_way(w, listener, POLLIN, 10000, NULL));
             pthread_join(l.thread, NULL);
             NEED(accept(listener, NULL, NULL) >= 0);
@@ -296,7 +294,8 @@ CASE(interrupted)
     }
 }
 
-/* The mask holds exactly while the call waits: a pending signal ends it at once, with EINTR, and runs before it returns. */
+/* The mask holds exactly while the call waits: a pending signal ends it at once, with EINTR, and runs before it
+ * returns. */
 CASE(masks)
 {
     static const enum way masked[] = {PPOLL, PSELECT, EPOLL_PWAIT, EPOLL_PWAIT2};
