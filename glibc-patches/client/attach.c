@@ -250,15 +250,28 @@ hello (void)
   return 0;
 }
 
+/* Above the program's limit if possible, else at the top of what it has, but
+   no higher than the kernel's table would grow for.  */
+static int
+place_of_internal_fds (void)
+{
+  struct rlimit rl;
+  int top = jr_sys_rlimit_nofile ();
+  if (top > 4096)
+    top = 4096;
+  else if (JR_SYSCALL (prlimit64, 0, RLIMIT_NOFILE, NULL, &rl) == 0
+	   && rl.rlim_max - rl.rlim_cur >= JR_INTERNAL_FDS)
+    return top;
+  return top > 2 * JR_INTERNAL_FDS ? top - JR_INTERNAL_FDS : top / 2;
+}
+
 static int
 try_attach (void)
 {
   int fd = connect_service ();
   if (fd < 0)
     return fd;
-  int limit = jr_sys_rlimit_nofile ();
-  int top = limit < 4096 ? limit : 4096;
-  st_relaxed (&__jr.fd_base, top > 2 * JR_INTERNAL_FDS ? top - JR_INTERNAL_FDS : top / 2);
+  st_relaxed (&__jr.fd_base, place_of_internal_fds ());
   fd = __jr_fd_internal (fd, JR_USE_CTL, 0, 0);
   if (fd < 0)
     return fd;

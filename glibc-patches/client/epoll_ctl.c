@@ -225,7 +225,7 @@ do_ctl (int epfd, int op, int fd, struct epoll_event *ev)
     return ctl_other (epfd, op, fd, ev);
   if (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL)
     return -EINVAL;
-  int r = __jr_sock_get (fd, &s);
+  int r = __jr_sock_find (fd, &s);
   return r < 0 ? r : ctl_socket (epfd, op, &s, ev);
 }
 

@@ -64,7 +64,7 @@ do_fcntl (int fd, int cmd, intptr_t arg)
     return fd_flags (fd, cmd, arg);
   if (jr_ent_kind (ent) != JR_FD_SOCKET)
     return JR_SYSCALL_CANCEL (fcntl, fd, cmd, arg);
-  int r = __jr_sock_get (fd, &s);
+  int r = __jr_sock_find (fd, &s);
   if (r < 0)
     return r;
   switch (cmd)
@@ -176,7 +176,7 @@ do_ioctl (int fd, unsigned long request, void *arg)
     return fd_flags (fd, F_SETFD, request == FIOCLEX ? FD_CLOEXEC : 0);
   if (jr_ent_kind (ent) != JR_FD_SOCKET)
     return jr_sys_ioctl (fd, request, arg);
-  int r = __jr_sock_get (fd, &s);
+  int r = __jr_sock_find (fd, &s);
   if (r < 0)
     return r;
   uint32_t flag = request == FIOASYNC ? O_ASYNC : O_NONBLOCK;

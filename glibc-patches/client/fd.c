@@ -13,7 +13,7 @@ __thread uint32_t __jr_posix_tid;
 static uint64_t *
 page_of (int fd)
 {
-  if ((unsigned int) fd >= JR_FDS_PAGE * JR_FDS_PAGES)
+  if ((unsigned int) fd >= JR_TABLE_FDS)
     return NULL;
   uint64_t **where = &__jr_fd_page[fd / JR_FDS_PAGE];
   uint64_t *page = ld_acquire (where);
@@ -81,9 +81,60 @@ __jr_fd_next (int fd, uint64_t *ent)
 
 /* ---- internal fds ---- */
 
+/* Numbers above RLIMIT_NOFILE, where the hard limit allows them, are out of
+   the program's way: it gets as many fds as it has been promised.  They can
+   be had only while the limit is raised.  */
+void
+__jr_limit_raise (struct jr_limit *l)
+{
+  l->raised = false;
+  __jr_lock_take (&__jr.limit_lock, &l->mask);
+  if (JR_SYSCALL (prlimit64, 0, RLIMIT_NOFILE, NULL, &l->was) < 0
+      || l->was.rlim_cur >= JR_TABLE_FDS
+      || l->was.rlim_max - l->was.rlim_cur < JR_INTERNAL_FDS)
+    return;
+  l->now = l->was;
+  l->now.rlim_cur = l->was.rlim_max < JR_TABLE_FDS ? l->was.rlim_max : JR_TABLE_FDS;
+  l->raised = JR_SYSCALL (prlimit64, 0, RLIMIT_NOFILE, &l->now, NULL) == 0;
+}
+
+void
+__jr_limit_restore (struct jr_limit *l)
+{
+  struct rlimit now;
+  /* Another thread may have set its own meanwhile.  */
+  if (l->raised && JR_SYSCALL (prlimit64, 0, RLIMIT_NOFILE, NULL, &now) == 0
+      && now.rlim_cur == l->now.rlim_cur)
+    {
+      l->was.rlim_max = now.rlim_max;
+      if (l->was.rlim_cur > now.rlim_max)
+	l->was.rlim_cur = now.rlim_max;
+      JR_SYSCALL (prlimit64, 0, RLIMIT_NOFILE, &l->was, NULL);
+    }
+  __jr_lock_drop (&__jr.limit_lock, &l->mask);
+}
+
+static int
+dup_above (int fd)
+{
+  struct jr_limit l;
+  if ((ld_relaxed (&__jr.limit_lock.word) & FUTEX_TID_MASK) == jr_sys_tid ())
+    return -EMFILE;		/* raised already, and it did not help */
+  __jr_limit_raise (&l);
+  int base = ld_relaxed (&__jr.fd_base);
+  int r = l.raised ? jr_sys_fcntl (fd, F_DUPFD_CLOEXEC, base) : -EMFILE;
+  __jr_limit_restore (&l);
+  return r;
+}
+
 static int
 high_dup (int fd)
 {
+  int r = jr_sys_fcntl (fd, F_DUPFD_CLOEXEC, ld_relaxed (&__jr.fd_base));
+  if (r == -EMFILE || r == -EINVAL)
+    r = dup_above (fd);
+  if (r >= 0 || (r != -EMFILE && r != -EINVAL))
+    return r;
   for (int base = ld_relaxed (&__jr.fd_base); base >= 16; base /= 2)
     {
       int r = jr_sys_fcntl (fd, F_DUPFD_CLOEXEC, base);
@@ -190,6 +241,17 @@ __jr_sock_get (int fd, struct jr_sock *s)
   s->gen = jr_ent_gen (ent);
   s->fd = fd;
   return 0;
+}
+
+/* A slot that the socket has left says nothing about it any more.  */
+int
+__jr_sock_find (int fd, struct jr_sock *s)
+{
+  uint32_t state;
+  int r = __jr_sock_get (fd, s);
+  while (r == 0 && unlikely_ (jr_state (s, &state) < 0))
+    r = __jr_sock_follow (s);
+  return r;
 }
 
 int

@@ -13,6 +13,8 @@ __jr_fork_prepare (void)
   uint64_t mask;
   __jr_epoll_fork_prepare ();
   __jr_lock_take (&__jr.lock, &mask);
+  uint64_t inner;
+  __jr_lock_take (&__jr.limit_lock, &inner);
   fork_mask = mask;
   fork_held = true;
   for (uint32_t i = 0; i < __jr.nsegs; i++)
@@ -27,6 +29,7 @@ __jr_fork_parent (void)
     return;
   fork_held = false;
   uint64_t mask = fork_mask;
+  __jr_lock_leave (&__jr.limit_lock);
   __jr_lock_drop (&__jr.lock, &mask);
   __jr_epoll_fork_done (false);
 }
@@ -84,7 +87,7 @@ __jr_fork_child (void)
 	memset (__jr.poller[i], 0, sizeof *__jr.poller[i]);
 	__jr.poller[i]->efd = -1;
       }
-  __jr.lock.word = 0;
+  __jr.lock.word = __jr.limit_lock.word = 0;
   __jr_epoll_fork_done (true);
   jr_sys_sigrestore (&fork_mask);
 }

@@ -37,7 +37,7 @@ static ssize_t
 do_send (int fd, const struct msghdr *msg, int flags)
 {
   struct jr_sock s;
-  int r = __jr_sock_get (fd, &s);
+  int r = __jr_sock_find (fd, &s);
   if (unlikely_ (r < 0))
     return r;
   jr_sys_testcancel ();
@@ -48,7 +48,7 @@ static ssize_t
 do_recv (int fd, struct msghdr *msg, int flags)
 {
   struct jr_sock s;
-  int r = __jr_sock_get (fd, &s);
+  int r = __jr_sock_find (fd, &s);
   if (unlikely_ (r < 0))
     return r;
   jr_sys_testcancel ();
@@ -255,7 +255,7 @@ __jr_sendfile (int out, int in, off_t *off, size_t n)
   /* A socket is no source that the kernel's sendfile takes.  */
   if (__jr_is_ours (in))
     return jr_ret (-EINVAL);
-  int r = __jr_sock_get (out, &s);
+  int r = __jr_sock_find (out, &s);
   if (r < 0)
     return jr_ret (r == -ENOTSOCK ? -EINVAL : r);
   jr_sys_testcancel ();
@@ -338,7 +338,7 @@ __jr_splice (int in, off_t *inoff, int out, off_t *outoff, size_t n,
   int other = __jr_is_ours (in) ? out : in;
   if (jr_ent_kind (__jr_fd_entry (other)) == JR_FD_SOCKET)
     return jr_ret (-EINVAL);
-  int r = __jr_sock_get (other == out ? in : out, &s);
+  int r = __jr_sock_find (other == out ? in : out, &s);
   if (r < 0)
     return jr_ret (r == -ENOTSOCK ? -EINVAL : r);
   if (inoff != NULL || outoff != NULL)

@@ -101,5 +101,12 @@ extern char **__jr_exec_prepare (char *const envp[], void *buf, size_t size) JR_
 /* After the kernel's recvmsg on a socket that is not ours brought control
    data: sockets of ours in it are adopted.  */
 extern void __jr_scm_received (const struct msghdr *msg) JR_HIDDEN;
+/* The kernel has just made FD of another process's fd.  */
+extern void __jr_fd_received (int fd) JR_HIDDEN;
+/* The thread may be in another network namespace than before.  */
+extern void __jr_ns_changed (void) JR_HIDDEN;
+/* What readlink gives for PATH if that is an fd of ours in /proc/self/fd;
+   0 if not.  */
+extern ssize_t __jr_fd_readlink (const char *path, char *buf, size_t len) JR_HIDDEN;
 
 #endif /* jr-calls.h */

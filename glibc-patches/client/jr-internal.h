@@ -17,6 +17,7 @@
 #define JR_MAX_POLLERS 32
 #define JR_MAX_EPOLLS 4096
 #define JR_INTERNAL_FDS 256	/* high numbers kept for our own fds */
+#define JR_TABLE_FDS (JR_FDS_PAGE * JR_FDS_PAGES)
 #define JR_NO_EQ 0xff
 
 /* The slot went elsewhere or was reused: look the fd up again.  Never
@@ -161,6 +162,7 @@ struct jr_poller
 struct jr_process
 {
   struct jr_lock lock;		/* attaching, segments, pool, pollers, options */
+  struct jr_lock limit_lock;	/* while RLIMIT_NOFILE is raised; inside the other */
   int pid;
   uint32_t attached;		/* atomic */
   uint32_t served;		/* atomic; attached at least once: there may be sockets */
@@ -208,6 +210,15 @@ extern void __jr_fd_cloexec (int fd, bool on) JR_HIDDEN;
 /* Moves FD to a high number and enters it as internal; closes FD.  */
 extern int __jr_fd_internal (int fd, unsigned int use, uint32_t idx,
 			     uint32_t slot) JR_HIDDEN;
+/* While the limit is raised, F_DUPFD finds numbers above it.  */
+struct jr_limit
+{
+  struct rlimit was, now;
+  uint64_t mask;
+  bool raised;
+};
+extern void __jr_limit_raise (struct jr_limit *l) JR_HIDDEN;
+extern void __jr_limit_restore (struct jr_limit *l) JR_HIDDEN;
 /* Closes an internal fd.  */
 extern void __jr_fd_internal_close (int fd) JR_HIDDEN;
 /* Frees an internal fd's number for the program.  */
@@ -216,6 +227,9 @@ extern int __jr_fd_internal_move (int fd) JR_HIDDEN;
 extern int __jr_fd_next (int fd, uint64_t *ent) JR_HIDDEN;
 /* Fills S; -EBADF, -ENOTSOCK.  */
 extern int __jr_sock_get (int fd, struct jr_sock *s) JR_HIDDEN;
+/* The same, where the socket is now: for the beginning of a call, without
+   locks.  */
+extern int __jr_sock_find (int fd, struct jr_sock *s) JR_HIDDEN;
 /* After -JR_EMOVED: where the socket is now; -EBADF if it was closed.  */
 extern int __jr_sock_follow (struct jr_sock *s) JR_HIDDEN;
 /* Counting the process's fds on a socket or epoll.  */
@@ -383,6 +397,7 @@ extern void __jr_tx_published (struct jr_sock *s, struct jr_dir *d) JR_HIDDEN;
 struct jr_waiter
 {
   bool armed, timed;
+  bool partial;			/* something was done before: no restart after a signal */
   uint32_t seq;
   int64_t deadline;
 };
@@ -522,6 +537,10 @@ extern int __jr_shadow (struct jr_sock *s) JR_HIDDEN;
 /* sockopt.c */
 extern void __jr_opts_replay (struct jr_sock *s, int ksock) JR_HIDDEN;
 extern void __jr_opts_forget (struct jr_lslot *ls) JR_HIDDEN;
+
+/* proc.c */
+/* Whether the thread is in the service's network namespace.  */
+extern bool __jr_at_home (void) JR_HIDDEN;
 
 /* scm.c */
 extern int __jr_adopt (int fd) JR_HIDDEN;

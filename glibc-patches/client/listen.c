@@ -37,7 +37,7 @@ do_listen (int fd, int backlog)
   struct jr_sock s;
   struct jr_abi_cmd_listen_req req = { .backlog = backlog < 0 ? 4096 : backlog };
   struct jr_abi_cmd_listen_rep rep = { .route = JR_ROUTE_KERNEL };
-  int r = __jr_sock_get (fd, &s);
+  int r = __jr_sock_find (fd, &s);
   if (r < 0)
     return r;
   if (!jr_is_stream (&s))
@@ -169,7 +169,7 @@ do_accept (int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
   struct jr_sock l;
   struct jr_waiter w = { 0 };
-  int r = __jr_sock_get (fd, &l);
+  int r = __jr_sock_find (fd, &l);
   if (r < 0)
     return r;
   if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0)

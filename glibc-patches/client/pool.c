@@ -34,6 +34,15 @@ park (struct jr_seg *seg, const struct jr_abi_ctl_handles_rep *rep, int *fds,
       unsigned int n)
 {
   unsigned int parked = 0;
+  struct jr_limit l = { .raised = false };
+  bool above = ld_relaxed (&__jr.fd_base) >= jr_sys_rlimit_nofile ();
+  if (above)
+    __jr_limit_raise (&l);
+  if (above && !l.raised)
+    {
+      __jr_limit_restore (&l);
+      above = false;
+    }
   for (unsigned int i = 0; i < n; i++)
     {
       uint32_t slot = rep->slot[i];
@@ -55,6 +64,8 @@ park (struct jr_seg *seg, const struct jr_abi_ctl_handles_rep *rep, int *fds,
       set_bits (&seg->parked[slot / 64], 1ull << slot % 64);
       parked++;
     }
+  if (above)
+    __jr_limit_restore (&l);
   return parked;
 }
 

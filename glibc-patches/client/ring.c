@@ -375,6 +375,14 @@ set_deadline (struct jr_waiter *w, int64_t timeout_us)
   w->timed = true;
 }
 
+/* With any time limit the kernel does not restart the sleep after a handler
+   with SA_RESTART: the call then returns what it has done.  */
+static int64_t
+until (struct jr_waiter *w)
+{
+  return w->deadline == 0 && w->partial ? INT64_MAX : w->deadline;
+}
+
 int
 __jr_wait_space (struct jr_sock *s, struct jr_dir *d, struct jr_waiter *w, bool block)
 {
@@ -392,7 +400,7 @@ __jr_wait_space (struct jr_sock *s, struct jr_dir *d, struct jr_waiter *w, bool 
     return -EAGAIN;
   w->armed = false;
   set_deadline (w, s->slot->sndtimeo_us);
-  return __jr_wait (s->seg, &d->r->space_seq, w->seq, w->deadline);
+  return __jr_wait (s->seg, &d->r->space_seq, w->seq, until (w));
 }
 
 int
@@ -418,7 +426,7 @@ __jr_wait_data (struct jr_sock *s, struct jr_dir *d, struct jr_waiter *w, bool b
     }
   w->armed = false;
   set_deadline (w, s->slot->rcvtimeo_us);
-  return __jr_wait (s->seg, &d->r->data_seq, w->seq, w->deadline);
+  return __jr_wait (s->seg, &d->r->data_seq, w->seq, until (w));
 }
 
 int

@@ -150,6 +150,14 @@ __jr_adopt (int fd)
   return 0;
 }
 
+/* FD was just made by the kernel, of somebody's fd: perhaps a socket.  */
+void
+__jr_fd_received (int fd)
+{
+  if (__jr_fd_entry (fd) == 0 && __jr_looks_like_handle (fd))
+    __jr_adopt (fd);
+}
+
 void
 __jr_scm_received (const struct msghdr *msg)
 {
@@ -165,8 +173,7 @@ __jr_scm_received (const struct msghdr *msg)
 	{
 	  int fd;
 	  memcpy (&fd, CMSG_DATA (c) + i * sizeof fd, sizeof fd);
-	  if (__jr_fd_entry (fd) == 0 && __jr_looks_like_handle (fd))
-	    __jr_adopt (fd);
+	  __jr_fd_received (fd);
 	}
     }
 }

@@ -39,8 +39,10 @@ do_shutdown (int fd, int how)
   if (!(state & (JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_LISTENING))
       || (state & JR_ST_DEAD) || jr_gone (s.seg))
     {
-      /* The kernel notes it all the same: poll tells of it.  */
+      /* Linux notes it all the same: readers wake up, poll tells of it.  */
       mark (&s, state, how);
+      if (__jr_shadow (&s) >= 0)
+	JR_SYSCALL (shutdown, __jr_shadow (&s), how);
       return -ENOTCONN;
     }
   if (!(state & JR_ST_LISTENING))

@@ -19,6 +19,7 @@ __jr_socket (int domain, int type, int protocol)
   struct jr_sock s;
   int handle, kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (!is_ours (domain, kind, protocol) || __jr_attach () < 0 || __jr_foreign ()
+      || !__jr_at_home ()
       || __jr_pool_pop (&s, &handle) < 0)
     return jr_ret (jr_sys_socket (domain, type, protocol));
   int fd = __jr_pool_number (handle, type & SOCK_CLOEXEC);

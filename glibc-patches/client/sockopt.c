@@ -303,7 +303,7 @@ static int
 do_setsockopt (int fd, int level, int name, const void *val, socklen_t len)
 {
   struct jr_sock s;
-  int r = __jr_sock_get (fd, &s);
+  int r = __jr_sock_find (fd, &s);
   if (r < 0)
     return r;
   if ((int) len < 0)

@@ -166,6 +166,7 @@ __jr_stream_recv (struct jr_sock *s, const struct iovec *iov, size_t n, int flag
 	{
 	  if (done >= target)
 	    return done;
+	  w.partial = done > 0;
 	  r = __jr_wait_data (s, &d, &w, block);
 	  if (r == 0)
 	    continue;

@@ -123,6 +123,7 @@ __jr_stream_send (struct jr_sock *s, const struct iovec *iov, size_t n, int flag
 	    return done;
 	  continue;
 	}
+      w.partial = done > 0;
       if (r == -EAGAIN && (r = __jr_wait_space (s, &d, &w, block)) == 0)
 	continue;
       r = __jr_outcome (s, r, done);

@@ -40,6 +40,8 @@ static int shutdown_unconnected(struct jr_sock *so, int how, jr_time now)
     if (how == SHUT_WR && (so->st & JR_ST_LISTENING))
         return 0;
     jr_sock_stop_listening(so);
+    if (so->st & JR_ST_CONNECTING)
+        jr_sock_set_error(so, ECONNRESET);
     if (so->pair)
         jr_pair_close(so, true);
     if (so->tp)

@@ -5,6 +5,8 @@
    syscall is no cancellation point, whatever it calls.  */
 
 #include <jr-hook.h>
+#include <clone3.h>
+#include <sched.h>
 #include <libc-lock.h>
 #include <pthreadP.h>
 #include <stdarg.h>
@@ -149,6 +151,55 @@ ready_call (long int number, const long int *a)
     }
 }
 
+/* A child with a copy of the memory, that returns here; flags and stack as
+   clone has them.  */
+static bool
+forks (long int number, const long int *a)
+{
+  if (!__jr_any ())
+    return false;
+  switch (number)
+    {
+    case __NR_fork:
+      return true;
+    case __NR_clone:
+      return (a[0] & (CLONE_VM | CLONE_FILES)) == 0 && a[1] == 0;
+    case __NR_clone3:
+      {
+	const struct clone_args *args = P (0);
+	return (args->flags & (CLONE_VM | CLONE_FILES)) == 0 && args->stack == 0;
+      }
+    default:
+      return false;
+    }
+}
+
+static long int
+to_kernel (long int number, const long int *a)
+{
+  bool fork = forks (number, a);
+  if (fork)
+    __jr_fork_prepare ();
+  long int r = internal_syscall6 (number, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (fork && r == 0)
+    {
+      /* As _Fork does: locks are held in the name of the thread.  */
+      pid_t tid = INTERNAL_SYSCALL_CALL (gettid);
+      THREAD_SETMEM (THREAD_SELF, tid, tid);
+      __jr_fork_child ();
+    }
+  else if (fork)
+    __jr_fork_parent ();
+  if (number == __NR_unshare || number == __NR_setns || (fork && r == 0))
+    __jr_ns_changed ();
+  /* Sockets that came from elsewhere.  */
+  if (r >= 0 && number == __NR_pidfd_getfd)
+    __jr_fd_received (r);
+  else if (r >= 0 && number == __NR_recvmsg)
+    __jr_scm_received (P (1));
+  return r;
+}
+
 long int
 __jr_syscall (long int number, ...)
 {
@@ -172,7 +223,7 @@ __jr_syscall (long int number, ...)
   if (r != FOR_KERNEL)
     return r;
 
-  r = internal_syscall6 (number, a[0], a[1], a[2], a[3], a[4], a[5]);
+  r = to_kernel (number, a);
   if (INTERNAL_SYSCALL_ERROR_P (r))
     return INLINE_SYSCALL_ERROR_RETURN_VALUE (INTERNAL_SYSCALL_ERRNO (r));
   return r;

@@ -1,0 +1,90 @@
+/* What the kernel tells of a process: a socket's link in /proc/self/fd is that
+   of a socket, and new sockets belong to the network namespace that the thread
+   is in.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+
+#ifndef SO_NETNS_COOKIE
+# define SO_NETNS_COOKIE 71
+#endif
+
+/* The number at the end of a path that names an fd of this process; -1.  */
+static int
+fd_of_path (const char *path)
+{
+  static const char *const folders[] = { "/proc/self/fd/", "/proc/thread-self/fd/", "/dev/fd/" };
+  const char *p = NULL;
+  for (size_t i = 0; p == NULL && i < sizeof folders / sizeof *folders; i++)
+    if (strncmp (path, folders[i], strlen (folders[i])) == 0)
+      p = path + strlen (folders[i]);
+  if (p == NULL && strncmp (path, "/proc/", 6) == 0)
+    {
+      int pid = 0;
+      for (p = path + 6; *p >= '0' && *p <= '9' && pid < 100000000; p++)
+	pid = pid * 10 + (*p - '0');
+      p = pid == jr_sys_pid () && strncmp (p, "/fd/", 4) == 0 ? p + 4 : NULL;
+    }
+  if (p == NULL || *p < '0' || *p > '9')
+    return -1;
+  int fd = 0;
+  for (; *p >= '0' && *p <= '9' && fd < 100000000; p++)
+    fd = fd * 10 + (*p - '0');
+  return *p == '\0' ? fd : -1;
+}
+
+ssize_t
+__jr_fd_readlink (const char *path, char *buf, size_t len)
+{
+  char text[40] = "socket:[", digits[24];
+  struct stat st;
+  int fd = __jr_any () && path != NULL && path[0] == '/' ? fd_of_path (path) : -1;
+  if (fd < 0 || len == 0 || jr_ent_kind (__jr_fd_entry (fd)) != JR_FD_SOCKET
+      || jr_sys_fstat (fd, &st) < 0)
+    return 0;
+  size_t n = strlen (text);
+  int k = 0;
+  do
+    digits[k++] = '0' + st.st_ino % 10;
+  while ((st.st_ino /= 10) > 0);
+  while (k > 0)
+    text[n++] = digits[--k];
+  text[n++] = ']';
+  n = n < len ? n : len;
+  memcpy (buf, text, n);
+  return n;
+}
+
+/* ---- network namespaces ---- */
+
+static uint32_t ns_changed;	/* atomic; some thread has been elsewhere */
+
+void
+__jr_ns_changed (void)
+{
+  st_relaxed (&ns_changed, 1);
+}
+
+static uint64_t
+ns_of (int fd)
+{
+  uint64_t cookie = 0;
+  socklen_t len = sizeof cookie;
+  if (jr_sys_getsockopt (fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0)
+    return 0;
+  return cookie;
+}
+
+/* The control socket is where the process attached, in the service's.  */
+bool
+__jr_at_home (void)
+{
+  if (likely_ (!ld_relaxed (&ns_changed)))
+    return true;
+  int fd = jr_sys_socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return false;
+  uint64_t here = ns_of (fd);
+  jr_sys_close (fd);
+  return here != 0 && here == ns_of (ld_relaxed (&__jr.ctl_fd));
+}
