@@ -103,6 +103,8 @@ extern char **__jr_exec_prepare (char *const envp[], void *buf, size_t size) JR_
 extern void __jr_scm_received (const struct msghdr *msg) JR_HIDDEN;
 /* The kernel has just made FD of another process's fd.  */
 extern void __jr_fd_received (int fd) JR_HIDDEN;
+/* The values of JOYRIDE_SOCKET and JOYRIDE, or NULL.  */
+extern void __jr_env_keep (const char *path, const char *use) JR_HIDDEN;
 /* The thread may be in another network namespace than before.  */
 extern void __jr_ns_changed (void) JR_HIDDEN;
 /* What readlink gives for PATH if that is an fd of ours in /proc/self/fd;

@@ -263,8 +263,8 @@ extern void __jr_detach_locked (void) JR_HIDDEN;
 extern void __jr_service_lost (void) JR_HIDDEN;
 /* The control socket FD hung up.  */
 extern void __jr_ctl_hangup (int fd) JR_HIDDEN;
-/* The values of JOYRIDE_SOCKET and JOYRIDE, or NULL.  */
-extern void __jr_env_keep (const char *path, const char *use) JR_HIDDEN;
+/* The value of JOYRIDE_SOCKET as the program began, or NULL; and whether
+   JOYRIDE was off.  */
 extern const char *__jr_env_told (bool *off) JR_HIDDEN;
 /* False where JOYRIDE=off.  */
 extern bool __jr_wanted (void) JR_HIDDEN;

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Programs can't tell: each program under diff/ prints the same on the stock libc and on the patched one.
 
-The programs (C, built here, and Python) talk to diff/peer.py on the other machine. The second run's connections must
-have been the service's, else the comparison proves nothing.
+The programs (C and Go, built here, and Python) talk to diff/peer.py on the other machine. The second run's connections
+must have been the service's, else the comparison proves nothing.
 """
 
 from __future__ import annotations
 
 import difflib
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,9 @@ from harness.machine import Machine
 from harness.programs import PYTHON
 
 DIFF = Path(__file__).resolve().parent / "diff"
-PROGRAMS = sorted(path for ending in ("c", "py") for path in DIFF.glob(f"*/*.{ending}"))
+ENDINGS = ("c", "py", "go") if shutil.which("go") else ("c", "py")
+PROGRAMS = sorted(path for ending in ENDINGS for path in DIFF.glob(f"*/*.{ending}"))
+RAW = "raw"  # programs in this folder make system calls of their own: JOYRIDE_RAW
 CONTROL_PORT = 7000  # the last that the peer opens
 FLAGS = ["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result", "-pthread", "-ldl"]
 
@@ -29,6 +33,10 @@ def built(source: Path, folder: Path) -> list[str]:
         return [PYTHON, str(source), str(source)]
     folder.chmod(0o755)
     binary = folder / source.stem
+    if source.suffix == ".go":
+        env = {**os.environ, "GOCACHE": str(folder / "go"), "CGO_ENABLED": "1", "GO111MODULE": "off"}
+        subprocess.run(["go", "build", "-o", binary, source], env=env, check=True)
+        return [str(binary), str(binary)]
     argv = ["gcc", "-o", str(binary), str(source), str(DIFF / "main.c"), f"-I{DIFF}", *FLAGS]
     made = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
@@ -48,12 +56,18 @@ def output(machine: Machine, argv: list[str], net: Net) -> list[str]:
     return machine.run(*argv, net.pair.host_ip, net.pair.peer_ip, timeout=240).splitlines()
 
 
+def on_joyride(net: Net, source: Path) -> Machine:
+    """The machine whose libc is the patched one."""
+    env = {"JOYRIDE_RAW": "1"} if source.parent.name == RAW else {}
+    return net.host.on(net.running_service.stack(**env))
+
+
 @pytest.mark.parametrize("source", PROGRAMS, ids=[f"{path.parent.name}-{path.stem}" for path in PROGRAMS])
 def test_same_output_on_both_libcs(served: Net, source: Path) -> None:
     argv = built(source, served.folder)
     stock = output(served.kernel_host, argv, served)
     before = served.running_service.counters()
-    patched = output(served.host, argv, served)
+    patched = output(on_joyride(served, source), argv, served)
     assert not list(difflib.unified_diff(stock, patched, "stock", "patched", lineterm="", n=2))
     assert stock, "no case printed anything"
     assert served.running_service.rise(before, "tcp_established")

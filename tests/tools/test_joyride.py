@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -60,6 +62,16 @@ def test_what_is_no_program_is_refused(tmp_path: Path) -> None:
 def test_run_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", "--libc", str(tmp_path), "true"]) == 127
     assert "install joyride-libc" in capsys.readouterr().err
+
+
+def test_raw_mode_is_told_to_libc(tmp_path: Path) -> None:
+    (tmp_path / "ld.so").write_text('#!/bin/sh\necho "raw=$JOYRIDE_RAW" "$@"\n')
+    (tmp_path / "ld.so").chmod(0o755)
+    for option in ([], ["--raw"]):
+        argv = [sys.executable, "-m", "joyride", "run", "--libc", str(tmp_path), *option, "true"]
+        env = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("raw=1 --argv0 true" if option else "raw= --argv0 true")
 
 
 def test_doctor_fails_on_a_bare_machine_and_gives_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

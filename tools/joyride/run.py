@@ -41,6 +41,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="put the patched libc over the system's in a private mount namespace instead of starting the loader: the "
         "program's name and /proc/PID/exe are its own, and all its children are on Joyride too",
     )
+    parser.add_argument(
+        "--raw",
+        action="store_true",
+        help="also serve system calls that the program makes without libc (Go with cgo); each costs a signal",
+    )
     parser.add_argument("program", help="the program, looked up in $PATH")
     parser.add_argument("args", nargs=argparse.REMAINDER, help="its arguments")
     parser.set_defaults(run=run)
@@ -54,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
         return _fail(f"{loader} does not exist: install joyride-libc, or say --libc DIR")
     if options.socket:
         os.environ["JOYRIDE_SOCKET"] = str(options.socket.resolve())
+    if options.raw:
+        os.environ["JOYRIDE_RAW"] = "1"
     try:
         program = elf.find(options.program, options.args)
     except (OSError, ValueError) as error:

@@ -9,16 +9,22 @@
 #include <jr-hook.h>
 
 #if JR_HOOKED
+# include <jr-raw.h>
+
 static inline pid_t
 jr_arch_fork (void *ctid)
 {
-  if (!__jr_any ())
-    return arch_fork (ctid);
-  __jr_fork_prepare ();
+  bool any = __jr_any ();
+  if (any)
+    __jr_fork_prepare ();
   pid_t pid = arch_fork (ctid);
   if (pid == 0)
-    __jr_fork_child ();
-  else
+    {
+      __jr_raw_thread ();
+      if (any)
+	__jr_fork_child ();
+    }
+  else if (any)
     {
       int error = errno;
       __jr_fork_parent ();

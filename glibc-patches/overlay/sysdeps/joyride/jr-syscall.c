@@ -5,6 +5,7 @@
    syscall is no cancellation point, whatever it calls.  */
 
 #include <jr-hook.h>
+#include <jr-raw.h>
 #include <clone3.h>
 #include <sched.h>
 #include <libc-lock.h>
@@ -200,16 +201,10 @@ to_kernel (long int number, const long int *a)
   return r;
 }
 
-long int
-__jr_syscall (long int number, ...)
+/* What the client has to do with it; FOR_KERNEL: nothing.  */
+static long int
+client_call (long int number, const long int *a)
 {
-  long int a[6];
-  va_list args;
-  va_start (args, number);
-  for (int i = 0; i < 6; i++)
-    a[i] = va_arg (args, long int);
-  va_end (args);
-
   int state;
   __pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &state);
   long int r = data_call (number, a);
@@ -220,6 +215,29 @@ __jr_syscall (long int number, ...)
   if (r == FOR_KERNEL)
     r = socket_call (number, a);
   __pthread_setcancelstate (state, NULL);
+  return r;
+}
+
+long int
+__jr_raw_call (long int number, const long int *a)
+{
+  long int r = client_call (number, a);
+  if (r == FOR_KERNEL)
+    return to_kernel (number, a);
+  return r < 0 ? -errno : r;
+}
+
+long int
+__jr_syscall (long int number, ...)
+{
+  long int a[6];
+  va_list args;
+  va_start (args, number);
+  for (int i = 0; i < 6; i++)
+    a[i] = va_arg (args, long int);
+  va_end (args);
+
+  long int r = client_call (number, a);
   if (r != FOR_KERNEL)
     return r;
 

@@ -60,7 +60,8 @@ def subprocesses() -> None:
         done = subprocess.run(argv, pass_fds=pass_fds, stderr=subprocess.DEVNULL, check=False)
         say("pass_fds", len(pass_fds), done.returncode)
     argv = [sys.executable, "-c", "import socket,sys; s=socket.socket(fileno=0); s.sendall(b'x'); print(s.recv(1))"]
-    say(subprocess.run(argv, stdin=sock, capture_output=True, check=False).stdout)
+    sock.setblocking(True)  # what the two share
+    say(subprocess.run(argv, stdin=sock.fileno(), capture_output=True, check=False).stdout)
     argv = ["sh", "-c", "ls /proc/self/fd | wc -l"]
     say(subprocess.run(argv, capture_output=True, check=False).stdout)
     say("preexec", subprocess.run(["true"], preexec_fn=lambda: None, check=False).returncode, echoes(sock))

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The cases of procs/raw.c with system calls that libc does not see, and what only such calls can do. */
+#include "diff.h"
+
+static long inlined(long number, ...)
+{
+    long a[6], r;
+    va_list args;
+    va_start(args, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(args, long);
+    va_end(args);
+    register long r10 __asm__("r10") = a[3];
+    register long r8 __asm__("r8") = a[4];
+    register long r9 __asm__("r9") = a[5];
+    __asm__ volatile("syscall"
+                     : "=a"(r)
+                     : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    if (r < 0 && r > -4096) {
+        errno = -r;
+        return -1;
+    }
+    return r;
+}
+
+#define syscall inlined
+#include "../procs/raw.c"
+
+/* ---- signals: the calls about them are about the program, not about the handler that makes them ---- */
+
+static volatile int handled;
+static void count(int sig)
+{
+    (void)sig;
+    handled++;
+}
+
+CASE(masks)
+{
+    uint64_t usr1 = 1ull << (SIGUSR1 - 1), all = ~0ull, old = 0, none = 0;
+    signal(SIGUSR1, count);
+    SHOW(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &usr1, &old, 8));
+    SHOW(!!(old & usr1));
+    raise(SIGUSR1);
+    SHOW(handled);
+    SHOW(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, &old, 8));
+    SHOW(!!(old & usr1));
+    SHOW(handled);
+    SHOW(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8));
+    int fd = raw_dial(ECHO);
+    SHOW(echoes(fd));
+    SHOW(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8));
+    SHOW(syscall(SYS_rt_sigprocmask, 77, &none, NULL, 8));
+    sigset_t set;
+    sigfillset(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    SHOW(syscall(SYS_write, fd, "x", 1));
+    pthread_sigmask(SIG_SETMASK, &set, NULL);
+    SHOW(syscall(SYS_getppid) == getppid());
+}
+
+struct kernel_action {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+void own_restorer(void);
+__asm__("own_restorer: mov $15, %rax\n syscall\n");
+
+static int handler_fd;
+static void raw_handler(int sig)
+{
+    (void)sig;
+    char c;
+    if (syscall(SYS_write, handler_fd, "h", 1) == 1 && syscall(SYS_read, handler_fd, &c, 1) == 1 && c == 'h')
+        handled++;
+}
+
+CASE(handlers_of_its_own)
+{
+    struct kernel_action act = {raw_handler, 0x04000000, own_restorer, ~0ull}, old;
+    handler_fd = raw_dial(ECHO);
+    SHOW(syscall(SYS_rt_sigaction, SIGUSR2, &act, NULL, 8));
+    SHOW(syscall(SYS_rt_sigaction, SIGUSR2, NULL, &old, 8));
+    SHOW(old.handler == raw_handler);
+    for (int i = 0; i < 5; i++)
+        syscall(SYS_kill, getpid(), SIGUSR2);
+    SHOW(handled);
+    SHOW(syscall(SYS_rt_sigaction, SIGSYS, &act, &old, 8));
+    SHOW(old.handler == SIG_DFL);
+    SHOW(syscall(SYS_rt_sigaction, SIGSYS, NULL, &old, 8));
+    SHOW(old.handler == raw_handler);
+    raise(SIGSYS);
+    SHOW(handled);
+    SHOW(echoes(handler_fd));
+}
+
+static char alt[1 << 16];
+static volatile int on_alt;
+static void where(int sig)
+{
+    char here;
+    (void)sig;
+    on_alt = &here > alt && &here < alt + sizeof alt;
+    int fd = raw_dial(ECHO);
+    handled += echoes(fd);
+    close(fd);
+}
+
+CASE(alternate_stack)
+{
+    stack_t new = {.ss_sp = alt, .ss_size = sizeof alt}, old;
+    SHOW(syscall(SYS_sigaltstack, &new, NULL));
+    SHOW(syscall(SYS_sigaltstack, NULL, &old));
+    SHOW(old.ss_sp == alt);
+    struct sigaction sa = {.sa_handler = where, .sa_flags = SA_ONSTACK};
+    sigaction(SIGUSR1, &sa, NULL);
+    raise(SIGUSR1);
+    SHOW(on_alt);
+    SHOW(handled);
+    new.ss_flags = SS_DISABLE;
+    SHOW(syscall(SYS_sigaltstack, &new, NULL));
+    raise(SIGUSR1);
+    SHOW(on_alt);
+}
+
+CASE(interrupted)
+{
+    int fd = raw_dial(SILENT);
+    char c;
+    struct sigaction sa = {.sa_handler = count};
+    struct itimerval it = {.it_value.tv_usec = 30000};
+    sigaction(SIGALRM, &sa, NULL);
+    setitimer(ITIMER_REAL, &it, NULL);
+    SHOW(syscall(SYS_read, fd, &c, 1));
+    setitimer(ITIMER_REAL, &it, NULL);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    SHOW(syscall(SYS_poll, &p, 1, 3000));
+    SHOW(handled);
+}
+
+/* ---- threads and processes ---- */
+
+static void *in_a_thread(void *arg)
+{
+    int fd = raw_dial(ECHO);
+    char c = 0;
+    SHOW(syscall(SYS_write, fd, "t", 1));
+    SHOW(syscall(SYS_read, fd, &c, 1));
+    SHOW(syscall(SYS_close, fd));
+    return arg;
+}
+
+CASE(threads)
+{
+    for (int i = 0; i < 3; i++) {
+        pthread_t t;
+        pthread_create(&t, NULL, in_a_thread, NULL);
+        pthread_join(t, NULL);
+    }
+}
+
+/* The child, on the same stack, ends at once. */
+static pid_t vforked(long number, long flags)
+{
+    long r;
+    __asm__ volatile("syscall\n"
+                     "test %%rax, %%rax\n"
+                     "jnz 1f\n"
+                     "mov $60, %%eax\n"
+                     "mov $3, %%edi\n"
+                     "syscall\n"
+                     "1:"
+                     : "=a"(r), "+D"(flags)
+                     : "a"(number), "S"(0), "d"(0)
+                     : "rcx", "r11", "r10", "r8", "memory");
+    return r;
+}
+
+CASE(children_of_all_kinds)
+{
+    int fd = raw_dial(ECHO);
+    char c;
+    pid_t pid = fork();
+    if (pid == 0) {
+        SHOW(syscall(SYS_write, fd, "f", 1));
+        SHOW(syscall(SYS_read, fd, &c, 1));
+        syscall(SYS_exit_group, 0);
+    }
+    reap("fork", pid);
+    reap("vfork", vforked(SYS_vfork, 0));
+    reap("clone", vforked(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD));
+    pid = syscall(SYS_fork);
+    if (pid == 0) {
+        char *argv[] = {"sh", "-c", "exit 5", NULL}, *env[] = {NULL};
+        syscall(SYS_execve, "/bin/sh", argv, env);
+        syscall(SYS_exit, 9);
+    }
+    reap("execve", pid);
+    SHOW(syscall(SYS_write, fd, "p", 1));
+    SHOW(syscall(SYS_read, fd, &c, 1));
+}
+
+static volatile int bare;
+static int bare_main(void *arg)
+{
+    (void)arg;
+    bare = syscall(SYS_getpid);
+    syscall(SYS_exit, 0);
+    return 0;
+}
+
+/* As a run-time system of its own makes threads. */
+CASE(a_bare_thread)
+{
+    size_t size = 1 << 16;
+    char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void **top = (void **)(stack + size - 64);
+    /* clone by hand: the child finds its function on its stack */
+    top[0] = (void *)bare_main;
+    long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, tid;
+    register long r10 __asm__("r10") = 0;
+    register long r8 __asm__("r8") = 0;
+    __asm__ volatile("syscall\n"
+                     "test %%rax, %%rax\n"
+                     "jnz 1f\n"
+                     "pop %%rax\n"
+                     "xor %%edi, %%edi\n"
+                     "call *%%rax\n"
+                     "hlt\n"
+                     "1:"
+                     : "=a"(tid)
+                     : "a"(SYS_clone), "D"(flags), "S"(top), "d"(0), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "memory");
+    SHOW(tid > 0);
+    while (!bare)
+        sched_yield();
+    SHOW(bare == getpid());
+    int fd = raw_dial(ECHO);
+    SHOW(echoes(fd));
+}
