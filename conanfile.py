@@ -31,7 +31,7 @@ APPS_APT = [
     "apache2", "apache2-utils", "bind9-dnsutils", "busybox-static", "curl", "dnsmasq-base", "ffmpeg", "git",
     "golang-go", "haproxy", "iperf3", "libpython3.11-testsuite", "lighttpd", "mariadb-client",
     "mariadb-server", "memcached",
-    "mosquitto", "mosquitto-clients", "ncat", "netcat-openbsd", "nginx-light", "nodejs", "openjdk-17-jre-headless",
+    "mosquitto", "mosquitto-clients", "ncat", "netcat-openbsd", "nginx-light", "nodejs", "openjdk-17-jdk-headless",
     "openssh-client", "openssh-server", "openssl", "postgresql", "python3", "python3-aiohttp", "python3-gunicorn",
     "python3-requests", "python3-tornado", "redis-server", "redis-tools", "rsync", "socat", "stress-ng", "systemd",
     "unbound", "vsftpd", "wget", "wrk", "xinetd",

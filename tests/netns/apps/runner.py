@@ -18,7 +18,7 @@ from typing import Any
 
 from harness import machine, netns, service
 from harness.machine import KERNEL, Machine
-from harness.process import NotReady
+from harness.process import NotReady, wait_until
 
 from .base import App, Scene, Workload
 
@@ -133,6 +133,8 @@ class Stage:
                 with contextlib.suppress(OSError):
                     names.append(Path(f"/proc/{pid}/comm").read_text().strip())
                     os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(NotReady):
+                wait_until(lambda ns=ns: not _running_in(ns, mine), 5, "the end of what was killed")  # type: ignore[misc]
         return names
 
     def keep_logs(self, logs: Path, number: int) -> None:

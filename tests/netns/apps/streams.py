@@ -50,14 +50,16 @@ def datagrams(scene: Scene) -> dict[str, Any]:
 @NCAT.workload("chat through a broker, a half-closed connection", ways=("serves", "asks"), at_least=3)
 def chat(scene: Scene) -> dict[str, Any]:
     path, digest = scene.file(4 * MIB)
-    with scene.serving(["ncat", "-l", "--broker", "-k", "7000"], 7000):
-        with scene.client.running(["ncat", "--recv-only", scene.address, "7000"]) as reader:
+    with (
+        scene.serving(["ncat", "-l", "--broker", "-k", "7000"], 7000),
+        scene.client.running(["ncat", "--recv-only", scene.address, "7000"]) as reader,
+    ):
 
-            def heard() -> bool:
-                scene.ask("sh", "-c", f"echo hello | ncat --send-only {scene.address} 7000")
-                return "hello" in reader.text()
+        def heard() -> bool:
+            scene.ask("sh", "-c", f"echo hello | ncat --send-only {scene.address} 7000")
+            return "hello" in reader.text()
 
-            broker = settle(heard)
+        broker = settle(heard)
     out = scene.path("out")
     again = f"for i in $(seq 50); do nc.openbsd -N {scene.address} 7001 < {path} > {out}.back"
     with scene.server.running(["sh", "-c", f"nc.openbsd -l -N 7001 < {path} | sha256sum > {out}"]):
@@ -84,7 +86,8 @@ def wrong_lines(process: Process) -> bool:
     return "corrupt" in process.text()
 
 
-@FFMPEG.workload("MPEG over UDP", ways=("serves", "asks"), carries="udp", at_least=50)
+@FFMPEG.workload("MPEG over UDP", ways=("serves",), carries="udp", at_least=50)
+@FFMPEG.workload("MPEG over UDP, from a socket bound to no address", ways=("asks",), carries="nothing")
 def ffmpeg_udp(scene: Scene) -> dict[str, Any]:
     where = f"udp://{scene.address}:7000"
     return {"stream": stream(scene, f"{where}?pkt_size=1316", f"{where}?localaddr={scene.address}&timeout=9000000")}
