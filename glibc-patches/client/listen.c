@@ -21,7 +21,9 @@ shadow_listen (struct jr_sock *s, const struct jr_abi_addr *a, int backlog)
       if (r < 0)
 	{
 	  jr_sys_close (fd);
-	  return r;
+	  /* Another process that has the socket listened first.  */
+	  bool theirs = ld_relaxed (&s->slot->app_flags) & JR_AF_SHADOWED;
+	  return r == -EADDRINUSE && theirs ? 0 : r;
 	}
       r = __jr_shadow_set (s, fd);
       if (r < 0)

@@ -8,6 +8,22 @@ from harness import programs
 from harness.programs import PYTHON
 
 CURL = "/usr/bin/curl"
+LISTEN_IN_CHILDREN = """
+import ctypes, os, socket, time
+sock = socket.socket()
+sock.bind(("0.0.0.0", 7000))
+for number in range(3):
+    r, w = os.pipe()
+    if os.fork() == 0:
+        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG: ends with its parent
+        os.write(w, str(sock.listen(5) or 0).encode())
+        time.sleep(60)
+        os._exit(0)
+    os.close(w)
+    print(os.read(r, 10).decode(), flush=True)
+print("done", flush=True)
+time.sleep(60)
+"""
 LISTEN_AND_LEND = """
 import socket, subprocess, sys
 listener = socket.create_server(("0.0.0.0", 7000))
@@ -60,6 +76,15 @@ def test_a_listener_lent_to_a_child_still_hears_the_kernel(net: Net) -> None:
         ):
             with ns.connect(address, 7000) as sock:
                 assert sock.recv(100).decode() == seen
+
+
+def test_every_process_that_has_a_bound_socket_may_listen(net: Net) -> None:
+    """A cluster's workers all do; the one that came first has the kernel's listener."""
+    with net.host.running([PYTHON, "-c", LISTEN_IN_CHILDREN]) as server:
+        server.wait_for_log("done")
+        assert server.text().splitlines() == ["0", "0", "0", "done"]
+        for ns, address in ((net.pair.peer, net.pair.host_ip), (net.pair.host, "127.0.0.1")):
+            ns.connect(address, 7000).close()
 
 
 def test_a_shells_children_share_its_socket(net: Net) -> None:

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs modules of Python's own test suite: py_suite.py RESULTS MODULE...; a line per test is appended to RESULTS."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from test import support  # type: ignore[import-not-found]
+
+Error = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+
+class Result(unittest.TextTestResult):
+    """Says what begins and how it ended."""
+
+    out: Any = None
+
+    def tell(self, word: str, test: Any) -> None:
+        """A line."""
+        self.out.write(f"{word} {test.id()}\n")
+        self.out.flush()
+
+    def startTest(self, test: unittest.TestCase) -> None:  # noqa: N802
+        super().startTest(test)
+        self.tell("start", test)
+
+    def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
+        super().addSuccess(test)
+        self.tell("ok", test)
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
+        super().addSkip(test, reason)
+        self.tell("skipped", test)
+
+    def addFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
+        super().addFailure(test, err)
+        self.tell("failed", test)
+
+    def addError(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
+        super().addError(test, err)
+        self.tell("failed", test)
+
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:  # noqa: N802
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.tell("failed", test)
+
+
+def main() -> None:
+    """Run them."""
+    support.verbose = 0
+    support.use_resources = []
+    with Path(sys.argv[1]).open("a") as out:
+        Result.out = out
+        suite = unittest.TestSuite()
+        for name in sys.argv[2:]:
+            suite.addTests(unittest.defaultTestLoader.loadTestsFromName(name))
+        unittest.TextTestRunner(verbosity=2, resultclass=Result).run(suite)
+        out.write("end end\n")
+
+
+if __name__ == "__main__":
+    main()
