@@ -67,8 +67,17 @@ struct jr_ip_route {
     bool no_df;              /* the path's MTU is below what is believed: df is ignored and packets are fragmented */
 };
 
+/* Whose a packet seems to be that will be read soon; nothing of it is checked yet. */
+struct jr_ip_hint {
+    struct jr_addr src, dst;
+    uint16_t sport, dport;
+};
+enum { JR_IP_BURST = 64 };
+
 struct jr_ip_proto {
     void *ctx;
+    /* Brings what the packets of a burst need into the cache; NULL: nothing to be had that way. */
+    void (*prefetch)(void *ctx, const struct jr_ip_hint *hints, unsigned n);
     /* Owns pkt. */
     void (*input)(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, jr_time now);
     void (*ctlinput)(void *ctx, const struct jr_ip_ctl *ctl, jr_time now);
@@ -164,6 +173,8 @@ unsigned jr_ip_run_loop(struct jr_ip *ip, jr_time now);
 
 /* A frame that the port received; takes ownership. */
 void jr_ip_input(struct jr_netif *ifp, struct jr_pkt *frame, jr_time now);
+/* The same for what came at once, with cache misses that overlap. */
+void jr_ip_input_burst(struct jr_ip *ip, struct jr_netif *ifp, struct jr_pkt **frames, unsigned n, jr_time now);
 /* Hands what was queued for transmission to the devices; once per loop. */
 void jr_ip_flush(struct jr_ip *ip, jr_time now);
 /* Reassembly, neighbours. */

@@ -172,8 +172,7 @@ static unsigned receive(struct jr_worker *w, jr_time now)
     for (unsigned i = 0; i < w->n_ports; i++) {
         struct jr_worker_port *p = &w->ports[i];
         unsigned n = p->port.dev->ops->rx_burst(p->port.dev, pkts, w->cfg->burst, now);
-        for (unsigned j = 0; j < n; j++)
-            jr_ip_input(p->ifp, pkts[j], now);
+        jr_ip_input_burst(w->ip, p->ifp, pkts, n, now);
         total += n;
     }
     if (total)

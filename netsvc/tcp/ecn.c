@@ -150,7 +150,7 @@ static void count_mark(struct jr_tcpcb *tp, jr_time now)
 }
 
 /* RFC 3168 6.1.3: a mark is echoed until the sender says that it has slowed down. */
-static void classic_receiver(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, bool ce, jr_time now)
+static void classic_receiver(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, bool ce, bool forward, jr_time now)
 {
     if (tp->cc->ecnpkt != NULL) {
         if (seg->len != 0)
@@ -159,7 +159,8 @@ static void classic_receiver(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, 
     }
     if (seg->flags & TH_CWR) { /* the sender need not wait to learn that it was heard */
         tp->t_flags2 &= ~(uint32_t)TF2_ECN_SND_ECE;
-        jr_tcp_ack_now(tp);
+        if (seg->len != 0 || !forward || seg->wnd != tp->snd_wnd) /* FreeBSD's header prediction sends nothing */
+            jr_tcp_ack_now(tp);
     }
     if (ce)
         tp->t_flags2 |= TF2_ECN_SND_ECE;
@@ -184,7 +185,7 @@ void jr_ecn_input_segment(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_
         marked = (seg->flags & (TH_ECE | TH_SYN)) == TH_ECE;
         tp->t_ecn_marked = marked ? acked : 0;
         tp->t_scep += marked;
-        classic_receiver(tp, seg, ce, now);
+        classic_receiver(tp, seg, ce, forward, now);
     }
     if (marked != 0 && ack)
         jr_cc_cong_signal(tp, JR_CC_ECN, now);

@@ -158,6 +158,36 @@ static void no_connection(struct jr_tcp *tcp, struct jr_tcp_seg *seg, const jr_s
         jr_count(tcp->counters, JR_C_TCP_NO_SYN);
 }
 
+/* With so few all fit into the cache, and asking costs more than it gains. */
+#define PREFETCH_FROM 256u
+
+void jr_tcp_prefetch(void *ctx, const struct jr_ip_hint *hints, unsigned n)
+{
+    struct jr_tcp *tcp = ctx;
+    struct jr_tcpcb **bucket[JR_IP_BURST];
+    if (tcp->hash_count < PREFETCH_FROM)
+        return;
+    for (unsigned i = 0; i < n; i++) {
+        const struct jr_ip_hint *h = &hints[i];
+        bucket[i] = &tcp->buckets[jr_pcb_hash(tcp, h->dst, h->dport, h->src, h->sport) & tcp->bucket_mask];
+        __builtin_prefetch(bucket[i]);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (*bucket[i] != NULL)
+            jr_tcp_prefetch_pcb(*bucket[i]);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        const struct jr_tcpcb *tp = *bucket[i];
+        if (tp != NULL && tp->t_state == TCPS_ESTABLISHED)
+            __builtin_prefetch(tp->rcv, 1);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        const struct jr_tcpcb *tp = *bucket[i];
+        if (tp != NULL && tp->t_state == TCPS_ESTABLISHED && tp->rcv->cap != 0)
+            __builtin_prefetch(tp->rcv->base + (tp->rcv->tail & (tp->rcv->cap - 1)), 1);
+    }
+}
+
 void jr_tcp_input(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, jr_time now)
 {
     struct jr_tcp *tcp = ctx;

@@ -5,7 +5,9 @@
 
 #include "tcp/tcpcb.h"
 
-/* ctx: the struct jr_tcp. Owns pkt. */
+/* ctx: the struct jr_tcp, in all three. Before a burst is read: asks for the memory that its segments need. */
+void jr_tcp_prefetch(void *ctx, const struct jr_ip_hint *hints, unsigned n);
+/* Owns pkt. */
 void jr_tcp_input(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, jr_time now);
 void jr_tcp_ctlinput(void *ctx, const struct jr_ip_ctl *ctl, jr_time now);
 

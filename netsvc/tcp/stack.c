@@ -53,7 +53,8 @@ struct jr_tcp *jr_tcp_new(struct jr_ip *ip, const struct jr_tcp_config *cfg)
         jr_tcp_free(tcp);
         return NULL;
     }
-    const struct jr_ip_proto ops = {.ctx = tcp, .input = jr_tcp_input, .ctlinput = jr_tcp_ctlinput};
+    const struct jr_ip_proto ops = {
+        .ctx = tcp, .prefetch = jr_tcp_prefetch, .input = jr_tcp_input, .ctlinput = jr_tcp_ctlinput};
     jr_ip_set_proto(ip, PROTO_TCP, &ops);
     return tcp;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A connection's control block and the stack that holds them: private to tcp/. Fields stand in the order in
- * which a segment touches them (the first three cache lines are all the fast path needs), and each group says
- * who writes it. Names follow FreeBSD's tcpcb and the RFCs.
+ * which a segment touches them (the first seven cache lines are all that most need), and each group says who writes it.
+ * Names follow FreeBSD's tcpcb and the RFCs.
  */
 #ifndef JR_TCP_TCPCB_H
 #define JR_TCP_TCPCB_H
@@ -180,21 +180,59 @@ struct jr_tcpcb {
     jr_time t_dl[TT__COUNT]; /* JR_TIME_NEVER: not running */
     struct jr_tcpcb *dirty_next;
 
+    /* line 3, every segment, too: counts by input.c, data.c and output.c */
+    uint32_t t_maxseg;   /* most payload of a segment with no option but timestamps, if those are in use */
+    uint32_t t_flags2;   /* TF2_*: ECN_* and ACE_* by ecn.c, CONGRECOVERY and SND_CWR by cc.c, FO_* by fastopen.c */
+    uint32_t ev_pending; /* state.c */
+    uint32_t segs_in, segs_out, data_segs_in;
+    uint32_t snd_limited;       /* bytes limited transmit may add to the window; recover.c */
+    uint32_t rt_gen;            /* mss.c, as rt and rt_ok */
+    struct jr_tcp_reass *reass; /* reass.c; NULL: nothing out of order */
+    jr_time ts_recent_age;      /* input.c */
+    uint64_t bytes_received;
+    bool rt_ok;
+    bool rcv_tuned;    /* autotuning asked for more than recvspace: all of rcv may be offered */
+    bool urg_seen;     /* data.c */
+    uint8_t quickacks; /* ACKs not to be delayed */
+    uint8_t tos, ttl;  /* opts.c */
+    uint8_t pmtudisc;  /* IP_MTU_DISCOVER */
+    uint8_t frto;      /* frto.c */
+
+    /* line 4, the socket and what a received segment changes of the estimates: by usrreq.c, data.c, rtt.c, opts.c */
+    void *so;
+    const struct jr_tcp_upcalls *up;
+    const struct jr_tcp_md5key *md5; /* md5sig.c; NULL: segments aren't signed */
+    uint64_t t_pacing_rate;          /* bytes per second; 0: not paced. By pace.c */
+    jr_time rtt_start;
+    uint32_t rtt_bytes; /* received since rtt_start, for autotuning */
+    uint32_t t_srtt;    /* microseconds; 0: not measured yet */
+    uint32_t ts_offset;
+    uint32_t rcv_clamp; /* TCP_WINDOW_CLAMP: most bytes to offer; 0: none */
+    uint32_t rcv_want, snd_want;
+
+    /* line 5, what a sent segment changes: by timer.c and output.c */
+    struct jr_timer timer; /* runs at or before the first of t_dl */
+    jr_time t_acktime;     /* when snd_una last moved, or data was sent with none outstanding */
+    jr_time t_sndtime;     /* when data was last sent */
+    jr_seq snd_sml;        /* end of the last not full segment (Minshall's Nagle) */
+    jr_seq snd_up;         /* end of urgent data; == snd_una: none */
+    jr_seq rcv_fin;        /* data.c */
+    uint32_t t_rxtcur;     /* microseconds */
+
+    /* lines 6 to 8 */
+    struct jr_ip_route rt;
+    struct jr_sendmap map; /* with SACK only */
+
     /* send side: written by output.c and ack.c */
-    uint32_t t_maxseg;      /* most payload of a segment with no option but timestamps, if those are in use */
-    uint32_t fo_qlen;       /* TCP_FASTOPEN's value */
-    uint32_t t_flags2;      /* TF2_*: ECN_* and ACE_* by ecn.c, CONGRECOVERY and SND_CWR by cc.c, FO_* by fastopen.c */
-    uint64_t t_pacing_rate; /* bytes per second; 0: not paced. By pace.c, as the next two */
-    uint64_t pace_at_ns;    /* when the next segment may leave */
+    uint32_t fo_qlen;    /* TCP_FASTOPEN's value */
+    uint64_t pace_at_ns; /* when the next segment may leave */
     struct jr_timer pace_timer;
     uint64_t max_pacing_rate; /* SO_MAX_PACING_RATE; 0: none */
     uint64_t cc_pacing_rate;  /* what the algorithm wants, by cc_*.c; 0: nothing */
-    uint32_t ev_pending;      /* state.c */
     uint32_t snd_ssthresh, max_sndwnd;
     uint32_t snd_maxflight; /* most bytes outstanding since snd_flight_seq was sent */
     jr_seq snd_flight_seq;
-    uint32_t t_srtt, t_rttvar, t_rttmin; /* microseconds; t_srtt 0: not measured yet */
-    uint32_t t_rxtcur;                   /* microseconds */
+    uint32_t t_rttvar, t_rttmin; /* microseconds */
     uint32_t t_rxtshift;
     jr_seq t_rtseq; /* without transmit records one segment a round trip is timed */
     jr_time t_rtttime;
@@ -205,18 +243,11 @@ struct jr_tcpcb {
     jr_time t_rttmin_until;
     uint32_t t_rttmin_prev;
     bool rtt_doubted, rtt_fresh;                 /* the estimate starts over; a sample came since the last probe */
-    jr_time t_acktime;                           /* when snd_una last moved, or data was sent with none outstanding */
-    jr_time t_sndtime;                           /* when data was last sent */
-    jr_seq snd_sml;                              /* end of the last not full segment (Minshall's Nagle) */
     jr_seq snd_recover;                          /* snd_max when recovery began */
-    jr_seq snd_up;                               /* end of urgent data; == snd_una: none */
-    uint32_t snd_limited;                        /* bytes limited transmit may add to the window */
     uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937 */
     uint32_t t_lastacked;                        /* bytes by which snd_una moved last (RFC 6582 4.1) */
-    struct jr_sendmap map;                       /* with SACK only */
     struct jr_rack rack;
     struct jr_undo undo;
-    const struct jr_tcp_md5key *md5; /* md5sig.c; NULL: segments aren't signed */
     const struct jr_cc_algo *cc;
     struct jr_cc_state ccs;
     struct jr_cc_state ccs_prev; /* these three by cc.c: as before the last reduction, should it be a mistake */
@@ -231,7 +262,6 @@ struct jr_tcpcb {
     struct jr_cc_timed timed;
     jr_time t_rtodl;  /* timer.c: when the retransmission time-out is, if TT_REXMT stands for something earlier */
     uint8_t rexmt_is; /* enum jr_rexmt */
-    uint8_t frto;     /* frto.c */
     bool partial_ack; /* a recovery without SACK had one (RFC 6582 3.2 step 3) */
     bool tlp_out;     /* tlp.c: a probe was sent and what became of it isn't known */
     bool tlp_rexmit;  /* it sent old data */
@@ -239,37 +269,23 @@ struct jr_tcpcb {
     jr_seq frto_end;  /* end of what the time-out sent again */
 
     /* receive side: written by input.c, reass.c and output.c */
-    struct jr_tcp_reass *reass; /* NULL: nothing out of order */
-    jr_time ts_recent_age;
-    jr_seq rcv_fin, rcv_up;
+    jr_seq rcv_up;
     jr_seq dsack_start, dsack_end;
-    uint64_t urg_off; /* stream offset behind the last urgent byte */
-    uint64_t urg_run; /* stream offset of the first of the urgent bytes that end there without a gap */
-    bool urg_seen;
-    bool rcv_tuned;      /* autotuning asked for more than recvspace: all of rcv may be offered */
-    uint8_t quickacks;   /* ACKs not to be delayed */
+    uint64_t urg_off;    /* stream offset behind the last urgent byte */
+    uint64_t urg_run;    /* stream offset of the first of the urgent bytes that end there without a gap */
     uint8_t t_softerror; /* an errno an ICMP error or the network layer told */
-    uint8_t tos, ttl;
-    uint8_t pmtudisc; /* IP_MTU_DISCOVER */
-    bool limited_dup; /* the ACK being handled may use limited transmit */
+    bool limited_dup;    /* the ACK being handled may use limited transmit */
     uint32_t ack_war_cnt;
     jr_time ack_war_end;
-    uint32_t rtt_bytes; /* received since rtt_start, for autotuning */
-    jr_time rtt_start;
-    uint32_t rcv_want, snd_want;
 
     /* the connection as a whole: written by usrreq.c, opts.c, state.c, syncache.c */
-    uint32_t t_rttupdated;          /* round trips measured; ack.c */
-    uint16_t t_blackhole_mss;       /* plpmtud.c; 0: no black hole was found */
-    struct jr_tcp_md5key *md5_keys; /* md5sig.c */
-    struct jr_tcp_fastopen *fo;     /* fastopen.c; NULL: not in use */
-    struct jr_timer timer;          /* runs at or before the first of t_dl */
-    void *so;
-    const struct jr_tcp_upcalls *up;
+    uint32_t t_rttupdated;              /* round trips measured; ack.c */
+    uint16_t t_blackhole_mss;           /* plpmtud.c; 0: no black hole was found */
+    struct jr_tcp_md5key *md5_keys;     /* md5sig.c */
+    struct jr_tcp_fastopen *fo;         /* fastopen.c; NULL: not in use */
     struct jr_sockbuf own_snd, own_rcv; /* before attach and after detach */
     int t_error;
     jr_seq iss, irs;
-    uint32_t ts_offset;
     uint16_t t_peermss;                                          /* the MSS option of the peer */
     uint16_t t_usermss;                                          /* TCP_MAXSEG; 0: none */
     uint32_t t_pmtu;                                             /* an ICMP error's limit on the route's MTU; 0: none */
@@ -277,26 +293,25 @@ struct jr_tcpcb {
     uint32_t user_timeout;                                       /* ms; 0: none */
     uint32_t uto_remote;                                         /* s; the peer's; 0: it told none */
     uint32_t linger2;                                            /* ms in FIN_WAIT_2 */
-    uint32_t rcv_clamp;                                          /* TCP_WINDOW_CLAMP: most bytes to offer; 0: none */
     uint32_t defer_accept;                                       /* s; TCP_DEFER_ACCEPT of a listener; 0: off */
-    uint8_t syncnt; /* TCP_SYNCNT: most SYNs to send again; 0: until keepinit */
-    struct jr_ip_route rt;
-    uint32_t rt_gen;
-    bool rt_ok;
+    uint8_t syncnt;                   /* TCP_SYNCNT: most SYNs to send again; 0: until keepinit */
     struct jr_tcpcb *parent;          /* embryo: the listener */
     struct jr_tcp_listener *listener; /* LISTEN only */
     struct jr_list link;              /* accept queue, TIME_WAIT queue or the list of the dead */
     struct jr_list port_link, all_link;
 
     /* for TCP_INFO */
-    uint64_t bytes_sent, bytes_rexmt, bytes_acked, bytes_received;
-    uint32_t segs_out, segs_in, data_segs_out, data_segs_in;
+    uint64_t bytes_sent, bytes_rexmt, bytes_acked;
+    uint32_t data_segs_out;
     uint32_t rexmt_segs, dsack_dups, rcv_ooopack, sndzerowin;
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct jr_tcpcb, rcv_nxt) == 64, "look-up fills the first cache line");
 _Static_assert(offsetof(struct jr_tcpcb, t_rcvtime) == 128, "the second");
-_Static_assert(offsetof(struct jr_tcpcb, t_maxseg) == 192, "and the third");
+_Static_assert(offsetof(struct jr_tcpcb, t_maxseg) == 192, "the third");
+_Static_assert(offsetof(struct jr_tcpcb, so) == 256, "the fourth");
+_Static_assert(offsetof(struct jr_tcpcb, timer) == 320, "the fifth");
+_Static_assert(offsetof(struct jr_tcpcb, rt) == 384, "and the sixth");
 
 struct jr_tcp_listener {  /* written by usrreq.c and syncache.c */
     struct jr_list queue; /* established embryos */
@@ -363,6 +378,12 @@ struct jr_tcp_seg {
     const struct jr_ip_rx *rx;
 };
 
+/* Asks for what nearly every segment needs of it. */
+static inline void jr_tcp_prefetch_pcb(const struct jr_tcpcb *tp)
+{
+    for (unsigned at = 0; at < offsetof(struct jr_tcpcb, map); at += 64)
+        __builtin_prefetch((const char *)tp + at, 1);
+}
 static inline void jr_tcp_count_c(const struct jr_tcpcb *tp, enum jr_counter c) { jr_count(tp->tcp->counters, c); }
 static inline bool jr_tcp_is_v4(const struct jr_tcpcb *tp) { return jr_addr_is_v4(tp->faddr); }
 /* States in which the peer's SYN has been seen. */

@@ -123,7 +123,7 @@ struct bench {
     bool rx_offload;
 };
 
-static void inject(struct bench *b, struct conn *c, uint8_t flags, uint32_t ack, uint32_t len)
+static struct jr_pkt *build(struct bench *b, struct conn *c, uint8_t flags, uint32_t ack, uint32_t len)
 {
     const struct jr_ip_rx rx = {.src = jr_addr_v4(0x0200000a), .dst = jr_addr_v4(0x0100000a), .proto = 6};
     struct jr_pkt *pkt = jr_pkt_new(&b->ip.pool);
@@ -139,6 +139,12 @@ static void inject(struct bench *b, struct conn *c, uint8_t flags, uint32_t ack,
         jr_store_raw16(p + 16,
                        jr_cksum_fold(jr_cksum_partial(p, 32 + len, jr_cksum_pseudo(rx.src, rx.dst, 6, 32 + len))));
     c->seq += len + (flags & TH_SYN ? 1 : 0);
+    return pkt;
+}
+
+static void inject(struct bench *b, struct jr_pkt *pkt)
+{
+    const struct jr_ip_rx rx = {.src = jr_addr_v4(0x0200000a), .dst = jr_addr_v4(0x0100000a), .proto = 6};
     b->ip.tcp.input(b->ip.tcp.ctx, pkt, &rx, b->now);
 }
 
@@ -220,10 +226,17 @@ static void receive(const struct speed_case *k, unsigned total)
     uint64_t sent = b.ip.sent;
     double t = seconds();
     for (unsigned i = 0, c = 0; i < total; i += BURST) {
+        struct jr_pkt *pkts[BURST];
+        struct jr_ip_hint hints[BURST];
         for (unsigned j = 0; j < BURST; j++) {
             struct conn *cn = &b.conns[c++ % conns];
-            inject(&b, cn, TH_ACK | TH_PUSH, cn->iss, k->len);
+            pkts[j] = build(&b, cn, TH_ACK | TH_PUSH, cn->iss, k->len);
+            hints[j] = (struct jr_ip_hint){jr_addr_v4(0x0200000a), jr_addr_v4(0x0100000a), cn->fport, cn->lport};
         }
+        if (b.ip.tcp.prefetch != NULL)
+            b.ip.tcp.prefetch(b.ip.tcp.ctx, hints, BURST);
+        for (unsigned j = 0; j < BURST; j++)
+            inject(&b, pkts[j]);
         jr_tcp_flush(b.tcp, b.now);
         b.now += 30;
         if (i % 1024 == 0)
@@ -249,7 +262,7 @@ static void transmit(const struct speed_case *k, unsigned total)
         jr_tcp_send(c->tp, b.now);
         for (unsigned j = 0; j < 16 && (int32_t)(b.ip.last_seq - una) >= 2896; j++, acks++) {
             una += 2896;
-            inject(&b, c, TH_ACK, una, 0);
+            inject(&b, build(&b, c, TH_ACK, una, 0));
         }
         jr_tcp_flush(b.tcp, b.now);
         b.now += 30;
