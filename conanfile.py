@@ -23,7 +23,7 @@ BUILD_APT = [
 ]  # fmt: skip
 TEST_APT = [
     "bind9-dnsutils", "binutils", "bpftool", "curl", "dnsmasq-base", "ethtool", "iperf3", "iproute2", "iputils-ping",
-    "nftables", "nginx-light", "openssl", "procps", "python3", "redis-server", "redis-tools", "socat",
+    "nftables", "nginx-light", "openssl", "procps", "python3", "redis-server", "redis-tools", "socat", "spin",
     "tcpdump", "valgrind",
 ]  # fmt: skip
 LINT_APT = ["clang-format", "clang-tidy"]

@@ -188,7 +188,7 @@ def tests(s):
     run(s, BIN / "meson", "test", "-C", MESON, "--print-errorlogs", "--suite", "unit")
     layer(s, 3, "packet scripts, documents, tree")
     checks(s)
-    pytest(s, "-q", *existing("tests/docs", "tests/tools", "tests/packet"))
+    pytest(s, "-q", *existing("tests/docs", "tests/tools", "tests/packet", "tests/models"))
     run(s, BIN / "meson", "test", "-C", MESON, "--print-errorlogs", "--no-suite", "unit")
     layer(s, 4, "patched libc and its ABI")
     libc_build(s)
@@ -208,6 +208,14 @@ def netns(s):
     need_root(s, "making network namespaces")
     everything(s)
     pytest(s, "-v", *(s.posargs or ["tests/netns"]))
+
+
+@session
+def model(s):
+    """Search the models of sleeping and waking (tests/models) with spin, in full; arguments go to pytest."""
+    setup(s)
+    run(s, BIN / "python", "-m", "pytest", "-p", "no:cacheprovider", "-v", "tests/models", *s.posargs,
+        env={"JOYRIDE_MODELS": "full"})  # fmt: skip
 
 
 @session
