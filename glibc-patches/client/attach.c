@@ -175,6 +175,7 @@ receive_reply (struct jr_ctl_msg *m)
   m->nfds = 0;
   if (r == 0)
     return -ECONNRESET;
+  m->truncated = msg.msg_flags & MSG_CTRUNC;
   take_fds (m, &msg);
   if (r < (ssize_t) sizeof hdr || hdr.magic != JR_ABI_MAGIC || hdr.op != m->op)
     return -EPROTO;
@@ -187,21 +188,52 @@ receive_reply (struct jr_ctl_msg *m)
   return 0;
 }
 
+static void
+drop_fds (struct jr_ctl_msg *m)
+{
+  for (unsigned int i = 0; i < m->nfds; i++)
+    jr_sys_close (m->fds[i]);
+  m->nfds = 0;
+}
+
+static int
+ask (struct jr_ctl_msg *m)
+{
+  m->nfds = 0;
+  m->truncated = false;
+  int r = send_request (m);
+  return r < 0 ? r : receive_reply (m);
+}
+
+/* The program has used up its fds: what came with the reply needs numbers for
+   a moment.  Asking once more does no harm.  */
+static int
+ask_above_limit (struct jr_ctl_msg *m)
+{
+  struct jr_limit l;
+  int r = 0;
+  __jr_limit_raise (&l);
+  if (l.raised)
+    {
+      drop_fds (m);
+      r = ask (m);
+    }
+  __jr_limit_restore (&l);
+  return r;
+}
+
 int
 __jr_ctl_call (struct jr_ctl_msg *m)
 {
   if (__jr.ctl_fd < 0)
     return -ENOTCONN;
-  m->nfds = 0;
-  int r = send_request (m);
-  if (r == 0)
-    r = receive_reply (m);
+  int r = ask (m);
+  if (r == 0 && unlikely_ (m->truncated) && m->nfds == 0)
+    r = ask_above_limit (m);
   if (r < 0)
     {
       /* Whatever comes now would answer another question.  */
-      for (unsigned int i = 0; i < m->nfds; i++)
-	jr_sys_close (m->fds[i]);
-      m->nfds = 0;
+      drop_fds (m);
       __jr_detach_locked ();
       return r;
     }

@@ -107,6 +107,7 @@ extern void __jr_fd_received (int fd) JR_HIDDEN;
 extern void __jr_env_keep (const char *path, const char *use) JR_HIDDEN;
 /* The thread may be in another network namespace than before.  */
 extern void __jr_ns_changed (void) JR_HIDDEN;
+extern int __jr_mlockall (int flags) JR_HIDDEN;
 /* What readlink gives for PATH if that is an fd of ours in /proc/self/fd;
    0 if not.  */
 extern ssize_t __jr_fd_readlink (const char *path, char *buf, size_t len) JR_HIDDEN;

@@ -280,6 +280,7 @@ struct jr_ctl_msg
   uint32_t rep_len;
   int *fds;			/* room for max_fds; nfds arrived */
   unsigned int max_fds, nfds;
+  bool truncated;		/* more fds came than there was room for */
   int status;
 };
 /* Under __jr.lock.  The reply's status.  */

@@ -230,11 +230,19 @@ jr_sys_map_anon (size_t n)
   return r < 0 && r > -4096 ? NULL : (void *) r;
 }
 
+/* Sparse memory: not to be written to a core file, and not to be filled by
+   mlockall (MCL_FUTURE), which leaves alone what can't be accessed yet.  */
 static inline void *
 jr_sys_map_shared (int fd, size_t n, int prot)
 {
-  long r = JR_SYSCALL (mmap, NULL, n, prot, MAP_SHARED | MAP_NORESERVE, fd, 0);
-  return r < 0 && r > -4096 ? NULL : (void *) r;
+  long r = JR_SYSCALL (mmap, NULL, n, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  if (r < 0 && r > -4096)
+    return NULL;
+  JR_SYSCALL (madvise, r, n, MADV_DONTDUMP);
+  if (JR_SYSCALL (mprotect, r, n, prot) == 0)
+    return (void *) r;
+  JR_SYSCALL (munmap, r, n);
+  return NULL;
 }
 
 static inline void

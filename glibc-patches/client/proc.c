@@ -1,6 +1,6 @@
 /* What the kernel tells of a process: a socket's link in /proc/self/fd is that
-   of a socket, and new sockets belong to the network namespace that the thread
-   is in.
+   of a socket, new sockets belong to the network namespace that the thread is
+   in, and locking all memory does not mean the empty address space of rings.
    SPDX-License-Identifier: LGPL-2.1-or-later  */
 
 #include "jr-internal.h"
@@ -87,4 +87,96 @@ __jr_at_home (void)
   uint64_t here = ns_of (fd);
   jr_sys_close (fd);
   return here != 0 && here == ns_of (ld_relaxed (&__jr.ctl_fd));
+}
+
+/* ---- mlockall ---- */
+
+#ifndef MCL_ONFAULT
+# define MCL_ONFAULT 4
+#endif
+
+static bool
+is_shared_with_service (uintptr_t start)
+{
+  for (uint32_t i = 0; i < ld_relaxed (&__jr.nsegs); i++)
+    {
+      struct jr_seg *seg = ld_acquire (&__jr.seg[i]);
+      if (seg == NULL)
+	continue;
+      if (start - (uintptr_t) seg->base < JR_SEG_SIZE)
+	return true;
+      for (uint32_t k = 0; k < JR_SEG_SLOTS; k++)
+	{
+	  struct jr_abi_pair *pair = ld_acquire (&seg->ls[k].pair);
+	  if (pair != NULL && start - (uintptr_t) pair < JR_PAIR_SIZE)
+	    return true;
+	}
+    }
+  return false;
+}
+
+/* One "start-end perms ..." line of /proc/self/maps at a time.  */
+struct maps
+{
+  int fd;
+  size_t at, n;
+  char buf[1024];
+};
+
+static int
+next_char (struct maps *m)
+{
+  if (m->at == m->n)
+    {
+      int r = jr_sys_read (m->fd, m->buf, sizeof m->buf);
+      if (r <= 0)
+	return -1;
+      m->at = 0;
+      m->n = r;
+    }
+  return (unsigned char) m->buf[m->at++];
+}
+
+static bool
+next_mapping (struct maps *m, uintptr_t *start, uintptr_t *end)
+{
+  uintptr_t *v = start;
+  int c;
+  *start = *end = 0;
+  while ((c = next_char (m)) >= 0 && c != ' ')
+    if (c == '-')
+      v = end;
+    else
+      *v = *v << 4 | (c <= '9' ? c - '0' : c - 'a' + 10);
+  while (c >= 0 && c != '\n')
+    c = next_char (m);
+  return c >= 0;
+}
+
+static void
+lock_others (void)
+{
+  struct maps m = { .fd = JR_SYSCALL (openat, AT_FDCWD, "/proc/self/maps",
+				      O_RDONLY | O_CLOEXEC) };
+  uintptr_t start, end;
+  if (m.fd < 0)
+    return;
+  while (next_mapping (&m, &start, &end))
+    if (!is_shared_with_service (start))
+      JR_SYSCALL (mlock, start, end - start);
+  jr_sys_close (m.fd);
+}
+
+/* The rings' pages are locked as they come.  */
+int
+__jr_mlockall (int flags)
+{
+  if (!(flags & MCL_CURRENT) || (flags & MCL_ONFAULT) || ld_relaxed (&__jr.nsegs) == 0)
+    return jr_ret (JR_SYSCALL (mlockall, flags));
+  int r = JR_SYSCALL (mlockall, flags | MCL_ONFAULT);
+  if (r == 0)
+    lock_others ();
+  if (r == 0 && (flags & MCL_FUTURE))
+    r = JR_SYSCALL (mlockall, MCL_FUTURE);
+  return jr_ret (r);
 }

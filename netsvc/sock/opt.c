@@ -322,6 +322,17 @@ static bool get_int(struct jr_sock *so, int level, int name, int32_t *v)
     return false;
 }
 
+/* A local pair speaks no TCP, but is in the state that TCP would be in: tcpi_state, by Linux's numbers. */
+static uint8_t pair_tcp_state(const struct jr_sock *so)
+{
+    enum { ESTABLISHED = 1, FIN_WAIT2 = 5, CLOSE = 7, CLOSE_WAIT = 8 };
+    const bool in_over = so->st & JR_ST_RX_EOF, out_over = so->st & JR_ST_TX_CLOSED;
+
+    if (in_over)
+        return out_over ? CLOSE : CLOSE_WAIT;
+    return out_over ? FIN_WAIT2 : ESTABLISHED;
+}
+
 int jr_opt_get(struct jr_sock *so, int level, int name, void *val, uint32_t *len, jr_time now)
 {
     const struct linger l = {.l_onoff = so->opt.linger_on, .l_linger = so->opt.linger_s};
@@ -343,7 +354,12 @@ int jr_opt_get(struct jr_sock *so, int level, int name, void *val, uint32_t *len
         return 0;
     }
     have_option_block(so, now);
-    return so->tp ? jr_tcp_getopt(so->tp, level, name, val, len, now) : -ENOPROTOOPT;
+    if (!so->tp)
+        return -ENOPROTOOPT;
+    const int r = jr_tcp_getopt(so->tp, level, name, val, len, now);
+    if (r == 0 && level == IPPROTO_TCP && name == TCP_INFO && *len > 0 && (so->st & JR_ST_PAIR))
+        *(uint8_t *)val = pair_tcp_state(so);
+    return r;
 }
 
 void jr_opt_inherit(struct jr_sock *so, const struct jr_sock *listener) { so->opt = listener->opt; }

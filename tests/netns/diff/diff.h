@@ -204,7 +204,7 @@ static __attribute__((unused)) void reap(const char *who, pid_t pid)
 static __attribute__((unused)) void wait_asleep(pid_t tid)
 {
     char path[64], line[256];
-    for (int calm = 0, i = 0; calm < 3 && i < 5000; i++) {
+    for (int calm = 0, i = 0; calm < 10 && i < 5000; i++) {
         snprintf(path, sizeof path, "/proc/%d/stat", tid);
         FILE *f = fopen(path, "re");
         if (!f)

@@ -219,6 +219,63 @@ CASE(daemon_by_hand)
     SHOW(read(p[0], &c, 1));
 }
 
+/* ---- memory ---- */
+
+static long resident_megabytes(void)
+{
+    long pages = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    fscanf(f, "%ld %ld", &pages, &resident);
+    fclose(f);
+    return resident * sysconf(_SC_PAGESIZE) >> 20;
+}
+
+CASE(memory_locked_before)
+{
+    SHOW(mlockall(MCL_CURRENT | MCL_FUTURE));
+    int fd = dial(ECHO);
+    SHOW(echoes(fd));
+    SHOW(resident_megabytes() < 100);
+    char *more = mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char in[2048];
+    SHOW(mincore(more, 8 << 20, in));
+    SHOW(in[1000] & 1);
+}
+
+CASE(memory_locked_after)
+{
+    int fd = dial(ECHO);
+    char *more = mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char in[2048];
+    SHOW(mlockall(MCL_CURRENT | MCL_FUTURE));
+    SHOW(resident_megabytes() < 100);
+    SHOW(mincore(more, 8 << 20, in));
+    SHOW(in[1000] & 1);
+    SHOW(echoes(fd));
+    SHOW(munlockall());
+    SHOW(echoes(dial(ECHO)));
+}
+
+/* What a core file would have of each mapping. */
+CASE(a_core_file_is_small)
+{
+    int fd = dial(ECHO);
+    FILE *f = fopen("/proc/self/smaps", "re");
+    char line[512];
+    unsigned long size = 0, all = 0;
+    bool dumped = true;
+    while (fgets(line, sizeof line, f)) {
+        if (sscanf(line, "Size: %lu kB", &size) == 1)
+            continue;
+        if (strncmp(line, "VmFlags:", 8) == 0) {
+            dumped = strstr(line, " dd") == NULL;
+            all += dumped ? size : 0;
+        }
+    }
+    SHOW(all >> 10 < 200);
+    SHOW(echoes(fd));
+}
+
 /* ---- tracers ---- */
 
 CASE(attached_by_a_tracer)
