@@ -12,6 +12,8 @@ do_close (int fd)
     return JR_SYSCALL (close, fd);
   if (jr_ent_kind (ent) == JR_FD_INTERNAL)
     return -EBADF;
+  if (jr_ent_kind (ent) == JR_FD_SOCKET)
+    __jr_linger (fd);
   ent = __jr_fd_take (fd);
   __jr_ent_release (ent);
   int r = jr_sys_close (fd);

@@ -156,6 +156,10 @@ put (struct out *o, int level, int type, const void *data, size_t n)
       o->msg->msg_flags |= MSG_CTRUNC;
       return;
     }
+  /* The kernel passes over what it can't write.  */
+  if (!jr_can_write ((char *) o->msg->msg_control + o->at,
+		     room < c.cmsg_len ? room : c.cmsg_len))
+    return;
   /* As much as there is room for, as put_cmsg does.  */
   if (room < c.cmsg_len)
     {
@@ -288,12 +292,14 @@ __jr_errq_recv (struct jr_sock *s, struct msghdr *msg)
   /* The reply as if it were a ring.  */
   uint8_t val[256];
   memcpy (val, rep.val, sizeof rep.val);
+  if (n > 0 && !jr_iter_writes (&it, n))
+    return -EFAULT;
   __jr_iter_from_ring (&it, val, sizeof val, 0, n);
   struct out o = { .msg = msg };
   msg->msg_flags = MSG_ERRQUEUE | (n < rep.len ? MSG_TRUNC : 0);
-  socklen_t len = msg->msg_namelen;
-  __jr_addr_put (s->slot->family, &rep.dst, msg->msg_name, &len);
-  msg->msg_namelen = msg->msg_name == NULL ? 0 : len;
+  r = __jr_addr_put (s->slot->family, &rep.dst, msg->msg_name, &msg->msg_namelen);
+  if (r < 0)
+    return r;
   uint32_t af = ld_relaxed (&s->slot->app_flags);
   if (af & (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS))
     put_stamp (&o, rep.stamp_us, af);

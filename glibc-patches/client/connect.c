@@ -76,6 +76,8 @@ __jr_bind (int fd, const struct sockaddr *addr, socklen_t len)
   uint32_t state;
   int r = get (fd, &s, &state);
   if (r == 0)
+    r = __jr_addr_check (addr, len);
+  if (r == 0)
     r = __jr_addr_get (&s, addr, len, &a);
   if (r == 0 && a.family == AF_UNSPEC)
     {
@@ -125,18 +127,45 @@ await_connection (struct jr_sock *s)
     }
 }
 
+/* What the kernel does after a connect that failed: a socket as before it.  */
+static int
+dissolve (struct jr_sock *s)
+{
+  struct jr_abi_cmd_connect_req req = { .addr.family = AF_UNSPEC };
+  struct jr_abi_cmd_connect_rep rep;
+  clear_bits (&s->slot->app_flags, (uint32_t) (JR_AF_CONNECT_ASYNC | JR_AF_CONNECT_SEEN));
+  int r = __jr_command (s, JR_CMD_CONNECT, &req, sizeof req, &rep, sizeof rep);
+  if (r == 0)
+    {
+      st_relaxed (&s->slot->rx.cflags, 0);
+      clear_bits (&s->slot->tx.flags, (uint32_t) JR_RING_FIN);
+    }
+  return r;
+}
+
+/* R of a connect that is over; one to be repeated is not.  */
+static int
+connect_ended (struct jr_sock *s, int r)
+{
+  if (r < 0 && r != -EINTR && r != -EINPROGRESS && !jr_gone (s->seg)
+      && (ld_acquire (&s->slot->state) & JR_ST_DEAD))
+    dissolve (s);
+  return r;
+}
+
 /* A connection that is under way or there already; 1: neither.  */
 static int
 connect_again (struct jr_sock *s, uint32_t state, bool block)
 {
   if (state & JR_ST_LISTENING)
     return -EISCONN;
-  int err = jr_is_stream (s) && !(state & JR_ST_CONNECTED) ? __jr_err_take (s->slot) : 0;
-  if (err != 0)
-    return -err;
-  /* One that failed may be tried again.  */
-  if (state & JR_ST_DEAD)
-    return 1;
+  if ((state & JR_ST_DEAD) && !(state & JR_ST_CONNECTED))
+    {
+      /* One that failed is told of once, then it may be tried again.  */
+      bool async = ld_relaxed (&s->slot->app_flags) & JR_AF_CONNECT_ASYNC;
+      int err = __jr_err_take (s->slot);
+      return err != 0 || async ? connect_ended (s, err != 0 ? -err : -ECONNABORTED) : 1;
+    }
   if (state & JR_ST_CONNECTED)
     {
       /* The first connect after one that returned EINPROGRESS succeeds.  */
@@ -147,10 +176,10 @@ connect_again (struct jr_sock *s, uint32_t state, bool block)
     return 1;
   if (!block)
     return -EALREADY;
-  int r = await_connection (s);
+  int r = connect_ended (s, await_connection (s));
   if (r == 0)
     clear_bits (&s->slot->app_flags, (uint32_t) JR_AF_CONNECT_ASYNC);
-  return r;
+  return r == -EINPROGRESS ? -EALREADY : r;
 }
 
 struct target
@@ -208,7 +237,7 @@ connect_service (struct jr_sock *s, struct target *t, bool block)
       set_bits (&s->slot->app_flags, JR_AF_CONNECT_ASYNC);
       return -EINPROGRESS;
     }
-  r = await_connection (s);
+  r = connect_ended (s, await_connection (s));
   if (r == -EINTR || r == -EINPROGRESS)
     set_bits (&s->slot->app_flags, JR_AF_CONNECT_ASYNC);
   return r;
@@ -222,6 +251,8 @@ do_connect (int fd, const struct sockaddr *addr, socklen_t len)
   uint32_t state;
   int r = get (fd, &s, &state);
   if (r == 0)
+    r = __jr_addr_check (addr, len);
+  if (r == 0)
     r = __jr_addr_get (&s, addr, len, &t.a);
   if (r < 0)
     return r;
@@ -234,8 +265,10 @@ do_connect (int fd, const struct sockaddr *addr, socklen_t len)
 	return r;
     }
   /* Dissolving; nothing to do if there is nothing.  */
-  if (t.a.family == AF_UNSPEC && !(state & (JR_ST_CONNECTED | JR_ST_CONNECTING)))
+  if (t.a.family == AF_UNSPEC && !(state & (JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_DEAD)))
     return 0;
+  if (t.a.family == AF_UNSPEC && stream)
+    return dissolve (&s);
   if (state & JR_ST_BOUND)
     t.bound = s.slot->local;
   else if (t.a.family != AF_UNSPEC

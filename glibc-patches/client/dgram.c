@@ -5,6 +5,7 @@
 
 #define HDR sizeof (struct jr_abi_dgram)
 #define DGRAM_MAX 65507
+#define MSG_PROBE 0x10		/* MSG_PROXY to libc */
 
 static size_t
 record_bytes (size_t len)
@@ -18,9 +19,9 @@ static int
 build_header (struct jr_sock *s, const struct msghdr *msg, struct jr_abi_dgram *h)
 {
   memset (h, 0, sizeof *h);
-  if (msg->msg_name != NULL && msg->msg_namelen > 0)
+  if (msg->msg_name != NULL)
     {
-      int r = __jr_addr_get (s, msg->msg_name, msg->msg_namelen, &h->peer);
+      int r = __jr_dgram_addr (s, msg->msg_name, msg->msg_namelen, &h->peer);
       if (r < 0)
 	return r;
       if (h->peer.family != AF_UNSPEC && h->peer.port == 0)
@@ -55,6 +56,11 @@ put_record (struct jr_sock *s, struct jr_iter *it, const struct jr_abi_dgram *h,
 	  r = need > t.cap && used == 0 ? -EMSGSIZE : -EAGAIN;
 	  break;
 	}
+      if (unlikely_ (!jr_iter_reads (it, it->left)))
+	{
+	  r = -EFAULT;
+	  break;
+	}
       if (!__jr_tx_reserve (s, &t, need))
 	{
 	  again = true;
@@ -76,6 +82,21 @@ put_record (struct jr_sock *s, struct jr_iter *it, const struct jr_abi_dgram *h,
   if (r >= 0)
     __jr_tx_published (s, d);
   return r;
+}
+
+/* The service has no way there.  -ENETUNREACH and the like if the kernel has
+   none either; else the service finds out.  */
+static int
+kernel_refuses (struct jr_sock *s, const struct msghdr *msg)
+{
+  int fd = jr_sys_socket (s->slot->family, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+  if (fd < 0)
+    return 0;
+  if (ld_relaxed (&s->slot->app_flags) & JR_AF_BROADCAST)
+    jr_sys_setsockopt (fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
+  int r = jr_sys_connect (fd, msg->msg_name, msg->msg_namelen);
+  jr_sys_close (fd);
+  return r == -ENETUNREACH || r == -EHOSTUNREACH || r == -EACCES ? r : 0;
 }
 
 /* Whether this datagram is for the kernel: turns the socket if it can still
@@ -101,7 +122,7 @@ send_by_kernel (struct jr_sock *s, const struct jr_abi_dgram *h,
       /* Bound by the service to one of its addresses: its own business.  */
       fd = __jr_shadow (s);
       if (fd < 0)
-	return 0;
+	return kernel_refuses (s, msg);
     }
   else
     {
@@ -146,18 +167,24 @@ __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
   struct jr_waiter w = { 0 };
   bool done;
   ssize_t r = __jr_iter_init (&it, msg->msg_iov, msg->msg_iovlen);
-  if (r == 0)
-    r = build_header (s, msg, &h);
   if (r < 0)
     return r;
-  if (it.left > DGRAM_MAX)
+  if (it.left > UINT16_MAX)
     return -EMSGSIZE;
   if (flags & MSG_OOB)
     return -EOPNOTSUPP;
+  r = build_header (s, msg, &h);
+  if (r == 0 && it.left > DGRAM_MAX)
+    r = -EMSGSIZE;
+  if (r < 0)
+    return r;
   h.len = it.left;
   r = check_target (s, &h);
   if (r < 0)
     return r;
+  /* Only the way there is tried.  */
+  if (flags & MSG_PROBE)
+    return it.left;
   r = send_by_kernel (s, &h, msg, flags, &done);
   if (r < 0 || done)
     return r;
@@ -178,8 +205,6 @@ __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
 	break;
       w.armed = false;
     }
-  if (r == -EPIPE && !(flags & MSG_NOSIGNAL))
-    jr_sys_raise (SIGPIPE);
   return r;
 }
 
@@ -211,6 +236,7 @@ take_record (struct jr_sock *s, struct jr_iter *it, int flags,
   memset (h, 0, sizeof *h);
   uint64_t head;
   size_t n;
+  bool reached;
   struct jr_iter work;
   do
     {
@@ -228,15 +254,18 @@ take_record (struct jr_sock *s, struct jr_iter *it, int flags,
 	return -ECONNABORTED;
       work = *it;
       n = h->len < it->left ? h->len : it->left;
-      __jr_iter_from_ring (&work, d->base, cap, head + HDR, n);
+      reached = jr_iter_writes (it, n);
+      if (likely_ (reached))
+	__jr_iter_from_ring (&work, d->base, cap, head + HDR, n);
       if (flags & MSG_PEEK)
-	return n;
+	return reached ? (ssize_t) n : -EFAULT;
     }
   while (!__atomic_compare_exchange_n (&d->r->head, &head,
 				       head + record_bytes (h->len), false,
 				       __ATOMIC_RELEASE, __ATOMIC_RELAXED));
   __jr_rx_consumed (s, d, head + record_bytes (h->len));
-  return n;
+  /* The datagram is gone all the same.  */
+  return reached ? (ssize_t) n : -EFAULT;
 }
 
 static ssize_t
@@ -275,9 +304,9 @@ delivered (struct jr_sock *s, struct msghdr *msg, const struct jr_abi_dgram *h,
   msg->msg_flags = 0;
   if (got)
     {
-      socklen_t len = msg->msg_namelen;
-      __jr_addr_put (s->slot->family, &h->peer, msg->msg_name, &len);
-      msg->msg_namelen = msg->msg_name == NULL ? 0 : len;
+      int r = __jr_addr_put (s->slot->family, &h->peer, msg->msg_name, &msg->msg_namelen);
+      if (r < 0)
+	return r;
       __jr_cmsg_put (s, h, msg);
       if (h->len > (size_t) n || (h->flags & JR_DGRAM_TRUNC))
 	msg->msg_flags |= MSG_TRUNC;
@@ -296,8 +325,6 @@ __jr_dgram_recv (struct jr_sock *s, struct msghdr *msg, int flags)
   struct jr_dir d;
   struct jr_waiter w = { 0 };
   bool got;
-  if (flags & MSG_OOB)
-    return -EOPNOTSUPP;
   if (flags & MSG_ERRQUEUE)
     return __jr_errq_recv (s, msg);
   ssize_t r = __jr_iter_init (&it, msg->msg_iov, msg->msg_iovlen);
@@ -307,6 +334,9 @@ __jr_dgram_recv (struct jr_sock *s, struct msghdr *msg, int flags)
   for (;;)
     {
       r = take_locked (s, &it, flags, &h, &d, &got);
+      /* After shutdown only who waits is told of the end.  */
+      if (r == 0 && !got && !block)
+	return -EAGAIN;
       if (r >= 0)
 	return delivered (s, msg, &h, r, flags, got);
       if (r == -EAGAIN)

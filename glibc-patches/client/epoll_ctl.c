@@ -195,7 +195,7 @@ ctl_other (int epfd, int op, int fd, struct epoll_event *ev)
   bool busy, inner = jr_ent_kind (__jr_fd_entry (fd)) == JR_FD_EPOLL && fd != epfd;
   struct jr_epoll *ep = __jr_ep_enter (epfd, &busy);
   int r;
-  if (ep != NULL && inner && (op == EPOLL_CTL_DEL || !jr_bad_pointer (ev)))
+  if (ep != NULL && inner && (op == EPOLL_CTL_DEL || jr_can_read (ev, sizeof *ev)))
     r = ctl_inner (ep, epfd, op, fd, ev);
   else
     r = jr_sys_epoll_ctl (epfd, op, fd, ev);
@@ -215,7 +215,7 @@ do_ctl (int epfd, int op, int fd, struct epoll_event *ev)
 {
   struct jr_sock s;
   uint64_t target = __jr_fd_entry (fd), ep = __jr_fd_entry (epfd);
-  if (op != EPOLL_CTL_DEL && jr_bad_pointer (ev))
+  if (op != EPOLL_CTL_DEL && !jr_can_read (ev, sizeof *ev))
     return -EFAULT;
   if (jr_ent_kind (target) == JR_FD_INTERNAL || jr_ent_kind (ep) == JR_FD_INTERNAL)
     return -EBADF;

@@ -134,7 +134,7 @@ collect (struct jr_epoll *ep, int epfd, struct epoll_event *ev, int max)
 	  list = reg->ready_next;
 	  continue;
 	}
-      if (unlikely_ (jr_bad_pointer (ev)) && bits != 0 && !(bits & POLLNVAL))
+      if (bits != 0 && !(bits & POLLNVAL) && !jr_can_write (ev + n, sizeof *ev))
 	{
 	  n = -EFAULT;
 	  break;
@@ -452,7 +452,7 @@ do_wait (int epfd, struct epoll_event *ev, int max, const struct timespec *ts,
   bool busy;
   if (max <= 0 || (size_t) max > INT32_MAX / sizeof *ev)
     return -EINVAL;
-  if (mask != NULL && jr_bad_pointer (mask))
+  if (mask != NULL && !jr_can_read (mask, JR_SIGSET_BYTES))
     return -EFAULT;
   if (jr_beyond_user ((uintptr_t) ev + max * sizeof *ev))
     return -EFAULT;
@@ -480,7 +480,7 @@ int
 __jr_epoll_pwait2 (int epfd, struct epoll_event *ev, int max,
 		   const struct timespec *ts, const sigset_t *mask)
 {
-  if (ts != NULL && jr_bad_pointer (ts))
+  if (ts != NULL && !jr_can_read (ts, sizeof *ts))
     return jr_ret (-EFAULT);
   return jr_ret (do_wait (epfd, ev, max, ts, mask));
 }

@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 #include <linux/sockios.h>
 
-#define SLOT_FLAGS (O_NONBLOCK | O_ASYNC)
+#define SLOT_FLAGS (O_NONBLOCK | O_ASYNC | O_APPEND | O_NOATIME)
 
 static int
 dup_fd (int fd, int cmd, intptr_t from)
@@ -72,6 +72,8 @@ do_fcntl (int fd, int cmd, intptr_t arg)
     case F_GETFL:
       return O_RDWR | (ld_relaxed (&s.slot->oflags) & SLOT_FLAGS);
     case F_SETFL:
+      if (arg & O_DIRECT)
+	return -EINVAL;
       set_slot_flags (&s, arg);
       return 0;
     case F_SETPIPE_SZ:
@@ -85,15 +87,6 @@ int
 __jr_fcntl (int fd, int cmd, void *arg)
 {
   return jr_ret (do_fcntl (fd, cmd, (intptr_t) arg));
-}
-
-void
-__jr_fstat_fix (int fd, struct stat *st)
-{
-  if (jr_ent_kind (__jr_fd_entry (fd)) != JR_FD_SOCKET)
-    return;
-  st->st_mode = S_IFSOCK | 0777;
-  st->st_size = 0;
 }
 
 /* ---- ioctl ---- */
@@ -166,6 +159,28 @@ at_mark (struct jr_sock *s, int *v)
 }
 
 static int
+count_into (void *arg, int r, int v)
+{
+  return r < 0 ? r : __jr_copy_out (arg, &v, sizeof v);
+}
+
+static int
+set_owner (int fd, const void *arg)
+{
+  int pid;
+  int r = __jr_copy_in (&pid, arg, sizeof pid);
+  return r < 0 ? r : (int) jr_sys_fcntl (fd, F_SETOWN, pid);
+}
+
+static int
+get_owner (int fd, void *arg)
+{
+  struct f_owner_ex own;
+  int r = jr_sys_fcntl (fd, F_GETOWN_EX, &own);
+  return count_into (arg, r, own.type == F_OWNER_PGRP ? -own.pid : own.pid);
+}
+
+static int
 do_ioctl (int fd, unsigned long request, void *arg)
 {
   struct jr_sock s;
@@ -180,18 +195,31 @@ do_ioctl (int fd, unsigned long request, void *arg)
   if (r < 0)
     return r;
   uint32_t flag = request == FIOASYNC ? O_ASYNC : O_NONBLOCK;
+  int v = 0;
   switch (request)
     {
     case FIONREAD:
-      return readable_bytes (&s, arg);
+      r = readable_bytes (&s, &v);
+      return count_into (arg, r, v);
     case SIOCOUTQ:
     case SIOCOUTQNSD:
-      return unsent_bytes (&s, arg);
+      r = unsent_bytes (&s, &v);
+      return count_into (arg, r, v);
     case SIOCATMARK:
-      return at_mark (&s, arg);
+      r = at_mark (&s, &v);
+      return count_into (arg, r, v);
+    case FIOSETOWN:
+    case SIOCSPGRP:
+      return set_owner (fd, arg);
+    case FIOGETOWN:
+    case SIOCGPGRP:
+      return get_owner (fd, arg);
     case FIONBIO:
     case FIOASYNC:
-      if (*(int *) arg != 0)
+      r = __jr_copy_in (&v, arg, sizeof v);
+      if (r < 0)
+	return r;
+      if (v != 0)
 	set_bits (&s.slot->oflags, flag);
       else
 	clear_bits (&s.slot->oflags, flag);

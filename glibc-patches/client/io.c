@@ -4,7 +4,20 @@
 
 #include "jr-internal.h"
 
-#define COPY_BYTES 65536
+/* The end of what a program can have, as the kernel sees it: a longer range
+   is refused unseen.  With five levels of page tables it is further up.  */
+#ifdef __x86_64__
+# define USER_END 0x7ffffffff000ull
+#else
+# define USER_END UINTPTR_MAX
+#endif
+
+static bool
+out_of_reach (const void *p, size_t n)
+{
+  uintptr_t end = (uintptr_t) p + n;
+  return end < n || (end > USER_END && (uintptr_t) __builtin_frame_address (0) < USER_END);
+}
 
 ssize_t
 __jr_sock_sendmsg (struct jr_sock *s, const struct msghdr *msg, int flags)
@@ -26,11 +39,53 @@ __jr_sock_recvmsg (struct jr_sock *s, struct msghdr *msg, int flags)
   ssize_t r = __jr_stream_recv (s, msg->msg_iov, msg->msg_iovlen, flags);
   if (r >= 0)
     {
-      msg->msg_namelen = 0;
+      if (msg->msg_name != NULL)
+	msg->msg_namelen = 0;
       msg->msg_controllen = 0;
       msg->msg_flags = flags & MSG_OOB;
     }
   return r;
+}
+
+/* The first checks of the kernel's on a message: what it points to.  */
+static int
+check_msg (struct msghdr *m)
+{
+  if (m->msg_name == NULL)
+    m->msg_namelen = 0;
+  if ((int) m->msg_namelen < 0)
+    return -EINVAL;
+  if (m->msg_namelen > sizeof (struct sockaddr_storage))
+    m->msg_namelen = sizeof (struct sockaddr_storage);
+  if (m->msg_iovlen > 1024)
+    return -EMSGSIZE;
+  return m->msg_iovlen == 0
+	 || jr_can_read (m->msg_iov, m->msg_iovlen * sizeof *m->msg_iov) ? 0 : -EFAULT;
+}
+
+static int
+take_sent (struct msghdr *m, const struct msghdr *from)
+{
+  int r = __jr_copy_in (m, from, sizeof *m);
+  if (r == 0)
+    r = check_msg (m);
+  if (r < 0)
+    return r;
+  if (m->msg_namelen == 0)
+    m->msg_name = NULL;
+  else if (!jr_can_read (m->msg_name, m->msg_namelen))
+    return -EFAULT;
+  if (m->msg_controllen > INT32_MAX)
+    return -ENOBUFS;
+  return m->msg_controllen == 0 || jr_can_read (m->msg_control, m->msg_controllen)
+	 ? 0 : -EFAULT;
+}
+
+static int
+take_wanted (struct msghdr *m, const struct msghdr *from)
+{
+  int r = __jr_copy_in (m, from, sizeof *m);
+  return r < 0 ? r : check_msg (m);
 }
 
 static ssize_t
@@ -62,12 +117,40 @@ file_ret (ssize_t r)
   return jr_ret (r == -ENOTSOCK ? -EINVAL : r);
 }
 
+/* Of readv and writev: 0: no bytes at all, which is not the socket's
+   business.  */
+static int
+check_vector (const struct iovec *iov, int n)
+{
+  bool any = false;
+  if (n < 0 || n > 1024)
+    return -EINVAL;
+  if (n > 0 && !jr_can_read (iov, n * sizeof *iov))
+    return -EFAULT;
+  for (int i = 0; i < n; i++)
+    {
+      if (iov[i].iov_len > SSIZE_MAX)
+	return -EINVAL;
+      any |= iov[i].iov_len > 0;
+      if (out_of_reach (iov[i].iov_base, iov[i].iov_len))
+	return -EFAULT;
+    }
+  return any;
+}
+
 /* ---- out ---- */
 
 ssize_t
 __jr_sendto (int fd, const void *buf, size_t n, int flags,
 	     const struct sockaddr *addr, socklen_t len)
 {
+  if (n > JR_RW_MAX)
+    n = JR_RW_MAX;
+  if (unlikely_ (out_of_reach (buf, n)))
+    return jr_ret (-EFAULT);
+  int r = addr != NULL ? __jr_addr_check (addr, len) : 0;
+  if (r < 0)
+    return jr_ret (r);
   struct iovec iov = { (void *) buf, n };
   struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
 			.msg_name = (void *) addr, .msg_namelen = len };
@@ -83,7 +166,9 @@ __jr_send (int fd, const void *buf, size_t n, int flags)
 ssize_t
 __jr_sendmsg (int fd, const struct msghdr *msg, int flags)
 {
-  return jr_ret (do_send (fd, msg, flags));
+  struct msghdr m;
+  int r = take_sent (&m, msg);
+  return jr_ret (r < 0 ? r : do_send (fd, &m, flags));
 }
 
 int
@@ -95,7 +180,12 @@ __jr_sendmmsg (int fd, struct mmsghdr *vec, unsigned int n, int flags)
     n = 1024;
   for (i = 0; i < n; i++)
     {
-      r = do_send (fd, &vec[i].msg_hdr, flags);
+      struct msghdr m;
+      r = take_sent (&m, &vec[i].msg_hdr);
+      if (r == 0)
+	r = do_send (fd, &m, flags);
+      if (r >= 0 && !jr_can_write (&vec[i].msg_len, sizeof vec[i].msg_len))
+	r = -EFAULT;
       if (r < 0)
 	break;
       vec[i].msg_len = r;
@@ -106,6 +196,8 @@ __jr_sendmmsg (int fd, struct mmsghdr *vec, unsigned int n, int flags)
 ssize_t
 __jr_write (int fd, const void *buf, size_t n)
 {
+  if (unlikely_ (out_of_reach (buf, n)))
+    return jr_ret (-EFAULT);
   struct iovec iov = { (void *) buf, n };
   struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
   return file_ret (do_send (fd, &msg, 0));
@@ -115,9 +207,8 @@ ssize_t
 __jr_writev (int fd, const struct iovec *iov, int n)
 {
   struct msghdr msg = { .msg_iov = (struct iovec *) iov, .msg_iovlen = n };
-  if (n < 0 || n > 1024)
-    return jr_ret (-EINVAL);
-  return file_ret (do_send (fd, &msg, 0));
+  int r = check_vector (iov, n);
+  return r < 0 ? jr_ret (r) : r == 0 ? 0 : file_ret (do_send (fd, &msg, 0));
 }
 
 /* ---- in ---- */
@@ -126,12 +217,22 @@ ssize_t
 __jr_recvfrom (int fd, void *buf, size_t n, int flags, struct sockaddr *addr,
 	       socklen_t *len)
 {
+  if (n > JR_RW_MAX)
+    n = JR_RW_MAX;
+  if (unlikely_ (out_of_reach (buf, n)))
+    return jr_ret (-EFAULT);
+  struct sockaddr_storage from;
   struct iovec iov = { buf, n };
-  struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_name = addr,
-			.msg_namelen = addr != NULL && len != NULL ? *len : 0 };
+  struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			.msg_name = addr != NULL ? &from : NULL,
+			.msg_namelen = addr != NULL ? sizeof from : 0 };
   ssize_t r = do_recv (fd, &msg, flags);
-  if (r >= 0 && addr != NULL && len != NULL)
-    *len = msg.msg_namelen;
+  if (r >= 0 && addr != NULL)
+    {
+      /* What was received is gone, whatever becomes of the address.  */
+      int e = __jr_name_out (&from, msg.msg_namelen, addr, len);
+      r = e < 0 ? e : r;
+    }
   return jr_ret (r);
 }
 
@@ -141,24 +242,59 @@ __jr_recv (int fd, void *buf, size_t n, int flags)
   return __jr_recvfrom (fd, buf, n, flags, NULL, NULL);
 }
 
+static ssize_t
+recv_one (int fd, struct msghdr *to, int flags)
+{
+  struct msghdr m;
+  ssize_t r = take_wanted (&m, to);
+  if (r == 0)
+    r = do_recv (fd, &m, flags);
+  if (r < 0)
+    return r;
+  if (!jr_can_write (to, sizeof *to))
+    return -EFAULT;
+  if (m.msg_name != NULL)
+    to->msg_namelen = m.msg_namelen;
+  to->msg_controllen = m.msg_controllen;
+  to->msg_flags = m.msg_flags;
+  return r;
+}
+
 ssize_t
 __jr_recvmsg (int fd, struct msghdr *msg, int flags)
 {
-  return jr_ret (do_recv (fd, msg, flags));
+  return jr_ret (recv_one (fd, msg, flags));
+}
+
+/* -EINVAL, -EFAULT; the deadline.  */
+static int
+take_timeout (const struct timespec *timeout, int64_t *end)
+{
+  struct timespec ts;
+  int r = __jr_copy_in (&ts, timeout, sizeof ts);
+  if (r == 0 && (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= JR_NSEC_PER_SEC))
+    r = -EINVAL;
+  if (r == 0 && !jr_can_write ((void *) timeout, sizeof ts))
+    r = -EFAULT;
+  if (r == 0)
+    *end = __jr_deadline_ts (&ts);
+  return r;
 }
 
 int
 __jr_recvmmsg (int fd, struct mmsghdr *vec, unsigned int n, int flags,
 	       struct timespec *timeout)
 {
-  int64_t end = __jr_deadline_ts (timeout);
+  int64_t end = 0;
   ssize_t r = 0;
   unsigned int i;
+  if (timeout != NULL && (r = take_timeout (timeout, &end)) < 0)
+    return jr_ret (r);
   if (n > 1024)
     n = 1024;
   for (i = 0; i < n; i++)
     {
-      r = do_recv (fd, &vec[i].msg_hdr, flags & ~MSG_WAITFORONE);
+      r = recv_one (fd, &vec[i].msg_hdr, flags & ~MSG_WAITFORONE);
       if (r < 0)
 	break;
       vec[i].msg_len = r;
@@ -184,6 +320,8 @@ __jr_recvmmsg (int fd, struct mmsghdr *vec, unsigned int n, int flags,
 ssize_t
 __jr_read (int fd, void *buf, size_t n)
 {
+  if (unlikely_ (out_of_reach (buf, n)))
+    return jr_ret (-EFAULT);
   struct iovec iov = { buf, n };
   struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
   if (unlikely_ (n == 0) && jr_ent_kind (__jr_fd_entry (fd)) == JR_FD_SOCKET)
@@ -195,160 +333,6 @@ ssize_t
 __jr_readv (int fd, const struct iovec *iov, int n)
 {
   struct msghdr msg = { .msg_iov = (struct iovec *) iov, .msg_iovlen = n };
-  if (n < 0 || n > 1024)
-    return jr_ret (-EINVAL);
-  return file_ret (do_recv (fd, &msg, 0));
-}
-
-/* ---- between a file or pipe and a socket ---- */
-
-static ssize_t
-send_all (struct jr_sock *s, const char *buf, size_t n, int flags)
-{
-  struct iovec iov = { (void *) buf, n };
-  struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-  return __jr_sock_sendmsg (s, &msg, flags);
-}
-
-/* Reads ahead at an offset of our own, so that what the socket did not take
-   was not consumed.  */
-static ssize_t
-file_to_socket (struct jr_sock *s, int in, off_t *off, size_t n)
-{
-  char *buf = jr_sys_map_anon (COPY_BYTES);
-  size_t done = 0;
-  ssize_t r = 0;
-  if (buf == NULL)
-    return -ENOMEM;
-  off_t at = off != NULL ? *off : (off_t) JR_SYSCALL (lseek, in, 0, SEEK_CUR);
-  if (at < 0)
-    r = -EINVAL;
-  while (r >= 0 && done < n)
-    {
-      size_t want = n - done < COPY_BYTES ? n - done : COPY_BYTES;
-      ssize_t got = jr_sys_pread (in, buf, want, at + done);
-      if (got <= 0)
-	{
-	  r = got;
-	  break;
-	}
-      r = send_all (s, buf, got, 0);
-      if (r > 0)
-	done += r;
-      if (r < got)
-	break;
-    }
-  jr_sys_munmap (buf, COPY_BYTES);
-  if (done == 0)
-    return r < 0 ? r : 0;
-  if (off != NULL)
-    *off = at + done;
-  else
-    JR_SYSCALL (lseek, in, at + (off_t) done, SEEK_SET);
-  return done;
-}
-
-ssize_t
-__jr_sendfile (int out, int in, off_t *off, size_t n)
-{
-  struct jr_sock s;
-  /* A socket is no source that the kernel's sendfile takes.  */
-  if (__jr_is_ours (in))
-    return jr_ret (-EINVAL);
-  int r = __jr_sock_find (out, &s);
-  if (r < 0)
-    return jr_ret (r == -ENOTSOCK ? -EINVAL : r);
-  jr_sys_testcancel ();
-  return jr_ret (file_to_socket (&s, in, off, n));
-}
-
-static ssize_t
-socket_to_pipe (struct jr_sock *s, int out, size_t n, unsigned int flags)
-{
-  char *buf = jr_sys_map_anon (COPY_BYTES);
-  if (buf == NULL)
-    return -ENOMEM;
-  struct iovec iov = { buf, n < COPY_BYTES ? n : COPY_BYTES };
-  struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-  int rflags = flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0;
-  /* Look first and consume only what the pipe took.  */
-  ssize_t r = __jr_sock_recvmsg (s, &msg, rflags | MSG_PEEK);
-  if (r > 0)
-    {
-      int fl = jr_sys_fcntl (out, F_GETFL, 0);
-      struct pollfd pfd = { .fd = out, .events = POLLOUT };
-      struct timespec zero = { 0, 0 };
-      if (((flags & SPLICE_F_NONBLOCK) || (fl & O_NONBLOCK))
-	  && jr_sys_ppoll (&pfd, 1, &zero, NULL) == 0)
-	r = -EAGAIN;
-      else
-	r = JR_SYSCALL_CANCEL (write, out, buf, r);
-    }
-  if (r > 0)
-    {
-      iov = (struct iovec) { buf, r };
-      msg = (struct msghdr) { .msg_iov = &iov, .msg_iovlen = 1 };
-      __jr_sock_recvmsg (s, &msg, MSG_DONTWAIT);
-    }
-  jr_sys_munmap (buf, COPY_BYTES);
-  return r;
-}
-
-static ssize_t
-pipe_to_socket (struct jr_sock *s, int in, size_t n, unsigned int flags)
-{
-  char *buf = jr_sys_map_anon (COPY_BYTES);
-  if (buf == NULL)
-    return -ENOMEM;
-  uint32_t state = ld_acquire (&s->slot->state);
-  struct jr_dir d;
-  ssize_t r = __jr_dir_tx (s, state, &d);
-  struct pollfd pfd = { .fd = in, .events = POLLIN };
-  struct timespec zero = { 0, 0 };
-  size_t want = n < COPY_BYTES ? n : COPY_BYTES;
-  if (r == 0 && (flags & SPLICE_F_NONBLOCK) && jr_sys_ppoll (&pfd, 1, &zero, NULL) == 0)
-    r = -EAGAIN;
-  if (r == 0 && jr_nonblock (s, 0))
-    {
-      /* What left the pipe can't be put back.  */
-      uint64_t used = ld_relaxed (&d.r->tail) - ld_acquire (&d.r->head);
-      uint32_t cap = __jr_tx_cap (s->slot, d.r, false);
-      size_t room = used < cap ? cap - used : 0;
-      want = want < room ? want : room;
-      if (want == 0)
-	{
-	  add_fetch (&d.r->space_wait, 1);
-	  r = -EAGAIN;
-	}
-    }
-  if (r == 0)
-    r = jr_sys_c_read (in, buf, want);
-  if (r > 0)
-    r = send_all (s, buf, r, 0);
-  jr_sys_munmap (buf, COPY_BYTES);
-  return r;
-}
-
-ssize_t
-__jr_splice (int in, off_t *inoff, int out, off_t *outoff, size_t n,
-	     unsigned int flags)
-{
-  struct jr_sock s;
-  struct stat st;
-  int other = __jr_is_ours (in) ? out : in;
-  if (jr_ent_kind (__jr_fd_entry (other)) == JR_FD_SOCKET)
-    return jr_ret (-EINVAL);
-  int r = __jr_sock_find (other == out ? in : out, &s);
-  if (r < 0)
-    return jr_ret (r == -ENOTSOCK ? -EINVAL : r);
-  if (inoff != NULL || outoff != NULL)
-    return jr_ret (-ESPIPE);
-  r = jr_sys_fstat (other, &st);
-  if (r < 0 || !S_ISFIFO (st.st_mode))
-    return jr_ret (r < 0 ? r : -EINVAL);
-  if (n == 0)
-    return 0;
-  jr_sys_testcancel ();
-  return jr_ret (other == out ? socket_to_pipe (&s, out, n, flags)
-			      : pipe_to_socket (&s, in, n, flags));
+  int r = check_vector (iov, n);
+  return r < 0 ? jr_ret (r) : r == 0 ? 0 : file_ret (do_recv (fd, &msg, 0));
 }

@@ -63,6 +63,10 @@ extern int __jr_ioctl (int fd, unsigned long request, void *arg) JR_HIDDEN;
 /* To be called with what fstat said of one of our sockets: a handle looks
    like the socket that it stands for.  */
 extern void __jr_fstat_fix (int fd, struct stat *st) JR_HIDDEN;
+struct statx;
+extern void __jr_statx_fix (int fd, struct statx *sx) JR_HIDDEN;
+/* Memory was unmapped, or its protection changed.  */
+extern void __jr_unmapped (void) JR_HIDDEN;
 
 /* Readiness.  */
 extern int __jr_poll (struct pollfd *fds, nfds_t n, int timeout_ms) JR_HIDDEN;

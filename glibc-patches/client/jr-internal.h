@@ -19,6 +19,7 @@
 #define JR_INTERNAL_FDS 256	/* high numbers kept for our own fds */
 #define JR_TABLE_FDS (JR_FDS_PAGE * JR_FDS_PAGES)
 #define JR_NO_EQ 0xff
+#define JR_RW_MAX 0x7ffff000u	/* bytes of one call, as the kernel cuts them */
 
 /* The slot went elsewhere or was reused: look the fd up again.  Never
    leaves the client.  */
@@ -50,7 +51,8 @@ enum jr_app_flag
   JR_AF_RECVERR = 1 << 18,
   JR_AF_BROADCAST = 1 << 19,
   JR_AF_DF = 1 << 20,		/* IP_PMTUDISC_DO or _PROBE */
-  JR_AF_OOBINLINE = 1 << 21
+  JR_AF_OOBINLINE = 1 << 21,
+  JR_AF_LINGER = 1 << 22	/* close waits */
 };
 
 /* Our own locks: of this process only, never held while sleeping for
@@ -368,6 +370,81 @@ extern struct timespec *__jr_left (int64_t deadline_ns, int64_t max_ns,
 				   struct timespec *ts) JR_HIDDEN;
 #define JR_CLEANUP(f) __attribute__ ((cleanup (f)))
 
+/* ---- reach.c: EFAULT ---- */
+
+/* Ranges of pages that this thread could read or write, by a call or a copy
+   not long ago: the first page, and in the low bits how many.  One word each,
+   so that a signal handler sees no half of one.  */
+#define JR_PAGE_BITS 12
+#define JR_SEEN_BITS 12
+#define JR_SEEN_PAGES ((1u << JR_SEEN_BITS) - 1)
+struct jr_reach
+{
+  uint64_t rd[2], wr[2];
+  uint32_t epoch;
+};
+extern __thread struct jr_reach __jr_reach JR_TLS_IE;
+/* Counts what may have made good memory bad: munmap and the like.  */
+extern uint32_t __jr_unmaps JR_HIDDEN;
+
+extern bool __jr_reach_slow (const void *p, size_t n, bool write) JR_HIDDEN;
+
+static inline bool
+jr_is_seen (uint64_t word, uintptr_t p, size_t n)
+{
+  uint64_t from = word >> JR_SEEN_BITS;
+  return (p >> JR_PAGE_BITS) >= from
+	 && ((p + n - 1) >> JR_PAGE_BITS) - from < (word & JR_SEEN_PAGES)
+	 && n <= (size_t) JR_SEEN_PAGES << JR_PAGE_BITS;
+}
+
+/* Whether N > 0 bytes can be read or written there.  */
+static inline bool
+jr_can_read (const void *p, size_t n)
+{
+  const struct jr_reach *seen = &__jr_reach;
+  if (likely_ (seen->epoch == ld_relaxed (&__jr_unmaps)
+	       && (jr_is_seen (seen->rd[0], (uintptr_t) p, n)
+		   || jr_is_seen (seen->rd[1], (uintptr_t) p, n))))
+    return true;
+  return __jr_reach_slow (p, n, false);
+}
+
+static inline bool
+jr_can_write (void *p, size_t n)
+{
+  const struct jr_reach *seen = &__jr_reach;
+  if (likely_ (seen->epoch == ld_relaxed (&__jr_unmaps)
+	       && (jr_is_seen (seen->wr[0], (uintptr_t) p, n)
+		   || jr_is_seen (seen->wr[1], (uintptr_t) p, n))))
+    return true;
+  return __jr_reach_slow (p, n, true);
+}
+
+extern bool __jr_iter_reach (const struct jr_iter *it, size_t n, bool write) JR_HIDDEN;
+/* 0 or -EFAULT.  */
+extern int __jr_copy_in (void *to, const void *from, size_t n) JR_HIDDEN;
+extern int __jr_copy_out (void *to, const void *from, size_t n) JR_HIDDEN;
+
+/* The next N bytes of a walk; N may be more than there are.  */
+static inline bool
+jr_iter_reads (const struct jr_iter *it, size_t n)
+{
+  if (likely_ (it->n == 1))
+    return n == 0 || jr_can_read ((char *) it->iov->iov_base + it->off,
+				  n < it->left ? n : it->left);
+  return __jr_iter_reach (it, n, false);
+}
+
+static inline bool
+jr_iter_writes (const struct jr_iter *it, size_t n)
+{
+  if (likely_ (it->n == 1))
+    return n == 0 || jr_can_write ((char *) it->iov->iov_base + it->off,
+				   n < it->left ? n : it->left);
+  return __jr_iter_reach (it, n, true);
+}
+
 /* ---- ring.c: copying, directions ---- */
 
 /* The other end of a pair can write what it likes there.  */
@@ -517,7 +594,16 @@ extern ssize_t __jr_errq_recv (struct jr_sock *s, struct msghdr *msg) JR_HIDDEN;
 /* name.c */
 extern int __jr_addr_get (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
 			  struct jr_abi_addr *a) JR_HIDDEN;
-extern void __jr_addr_put (int family, const struct jr_abi_addr *a, struct sockaddr *sa,
+extern bool __jr_is_over (struct jr_sock *s, uint32_t state) JR_HIDDEN;
+extern int __jr_addr_check (const struct sockaddr *sa, socklen_t len) JR_HIDDEN;
+extern int __jr_dgram_addr (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
+			    struct jr_abi_addr *a) JR_HIDDEN;
+extern int __jr_addr_put (int family, const struct jr_abi_addr *a, struct sockaddr *sa,
+			  socklen_t *len) JR_HIDDEN;
+/* An address from the kernel or the ring to the program's pointers.  */
+extern int __jr_name_out (const void *from, socklen_t n, struct sockaddr *sa,
+			  socklen_t *len) JR_HIDDEN;
+extern int __jr_addr_give (int family, const struct jr_abi_addr *a, struct sockaddr *sa,
 			   socklen_t *len) JR_HIDDEN;
 extern socklen_t __jr_addr_native (int family, const struct jr_abi_addr *a,
 				   struct sockaddr_storage *ss) JR_HIDDEN;
@@ -538,6 +624,17 @@ extern int __jr_shadow (struct jr_sock *s) JR_HIDDEN;
 /* sockopt.c */
 extern void __jr_opts_replay (struct jr_sock *s, int ksock) JR_HIDDEN;
 extern void __jr_opts_forget (struct jr_lslot *ls) JR_HIDDEN;
+extern void __jr_linger (int fd) JR_HIDDEN;
+
+/* twin.c */
+extern bool __jr_opt_is_judged (int level, int name) JR_HIDDEN;
+extern int __jr_twin_set (struct jr_sock *s, int level, int name, const void *val,
+			  socklen_t len, int *v, bool *same) JR_HIDDEN;
+extern int __jr_twin_get (struct jr_sock *s, int level, int name, void *val,
+			  socklen_t *len, bool replay) JR_HIDDEN;
+extern int __jr_twin_tell (struct jr_sock *s, int name, int v, void *val,
+			   socklen_t *len) JR_HIDDEN;
+extern int64_t __jr_tick_us (struct jr_sock *s) JR_HIDDEN;
 
 /* proc.c */
 /* Whether the thread is in the service's network namespace.  */

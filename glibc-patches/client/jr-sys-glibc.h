@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define JR_HIDDEN attribute_hidden
+#define JR_TLS_IE attribute_tls_model_ie attribute_hidden
 
 /* The kernel's result as it is: a negative errno for an error; errno itself
    is not touched.  */

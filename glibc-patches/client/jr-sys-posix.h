@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 
 #define JR_HIDDEN __attribute__ ((visibility ("hidden")))
+#define JR_TLS_IE __attribute__ ((tls_model ("initial-exec"))) JR_HIDDEN
 
 #define JR_SYSCALL(name, ...) jr_sys_result (syscall (__NR_##name, ##__VA_ARGS__))
 #define JR_SYSCALL_CANCEL(name, ...)					      \
@@ -26,7 +27,7 @@ jr_sys_result (long r)
   return r == -1 ? -errno : r;
 }
 
-/* The one thread-local word outside libc; __jr_fork_child resets it.  */
+/* As libc's own thread has it; __jr_fork_child resets it.  */
 extern __thread uint32_t __jr_posix_tid;
 
 static inline uint32_t

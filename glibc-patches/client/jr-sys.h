@@ -297,12 +297,6 @@ jr_beyond_user (uintptr_t end)
   return unlikely_ (end > 0x7ffffffff000);
 }
 
-static inline bool
-jr_bad_pointer (const void *p)
-{
-  return unlikely_ ((uintptr_t) p - 4096 >= 0x7ffffffff000 - 4096);
-}
-
 /* What a public function returns for a result in the kernel's manner.  */
 static inline long
 jr_ret (long r)

@@ -108,10 +108,16 @@ accept_service (struct jr_sock *l, struct sockaddr *addr, socklen_t *len, int fl
   n.slot->sndtimeo_us = l->slot->sndtimeo_us;
   n.slot->rcvlowat = l->slot->rcvlowat;
   set_bits (&n.slot->app_flags,
-	    JR_AF_COMMITTED | (ld_relaxed (&l->slot->app_flags) & JR_AF_OOBINLINE));
-  if (addr != NULL)
-    __jr_addr_put (l->slot->family, &rep.remote, addr, len);
-  return __jr_pool_enter (&n, handle, fd, flags & SOCK_CLOEXEC);
+	    JR_AF_COMMITTED | (ld_relaxed (&l->slot->app_flags)
+			       & (JR_AF_OOBINLINE | JR_AF_LINGER)));
+  r = __jr_pool_enter (&n, handle, fd, flags & SOCK_CLOEXEC);
+  if (r < 0 || addr == NULL)
+    return r;
+  /* A connection that can't be told of is lost.  */
+  int e = __jr_addr_give (l->slot->family, &rep.remote, addr, len);
+  if (e < 0)
+    __jr_close (r);
+  return e < 0 ? e : r;
 }
 
 /* Neither side starves the other, and the kernel's is served even when there
@@ -121,15 +127,12 @@ accept_either (struct jr_sock *l, int shadow, struct sockaddr *addr,
 	       socklen_t *len, int flags)
 {
   static uint32_t turn;
-  socklen_t room = len != NULL ? *len : 0;
   bool kernel_first = add_fetch (&turn, 1) % 4 == 0;
   int r = -EAGAIN;
   if (kernel_first)
     r = jr_sys_accept4 (shadow, addr, len, flags);
   if (r != -EAGAIN)
     return r;
-  if (len != NULL)
-    *len = room;
   r = accept_service (l, addr, len, flags);
   if (r >= 0 || kernel_first)
     return r;
@@ -176,8 +179,6 @@ do_accept (int fd, struct sockaddr *addr, socklen_t *len, int flags)
     return r;
   if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0)
     return -EINVAL;
-  if (addr != NULL && (len == NULL || (int) *len < 0))
-    return len == NULL ? -EFAULT : -EINVAL;
   jr_sys_testcancel ();
   for (;;)
     {

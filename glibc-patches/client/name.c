@@ -4,6 +4,9 @@
 
 #include "jr-internal.h"
 
+/* Of slot.tcp_state.  */
+enum { TCPS_CLOSED = 0, TCPS_TIME_WAIT = 10 };
+
 static const uint8_t v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
 bool
@@ -21,6 +24,15 @@ __jr_addr_is_any (const struct jr_abi_addr *a)
   return memcmp (a->addr, zero, 16) == 0;
 }
 
+/* As the kernel takes an address from a program: -EINVAL, -EFAULT.  */
+int
+__jr_addr_check (const struct sockaddr *sa, socklen_t len)
+{
+  if (len > sizeof (struct sockaddr_storage))
+    return -EINVAL;
+  return len == 0 || jr_can_read (sa, len) ? 0 : -EFAULT;
+}
+
 /* -EINVAL, -EAFNOSUPPORT as the kernel would say for a socket of S's family.
    AF_UNSPEC is let through.  */
 int
@@ -28,8 +40,6 @@ __jr_addr_get (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
 	       struct jr_abi_addr *a)
 {
   memset (a, 0, sizeof *a);
-  if (sa == NULL)
-    return -EFAULT;
   if (len < sizeof (sa_family_t))
     return -EINVAL;
   sa_family_t family;
@@ -85,17 +95,84 @@ __jr_addr_native (int family, const struct jr_abi_addr *a, struct sockaddr_stora
   return sizeof *in6;
 }
 
-/* As much as fits; *LEN becomes the whole length.  */
-void
+/* As much as fits; *LEN becomes the whole length.  SA may be NULL: none is
+   wanted.  -EINVAL, -EFAULT.  */
+int
 __jr_addr_put (int family, const struct jr_abi_addr *a, struct sockaddr *sa,
 	       socklen_t *len)
 {
   struct sockaddr_storage ss;
-  if (sa == NULL || len == NULL)
-    return;
+  if (sa == NULL)
+    return 0;
+  if ((int) *len < 0)
+    return -EINVAL;
   socklen_t n = __jr_addr_native (family, a, &ss);
-  memcpy (sa, &ss, *len < n ? *len : n);
-  *len = n;
+  int r = __jr_copy_out (sa, &ss, *len < n ? *len : n);
+  if (r == 0)
+    *len = n;
+  return r;
+}
+
+int
+__jr_name_out (const void *from, socklen_t n, struct sockaddr *sa, socklen_t *len)
+{
+  socklen_t room;
+  int r = __jr_copy_in (&room, len, sizeof room);
+  if (r == 0 && (int) room < 0)
+    r = -EINVAL;
+  if (r == 0)
+    r = __jr_copy_out (sa, from, room < n ? room : n);
+  return r < 0 ? r : __jr_copy_out (len, &n, sizeof n);
+}
+
+/* The same for pointers of the program's.  */
+int
+__jr_addr_give (int family, const struct jr_abi_addr *a, struct sockaddr *sa,
+		socklen_t *len)
+{
+  struct sockaddr_storage ss;
+  socklen_t n = __jr_addr_native (family, a, &ss);
+  return __jr_name_out (&ss, n, sa, len);
+}
+
+/* Where a datagram is to go.  A version 4 socket takes AF_UNSPEC for AF_INET;
+   to one of version 6 it means the address it is connected to.  */
+int
+__jr_dgram_addr (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
+		 struct jr_abi_addr *a)
+{
+  struct sockaddr_in in;
+  if (s->slot->family != AF_INET)
+    return len < offsetof (struct sockaddr, sa_data) ? -EINVAL
+						     : __jr_addr_get (s, sa, len, a);
+  if (len < sizeof in)
+    return -EINVAL;
+  memcpy (&in, sa, sizeof in);
+  if (in.sin_family == AF_UNSPEC)
+    in.sin_family = AF_INET;
+  return __jr_addr_get (s, (const struct sockaddr *) &in, sizeof in, a);
+}
+
+/* Both directions have ended and the other side knows: for the kernel there is
+   no connection any more.  */
+bool
+__jr_is_over (struct jr_sock *s, uint32_t state)
+{
+  uint32_t tcp = ld_relaxed (&s->slot->tcp_state);
+  return jr_is_stream (s) && (state & JR_ST_CONNECTED) && (state & JR_ST_TX_CLOSED)
+	 && !(state & JR_ST_PAIR) && (tcp == TCPS_CLOSED || tcp == TCPS_TIME_WAIT);
+}
+
+/* The service binds when it sees the first datagram, which it does before it
+   answers.  */
+static uint32_t
+bound_by_sending (struct jr_sock *s)
+{
+  struct jr_abi_cmd_getsockopt_req req = { .level = SOL_SOCKET, .name = SO_TYPE,
+					   .len = sizeof (int) };
+  struct jr_abi_cmd_getsockopt_rep rep;
+  __jr_command (s, JR_CMD_GETSOCKOPT, &req, sizeof req, &rep, sizeof rep);
+  return ld_acquire (&s->slot->state) & JR_ST_BOUND;
 }
 
 static int
@@ -115,19 +192,18 @@ name (int fd, struct sockaddr *sa, socklen_t *len, bool peer)
     }
   if (r < 0)
     return r;
-  if (peer && ((state & (JR_ST_CONNECTED | JR_ST_DEAD)) != JR_ST_CONNECTED))
+  if (peer && ((state & (JR_ST_CONNECTED | JR_ST_DEAD)) != JR_ST_CONNECTED
+	       || __jr_is_over (&s, state)))
     return -ENOTCONN;
-  if (len == NULL || sa == NULL)
-    return -EFAULT;
-  if ((int) *len < 0)
-    return -EINVAL;
+  if (!peer && !jr_is_stream (&s) && !(state & JR_ST_BOUND)
+      && ld_relaxed (&s.slot->tx.tail) != 0)
+    state |= bound_by_sending (&s);
   memset (&a, 0, sizeof a);
   if (peer)
     a = s.slot->remote;
-  else if (state & (JR_ST_BOUND | JR_ST_CONNECTED | JR_ST_CONNECTING))
-    a = s.slot->local;
-  __jr_addr_put (s.slot->family, &a, sa, len);
-  return 0;
+  else
+    a = s.slot->local;		/* nothing, or a port that it once had */
+  return __jr_addr_give (s.slot->family, &a, sa, len);
 }
 
 int

@@ -388,13 +388,19 @@ any_ours (const struct pollfd *fds, nfds_t n)
   return false;
 }
 
+static bool
+are_good (struct pollfd *fds, nfds_t n)
+{
+  return n == 0 || n > INT32_MAX || jr_can_write (fds, n * sizeof *fds);
+}
+
 static int
 do_ppoll (struct pollfd *fds, nfds_t n, const struct timespec *ts,
 	  const sigset_t *mask)
 {
   if (ts != NULL && (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= JR_NSEC_PER_SEC))
     return -EINVAL;
-  if (jr_bad_pointer (fds) || (n > STACK_FDS && n > (nfds_t) jr_sys_rlimit_nofile ())
+  if (!are_good (fds, n) || (n > STACK_FDS && n > (nfds_t) jr_sys_rlimit_nofile ())
       || !any_ours (fds, n))
     {
       struct timespec copy = ts != NULL ? *ts : (struct timespec) { 0, 0 };
@@ -410,6 +416,9 @@ int
 __jr_ppoll (struct pollfd *fds, nfds_t n, const struct timespec *ts,
 	    const sigset_t *mask)
 {
+  if ((ts != NULL && !jr_can_read (ts, sizeof *ts))
+      || (mask != NULL && !jr_can_read (mask, JR_SIGSET_BYTES)))
+    return jr_ret (-EFAULT);
   return jr_ret (do_ppoll (fds, n, ts, mask));
 }
 

@@ -44,14 +44,13 @@ __jr_ring_read (const uint8_t *base, uint32_t cap, uint64_t at, void *dst, size_
 int
 __jr_iter_init (struct jr_iter *it, const struct iovec *iov, size_t n)
 {
-  if (n > 1024)
-    return -EMSGSIZE;
   *it = (struct jr_iter) { .iov = iov, .n = n };
   for (size_t i = 0; i < n; i++)
     {
-      if (iov[i].iov_len > SSIZE_MAX - it->left)
+      if (unlikely_ (iov[i].iov_len > SSIZE_MAX))
 	return -EINVAL;
-      it->left += iov[i].iov_len;
+      size_t room = JR_RW_MAX - it->left;
+      it->left += iov[i].iov_len < room ? iov[i].iov_len : room;
     }
   return 0;
 }

@@ -27,10 +27,9 @@ put (fd_set *set, int fd, bool on)
 }
 
 static bool
-any_bad (fd_set *r, fd_set *w, fd_set *e)
+is_good (fd_set *set, int n)
 {
-  return (r != NULL && jr_bad_pointer (r)) || (w != NULL && jr_bad_pointer (w))
-	 || (e != NULL && jr_bad_pointer (e));
+  return set == NULL || n <= 0 || jr_can_write (set, (n + 63) / 64 * sizeof (uint64_t));
 }
 
 static bool
@@ -118,7 +117,7 @@ do_select (int n, fd_set *r, fd_set *w, fd_set *e, struct timespec *ts,
   int count;
   if (n < 0 || (ts != NULL && (ts->tv_sec < 0 || ts->tv_nsec < 0)))
     return -EINVAL;
-  if (any_bad (r, w, e) || !any_ours (n, r, w, e, &count))
+  if (!is_good (r, n) || !is_good (w, n) || !is_good (e, n) || !any_ours (n, r, w, e, &count))
     return kernel_select (n, r, w, e, ts, mask);
   struct buffer b JR_CLEANUP (free_buffer) = { .fds = stack };
   if (count > STACK_FDS)
@@ -144,6 +143,8 @@ int
 __jr_select (int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *timeout)
 {
   struct timespec ts;
+  if (timeout != NULL && !jr_can_write (timeout, sizeof *timeout))
+    return jr_ret (-EFAULT);
   if (timeout != NULL)
     {
       if (timeout->tv_sec < 0 || timeout->tv_usec < 0)
@@ -165,6 +166,9 @@ __jr_pselect (int n, fd_set *r, fd_set *w, fd_set *e, const struct timespec *tim
 	      const sigset_t *mask)
 {
   struct timespec ts;
+  if ((timeout != NULL && !jr_can_read (timeout, sizeof *timeout))
+      || (mask != NULL && !jr_can_read (mask, JR_SIGSET_BYTES)))
+    return jr_ret (-EFAULT);
   if (timeout != NULL)
     {
       if (timeout->tv_nsec >= JR_NSEC_PER_SEC)

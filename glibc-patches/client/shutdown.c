@@ -37,7 +37,7 @@ do_shutdown (int fd, int how)
   if (how < SHUT_RD || how > SHUT_RDWR)
     return -EINVAL;
   if (!(state & (JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_LISTENING))
-      || (state & JR_ST_DEAD) || jr_gone (s.seg))
+      || (state & JR_ST_DEAD) || jr_gone (s.seg) || __jr_is_over (&s, state))
     {
       /* Linux notes it all the same: readers wake up, poll tells of it.  */
       mark (&s, state, how);

@@ -176,7 +176,7 @@ route_open (struct jr_sock *s)
 /* ---- set ---- */
 
 static int
-set_timeout (int64_t *us, const void *val, socklen_t len)
+set_timeout (struct jr_sock *s, int64_t *us, const void *val, socklen_t len)
 {
   struct timeval tv;
   if (len < sizeof tv)
@@ -184,13 +184,13 @@ set_timeout (int64_t *us, const void *val, socklen_t len)
   memcpy (&tv, val, sizeof tv);
   if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
     return -EDOM;
-  /* A negative one is no wait at all, as near as makes no difference.  */
+  int64_t tick = __jr_tick_us (s);
   if (tv.tv_sec < 0)
-    *us = 1;
+    *us = -1;			/* no wait at all */
   else if (tv.tv_sec > INT64_MAX / 2000000)
     *us = 0;
   else
-    *us = tv.tv_sec * 1000000 + tv.tv_usec;
+    *us = tv.tv_sec * 1000000 + (tv.tv_usec + tick - 1) / tick * tick;
   return 0;
 }
 
@@ -209,6 +209,8 @@ note (struct jr_sock *s, int level, int name, int v)
 {
   if (level == SOL_SOCKET && name == SO_BROADCAST)
     set_flag (s, JR_AF_BROADCAST, v != 0);
+  else if (level == SOL_SOCKET && name == SO_LINGER)
+    set_flag (s, JR_AF_LINGER, v != 0);
   else if (level == SOL_SOCKET && name == SO_OOBINLINE)
     set_flag (s, JR_AF_OOBINLINE, v != 0);
   else if (level == IPPROTO_IP && name == IP_RECVERR)
@@ -241,9 +243,9 @@ set_local (struct jr_sock *s, int level, int name, const void *val, socklen_t le
   switch (name)
     {
     case SO_RCVTIMEO:
-      return set_timeout (&s->slot->rcvtimeo_us, val, len);
+      return set_timeout (s, &s->slot->rcvtimeo_us, val, len);
     case SO_SNDTIMEO:
-      return set_timeout (&s->slot->sndtimeo_us, val, len);
+      return set_timeout (s, &s->slot->sndtimeo_us, val, len);
     case SO_RCVLOWAT:
       if (len < sizeof v)
 	return -EINVAL;
@@ -264,6 +266,17 @@ set_local (struct jr_sock *s, int level, int name, const void *val, socklen_t le
       }
     }
   return 1;
+}
+
+/* The device's index, which getsockopt tells by either name.  */
+static int
+set_device (struct jr_sock *s, int v)
+{
+  struct jr_abi_cmd_setsockopt_req req = { .level = SOL_SOCKET, .name = SO_BINDTOIFINDEX,
+					   .len = sizeof v };
+  struct jr_abi_cmd_setsockopt_rep rep;
+  memcpy (req.val, &v, sizeof v);
+  return __jr_command (s, JR_CMD_SETSOCKOPT, &req, sizeof req, &rep, sizeof rep);
 }
 
 /* In a cell's size.  */
@@ -299,6 +312,42 @@ set_service (struct jr_sock *s, int level, int name, const void *val, socklen_t 
   return __jr_command (s, JR_CMD_SETSOCKOPT, &req, sizeof req, &rep, sizeof rep);
 }
 
+/* By the kernel's rules; the service keeps what the kernel would.  */
+static int
+set_judged (struct jr_sock *s, int level, int name, const void *val, socklen_t len)
+{
+  bool same;
+  int v = 0;
+  int r = __jr_twin_set (s, level, name, val, len, &v, &same);
+  if (r < 0)
+    return r;
+  /* The service doubles these, as the kernel did.  */
+  if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF
+			      || name == SO_SNDBUFFORCE || name == SO_RCVBUFFORCE))
+    v /= 2;
+  r = set_local (s, level, name, &v, sizeof v);
+  return r > 0 ? set_service (s, level, name, &v, sizeof v) : r;
+}
+
+/* The service does not know it, or refuses it, and the route is taken: the
+   kernel has the errno, and what changes nothing may be.  */
+static int
+set_refused (struct jr_sock *s, int level, int name, const void *val, socklen_t len,
+	     int refused)
+{
+  bool same;
+  int v = 0;
+  int r = __jr_twin_set (s, level, name, val, len, &v, &same);
+  if (r < 0)
+    return r;
+  if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
+    return set_device (s, v);
+  return same ? 0 : refused;
+}
+
+/* Bytes that any option is read from.  */
+#define MOST_READ 512
+
 static int
 do_setsockopt (int fd, int level, int name, const void *val, socklen_t len)
 {
@@ -308,14 +357,23 @@ do_setsockopt (int fd, int level, int name, const void *val, socklen_t len)
     return r;
   if ((int) len < 0)
     return -EINVAL;
-  if (val == NULL && len > 0)
-    return -EFAULT;
-  r = set_local (&s, level, name, val, len);
-  if (r > 0)
-    r = set_service (&s, level, name, val, len);
   bool open = route_open (&s);
+  if (len > 0 && !jr_can_read (val, len < MOST_READ ? len : MOST_READ))
+    return set_refused (&s, level, name, val, len, -EFAULT);
+  if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
+    r = -ENOPROTOOPT;		/* a device of the kernel's */
+  else if (__jr_opt_is_judged (level, name))
+    r = set_judged (&s, level, name, val, len);
+  else
+    {
+      r = set_local (&s, level, name, val, len);
+      if (r > 0)
+	r = set_service (&s, level, name, val, len);
+    }
   bool unknown = r == -ENOPROTOOPT || r == -EOPNOTSUPP
 		 || (r == -ECONNRESET && jr_gone (s.seg));
+  if (!open && r < 0 && !__jr_opt_is_judged (level, name))
+    r = set_refused (&s, level, name, val, len, r);
   if (open && (unknown || (r >= 0 && !remember (&s, level, name, val, len))))
     {
       /* The kernel knows, or says why not.  */
@@ -340,15 +398,24 @@ answer (void *val, socklen_t *len, const void *from, socklen_t n)
 {
   if (*len < n)
     n = *len;
-  memcpy (val, from, n);
-  *len = n;
-  return 0;
+  int r = __jr_copy_out (val, from, n);
+  return r < 0 ? r : __jr_copy_out (len, &n, sizeof n);
+}
+
+/* ip(7)'s small integers fit a byte for who has no more room.  */
+static int
+answer_ip (void *val, socklen_t *len, const void *from)
+{
+  int v;
+  memcpy (&v, from, sizeof v);
+  bool small = *len > 0 && *len < sizeof v && v >= 0 && v <= 255;
+  return answer (val, len, from, small ? 1 : sizeof v);
 }
 
 static int
 answer_timeout (void *val, socklen_t *len, int64_t us)
 {
-  struct timeval tv = { us / 1000000, us % 1000000 };
+  struct timeval tv = { us > 0 ? us / 1000000 : 0, us > 0 ? us % 1000000 : 0 };
   return answer (val, len, &tv, sizeof tv);
 }
 
@@ -361,7 +428,8 @@ get_local (struct jr_sock *s, int level, int name, void *val, socklen_t *len)
   if (flag != 0)
     {
       v = (ld_relaxed (&s->slot->app_flags) & flag) != 0;
-      return answer (val, len, &v, sizeof v);
+      return level == IPPROTO_IP ? answer_ip (val, len, &v)
+				 : answer (val, len, &v, sizeof v);
     }
   if (level != SOL_SOCKET)
     return 1;
@@ -373,6 +441,9 @@ get_local (struct jr_sock *s, int level, int name, void *val, socklen_t *len)
       return answer_timeout (val, len, s->slot->sndtimeo_us);
     case SO_RCVLOWAT:
       v = s->slot->rcvlowat;
+      break;
+    case SO_SNDLOWAT:
+      v = 1;
       break;
     case SO_TYPE:
       v = s->slot->type;
@@ -404,12 +475,48 @@ get_service (struct jr_sock *s, int level, int name, void *val, socklen_t *len)
 {
   struct jr_abi_cmd_getsockopt_req req = { .level = level, .name = name };
   struct jr_abi_cmd_getsockopt_rep rep;
-  req.len = *len < sizeof rep.val ? *len : sizeof rep.val;
+  req.len = *len < sizeof (int) ? sizeof (int) : *len < sizeof rep.val ? *len : sizeof rep.val;
   int r = __jr_command (s, JR_CMD_GETSOCKOPT, &req, sizeof req, &rep, sizeof rep);
   if (r < 0)
     return r;
-  return answer (val, len, rep.val, rep.len < sizeof rep.val ? rep.len
-						     : sizeof rep.val);
+  socklen_t n = rep.len < sizeof rep.val ? rep.len : sizeof rep.val;
+  /* As Linux calls it.  */
+  if (level == IPPROTO_TCP && name == TCP_CONGESTION
+      && strncmp ((const char *) rep.val, "newreno", n) == 0)
+    strncpy ((char *) rep.val, "reno", n);
+  return level == IPPROTO_IP && n == sizeof (int) ? answer_ip (val, len, rep.val)
+						  : answer (val, len, rep.val, n);
+}
+
+/* A number of its own for each socket.  */
+static int
+get_cookie (struct jr_sock *s, void *val, socklen_t *len)
+{
+  uint64_t cookie = (uint64_t) s->seg->id << 32 | (uint64_t) s->gen << 8 | s->idx | 1ull << 62;
+  if (*len < sizeof cookie)
+    return -EINVAL;
+  return answer (val, len, &cookie, sizeof cookie);
+}
+
+/* Kept as integers, told otherwise.  */
+static int
+get_told (struct jr_sock *s, int name, void *val, socklen_t *len)
+{
+  int v = 0, as = name == SO_BINDTODEVICE ? SO_BINDTOIFINDEX : name;
+  socklen_t n = sizeof v;
+  if (get_service (s, SOL_SOCKET, as, &v, &n) < 0)
+    return __jr_twin_get (s, SOL_SOCKET, name, val, len, route_open (s));
+  return __jr_twin_tell (s, name, v, val, len);
+}
+
+/* Levels that a socket of its kind does not have: not even the service is
+   asked.  */
+static bool
+is_foreign_level (struct jr_sock *s, int level)
+{
+  return (level == IPPROTO_IPV6 && s->slot->family != AF_INET6)
+	 || (level == IPPROTO_UDP && jr_is_stream (s))
+	 || (level == IPPROTO_TCP && !jr_is_stream (s));
 }
 
 static int
@@ -422,23 +529,46 @@ do_getsockopt (int fd, int level, int name, void *val, socklen_t *len)
     r = __jr_sock_follow (&s);
   if (r < 0)
     return r;
-  if (len == NULL || (val == NULL && *len > 0))
+  if (!jr_can_write (len, sizeof *len))
     return -EFAULT;
-  if ((int) *len < 0)
+  if (is_foreign_level (&s, level))
+    return __jr_twin_get (&s, level, name, val, len, false);
+  if ((int) *len < 0 && level != IPPROTO_IPV6)
     return -EINVAL;
+  if (level == SOL_SOCKET && name == SO_COOKIE)
+    return get_cookie (&s, val, len);
+  if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_MAX_PACING_RATE))
+    return get_told (&s, name, val, len);
   r = get_local (&s, level, name, val, len);
-  if (r <= 0)
-    return r;
-  r = get_service (&s, level, name, val, len);
-  if (r != -ENOPROTOOPT || !route_open (&s))
-    return r;
-  /* What a socket of the kernel would say.  */
-  int ksock = __jr_kernel_socket (&s, 0);
-  if (ksock < 0)
-    return ksock;
-  r = jr_sys_getsockopt (ksock, level, name, val, len);
-  jr_sys_close (ksock);
-  return r;
+  if (r > 0)
+    r = get_service (&s, level, name, val, len);
+  return r == -ENOPROTOOPT || r == -EOPNOTSUPP
+	 ? __jr_twin_get (&s, level, name, val, len, route_open (&s)) : r;
+}
+
+/* The last close of a socket in this process waits for what is on its way if
+   SO_LINGER says so, and the socket is not non-blocking.  */
+void
+__jr_linger (int fd)
+{
+  struct jr_sock s;
+  struct jr_dir d;
+  struct jr_waiter w = { 0 };
+  struct linger l = { 0, 0 };
+  socklen_t len = sizeof l;
+  uint32_t state;
+  if (__jr_sock_get (fd, &s) < 0 || !(ld_relaxed (&s.slot->app_flags) & JR_AF_LINGER)
+      || ld_relaxed (&s.ls->fds) > 1 || jr_nonblock (&s, 0)
+      || get_service (&s, SOL_SOCKET, SO_LINGER, &l, &len) < 0
+      || l.l_onoff == 0 || l.l_linger <= 0)
+    return;
+  w.timed = true;
+  w.deadline = __jr_deadline_us (l.l_linger * 1000000LL);
+  while (jr_state (&s, &state) == 0 && (state & (JR_ST_CONNECTED | JR_ST_DEAD)) == JR_ST_CONNECTED
+	 && __jr_dir_tx (&s, state, &d) == 0
+	 && ld_acquire (&d.r->head) != ld_relaxed (&d.r->tail)
+	 && __jr_wait_space (&s, &d, &w, true) == 0)
+    ;
 }
 
 int

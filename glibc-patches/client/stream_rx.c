@@ -82,6 +82,8 @@ recv_locked (struct jr_sock *s, struct jr_iter *it, int flags, size_t need,
       work = *it;
       if (unlikely_ (flags & MSG_TRUNC))
 	__jr_iter_skip (&work, n);
+      else if (unlikely_ (!jr_iter_writes (it, n)))
+	return -EFAULT;
       else
 	__jr_iter_from_ring (&work, d->base, cap, head + v.skip, n);
       /* Somebody took us for dead, perhaps to move the socket.  */
@@ -170,6 +172,9 @@ __jr_stream_recv (struct jr_sock *s, const struct iovec *iov, size_t n, int flag
 	  r = __jr_wait_data (s, &d, &w, block);
 	  if (r == 0)
 	    continue;
+	  /* Nothing was asked for, only waited.  */
+	  if (r == -EAGAIN && block && it.left == 0 && done == 0)
+	    return 0;
 	}
       r = __jr_outcome (s, r, done);
       if (r != -JR_EMOVED)

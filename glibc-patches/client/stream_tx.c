@@ -80,6 +80,11 @@ send_some (struct jr_sock *s, struct jr_iter *it, struct jr_dir *d, int flags)
       r = n == 0 && work.left > 0 ? -EAGAIN : (ssize_t) n;
       if (n == 0)
 	break;
+      if (unlikely_ (!jr_iter_reads (&work, n)))
+	{
+	  r = -EFAULT;
+	  break;
+	}
       if (!__jr_tx_reserve (s, &t, n))
 	continue;
       __jr_iter_to_ring (&work, d->base, t.cap, t.start, n);

@@ -81,6 +81,8 @@ take (struct jr_sock *s, struct jr_iter *it, int flags, uint32_t gen, bool neste
   __jr_ring_read (d.base, cap, urg - 1, &byte, 1);
   if (ld_acquire (&s->slot->rx_lock_gen) != gen && !nested)
     return -JR_EMOVED;
+  if (it->left > 0 && !(flags & MSG_TRUNC) && !jr_iter_writes (it, 1))
+    return -EFAULT;
   if (!(flags & MSG_PEEK))
     st_relaxed (&d.r->urg_taken, urg);
   if (it->left == 0)

@@ -13,9 +13,11 @@ static uint32_t no_waitv;	/* atomic; this kernel has no futex_waitv */
 int64_t
 __jr_deadline_us (int64_t timeout_us)
 {
-  if (timeout_us <= 0)
+  if (timeout_us == 0)
     return 0;
   int64_t now = jr_sys_now (CLOCK_MONOTONIC);
+  if (timeout_us < 0)
+    return now;
   if (timeout_us > (INT64_MAX - now) / 1000)
     return 0;
   return now + timeout_us * 1000;

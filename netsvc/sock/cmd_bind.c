@@ -152,6 +152,8 @@ int jr_cmd_bind(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_bind_req *req, s
     if (!may_bind_port(so, ep.port))
         return -EACCES;
     r = bind_both(so, &ep);
+    if (r == 0)
+        so->bound = so->local;
     rep->addr = so->sl->local;
     return r;
 }

@@ -83,29 +83,76 @@ static int connect_stream(struct jr_sock *so, const struct jr_endpoint *ep, uint
     return jr_tcp_fastopen_ready(so->tp, ep, now) ? defer_stream(so, ep, false) : jr_stream_connect(so, ep, now);
 }
 
-/* A connect that failed leaves a socket that may try again (Linux); its control block is spent. */
-static int revive(struct jr_sock *so, jr_time now)
+/* The address that bind(2) gave, taken again; as with Linux the port is still told when it was not. */
+static void bind_anew(struct jr_sock *so, struct jr_endpoint *was)
 {
+    const uint32_t flags = (so->opt.reuseaddr ? JR_TCP_BIND_REUSEADDR : 0u) |
+                           (so->opt.reuseport ? JR_TCP_BIND_REUSEPORT : 0u);
+    struct jr_endpoint ep = so->bound;
+
+    if (ep.port && jr_tcp_bind(so->tp, &ep, flags) == 0) {
+        jr_port_use(so, &ep);
+        jr_sock_show_local(so, &ep);
+        jr_sock_set_state(so, JR_ST_BOUND, 0);
+        return;
+    }
+    so->bound.port = 0;
+    was->addr = jr_sock_any(so);
+    jr_sock_show_local(so, was);
+}
+
+/* The socket as it was before connect(2), with all its options; its control block is spent. */
+static int start_over(struct jr_sock *so, jr_time now)
+{
+    struct jr_endpoint was = so->local;
     int r;
 
-    if (!(so->st & JR_ST_DEAD) || (so->st & JR_ST_CONNECTED) || so->broken)
-        return 0;
     if (so->tp)
         jr_tcp_close(so->tp, true, now);
     so->attached = false;
     so->tp = NULL;
     jr_port_unuse(so, now);
     jr_port_unreserve(so);
-    jr_sock_set_state(so, 0, JR_ST_DEAD | JR_ST_BOUND);
+    jr_sock_set_state(so, 0,
+                      JR_ST_DEAD | JR_ST_BOUND | JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_RX_EOF | JR_ST_TX_CLOSED);
     so->snd.head = so->snd.tail = so->rcv.head = so->rcv.tail = 0;
     jr_ring_reset(&so->sl->tx, so->snd.cap);
     jr_ring_reset(&so->sl->rx, so->rcv.cap);
     so->data_answered = so->space_answered = 0;
-    so->deferred = false;
+    so->deferred = so->fin_sent = false;
     so->tx_urg = so->gap_at = so->gap_end = 0;
     r = jr_sock_open(so);
     jr_opt_replay(so, now);
+    if (r == 0)
+        bind_anew(so, &was);
+    jr_sock_touch(so, JR_SOCK_EV_STATE);
     return r;
+}
+
+/* A connect that failed leaves a socket that may try again (Linux). */
+static int revive(struct jr_sock *so, jr_time now)
+{
+    if (!(so->st & JR_ST_DEAD) || (so->st & JR_ST_CONNECTED) || so->broken)
+        return 0;
+    return start_over(so, now);
+}
+
+/* connect(2) to AF_UNSPEC. Who was connected, or about to be, is told of it as of a reset. */
+static int dissolve(struct jr_sock *so, jr_time now)
+{
+    const bool alive = (so->st & (JR_ST_CONNECTED | JR_ST_CONNECTING)) && !(so->st & JR_ST_DEAD);
+
+    if (so->kind == JR_SOCK_DGRAM) {
+        const struct jr_endpoint nobody = {.addr = jr_sock_any(so)};
+        return connect_dgram(so, &nobody, now);
+    }
+    if (so->pair || so->broken || (so->st & (JR_ST_PAIR | JR_ST_LISTENING)))
+        return -EOPNOTSUPP;
+    if (!(so->st & (JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_DEAD)))
+        return 0;
+    if (alive)
+        jr_sock_set_error(so, ECONNRESET);
+    return start_over(so, now);
 }
 
 static int check_stream_state(const struct jr_sock *so)
@@ -120,16 +167,16 @@ static int check_stream_state(const struct jr_sock *so)
 int jr_cmd_connect(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_connect_req *req, struct jr_abi_cmd_connect_rep *rep)
 {
     struct jr_sock *so = ctx->so, *listener = NULL;
-    struct jr_endpoint ep = {.addr = jr_sock_any(so)};
+    struct jr_endpoint ep;
     int r = jr_sock_open(so);
 
+    rep->route = JR_ROUTE_SERVICE;
+    if (r == 0 && req->addr.family == AF_UNSPEC)
+        return dissolve(so, ctx->now);
     if (r == 0 && so->kind == JR_SOCK_STREAM && (r = revive(so, ctx->now)) == 0)
         r = check_stream_state(so);
     if (r < 0)
         return r;
-    rep->route = JR_ROUTE_SERVICE;
-    if (req->addr.family == AF_UNSPEC)
-        return so->kind == JR_SOCK_DGRAM ? connect_dgram(so, &ep, ctx->now) : -EOPNOTSUPP;
     r = jr_sock_endpoint(so, &req->addr, &ep);
     if (r < 0)
         return r;

@@ -29,6 +29,8 @@ int jr_cmd_getsockopt(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_getsockopt
 
     if (r < 0)
         return r;
+    if (ctx->so->kind == JR_SOCK_DGRAM) /* what was sent may have bound it */
+        jr_dgram_drain(ctx->so, ctx->now);
     r = jr_opt_get(ctx->so, req->level, req->name, rep->val, &len, ctx->now);
     rep->len = r < 0 ? 0 : jr_min_u32(len, sizeof rep->val);
     return r;
@@ -44,6 +46,8 @@ static int shutdown_unconnected(struct jr_sock *so, int how, jr_time now)
         jr_sock_set_error(so, ECONNRESET);
     if (so->pair)
         jr_pair_close(so, true);
+    if (so->st & JR_ST_CONNECTING)
+        jr_sock_set_error(so, ECONNRESET);
     if (so->tp)
         jr_tcp_close(so->tp, true, now);
     so->attached = false;

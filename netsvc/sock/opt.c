@@ -10,26 +10,8 @@
 
 #define MIN_SNDBUF 4608 /* Linux's SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF */
 #define MIN_RCVBUF 2304
-
-/* Options without an effect on the protocols: kept for getsockopt(2), and the client acts on what records carry. */
-static const struct {
-    int level, name;
-} flag_opts[JR_SOCK_FLAG_OPTS] = {
-    {SOL_SOCKET, SO_PRIORITY},        {SOL_SOCKET, SO_OOBINLINE},
-    {IPPROTO_IP, IP_PKTINFO},         {IPPROTO_IP, IP_RECVTTL},
-    {IPPROTO_IP, IP_RECVTOS},         {IPPROTO_IP, IP_MTU_DISCOVER},
-    {IPPROTO_IP, IP_RECVERR},         {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT},
-    {IPPROTO_IPV6, IPV6_RECVPKTINFO}, {IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
-    {IPPROTO_IPV6, IPV6_RECVTCLASS},  {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
-};
-
-static int32_t *flag_of(struct jr_sock *so, int level, int name)
-{
-    for (uint32_t i = 0; i < JR_SOCK_FLAG_OPTS; i++)
-        if (flag_opts[i].level == level && flag_opts[i].name == name)
-            return &so->opt.flag[i];
-    return NULL;
-}
+#define DGRAM_BUF 212992 /* net.core.rmem_default and wmem_default */
+#define STREAM_SNDBUF 16384
 
 /* Remembers integer options of tcp's for a control block made later. */
 static void remember(struct jr_sock *so, int level, int name, const void *val, uint32_t len)
@@ -77,11 +59,10 @@ void jr_opt_resize(struct jr_sock *so)
 static int set_bufsize(struct jr_sock *so, int name, int32_t v)
 {
     const bool snd = name == SO_SNDBUF || name == SO_SNDBUFFORCE;
-    const uint32_t max = snd ? so->ss->cfg.tx_ring_max : so->ss->cfg.rx_ring_max;
     int32_t *to = snd ? &so->opt.sndbuf : &so->opt.rcvbuf;
 
-    /* socket(7): the value is doubled and limited */
-    *to = v < 0 || (uint32_t)v > max ? (int32_t)(2 * max) : 2 * v;
+    /* socket(7): doubled, and not too small; libc has held the value against the kernel's net.core.*mem_max */
+    *to = v < 0 || v > INT32_MAX / 2 ? INT32_MAX - 1 : 2 * v;
     if (*to < (snd ? MIN_SNDBUF : MIN_RCVBUF))
         *to = snd ? MIN_SNDBUF : MIN_RCVBUF;
     jr_opt_resize(so);
@@ -203,7 +184,7 @@ static int set_socket(struct jr_sock *so, int name, int32_t v, const void *val, 
     case SO_LINGER:
         return set_linger(so, val, len);
     case SO_KEEPALIVE:
-        return so->kind == JR_SOCK_STREAM ? pass_to_tcp(so, SOL_SOCKET, name, &v, sizeof v, now) : 0;
+        return pass_to_tcp(so, SOL_SOCKET, name, &v, sizeof v, now);
     default:
         return pass_to_tcp(so, SOL_SOCKET, name, val, len, now);
     }
@@ -235,7 +216,7 @@ static int set_ip(struct jr_sock *so, int level, int name, int32_t v, const void
 
 int jr_opt_set(struct jr_sock *so, int level, int name, const void *val, uint32_t len, jr_time now)
 {
-    int32_t v = 0, *flag = flag_of(so, level, name);
+    int32_t v = 0;
 
     if (len >= sizeof v)
         memcpy(&v, val, sizeof v);
@@ -245,18 +226,27 @@ int jr_opt_set(struct jr_sock *so, int level, int name, const void *val, uint32_
         return -EINVAL;
     if (so->kind == JR_SOCK_DGRAM) {
         const int r = pass_to_udp(so, level, name, val, len, now);
+        if (r == 0 && len >= sizeof v)
+            jr_opt_keep(so, level, name, v);
         if (r != -ENOPROTOOPT)
             return r;
     }
-    if (flag) {
-        *flag = v;
-        return 0;
-    }
+    const int kept = len < sizeof v ? -ENOPROTOOPT : jr_opt_keep(so, level, name, v);
+    if (kept != -ENOPROTOOPT)
+        return kept;
     if (level == SOL_SOCKET)
         return set_socket(so, name, v, val, len, now);
     if (level == IPPROTO_IP || level == IPPROTO_IPV6)
         return set_ip(so, level, name, v, val, len, now);
     return pass_to_tcp(so, level, name, val, len, now);
+}
+
+/* A stream that is not connected has net.ipv4.tcp_wmem's middle number. */
+static int32_t unset_sndbuf(const struct jr_sock *so)
+{
+    if (so->kind == JR_SOCK_DGRAM)
+        return DGRAM_BUF;
+    return so->st & JR_ST_CONNECTED ? (int32_t)(2 * so->tx_grant) : STREAM_SNDBUF;
 }
 
 /* SOL_SOCKET's integers that the service knows; false: not one of them. */
@@ -287,10 +277,15 @@ static bool get_socket(const struct jr_sock *so, int name, int32_t *v)
         *v = (so->st & JR_ST_LISTENING) != 0;
         return true;
     case SO_SNDBUF:
-        *v = so->opt.sndbuf ? so->opt.sndbuf : (int32_t)(2 * so->tx_grant);
+        *v = so->opt.sndbuf ? so->opt.sndbuf : unset_sndbuf(so);
         return true;
     case SO_RCVBUF:
-        *v = so->opt.rcvbuf ? so->opt.rcvbuf : (int32_t)(2 * jr_max_u32(so->rcv.cap, cfg->ring_init));
+        if (so->opt.rcvbuf)
+            *v = so->opt.rcvbuf;
+        else if (so->kind == JR_SOCK_DGRAM)
+            *v = DGRAM_BUF;
+        else
+            *v = (int32_t)(2 * jr_max_u32(so->rcv.cap, cfg->ring_init));
         return true;
     default:
         return false;
@@ -299,12 +294,8 @@ static bool get_socket(const struct jr_sock *so, int name, int32_t *v)
 
 static bool get_int(struct jr_sock *so, int level, int name, int32_t *v)
 {
-    const int32_t *flag = flag_of(so, level, name);
-
-    if (flag) {
-        *v = *flag;
+    if (jr_opt_kept(so, level, name, v) == 0)
         return true;
-    }
     if (level == SOL_SOCKET)
         return get_socket(so, name, v);
     if ((level == IPPROTO_IP && name == IP_TOS) || (level == IPPROTO_IPV6 && name == IPV6_TCLASS)) {
@@ -338,7 +329,10 @@ int jr_opt_get(struct jr_sock *so, int level, int name, void *val, uint32_t *len
     const struct linger l = {.l_onoff = so->opt.linger_on, .l_linger = so->opt.linger_s};
     int32_t v;
 
-    if (so->kind == JR_SOCK_DGRAM) {
+    /* what Linux starts with is not what this stack calls it: libc knows */
+    const bool pmtudisc = (level == IPPROTO_IP && name == IP_MTU_DISCOVER) ||
+                          (level == IPPROTO_IPV6 && name == IPV6_MTU_DISCOVER);
+    if (so->kind == JR_SOCK_DGRAM && !pmtudisc) {
         const int r = get_from_udp(so, level, name, val, len);
         if (r != -ENOPROTOOPT)
             return r;

@@ -10,7 +10,7 @@
 
 struct jr_sock;
 
-#define JR_SOCK_FLAG_OPTS 12u
+#define JR_SOCK_KEPT_OPTS 24u
 #define JR_SOCK_TCP_OPTS 8u
 
 struct jr_sock_opts {
@@ -19,8 +19,10 @@ struct jr_sock_opts {
     uint8_t tos, ttl; /* of streams, for a control block to come; ttl 0: the default */
     int32_t linger_s;
     int32_t sndbuf, rcvbuf;          /* as getsockopt tells them; 0: never set */
-    int32_t flag[JR_SOCK_FLAG_OPTS]; /* options that only the client acts on, in the order of opt.c's table */
-    uint32_t ntcp;                   /* integer options given to tcp, for a control block made after a failed connect */
+    uint32_t nkept;                  /* options without an effect here, as libc found them good */
+    uint8_t kept[JR_SOCK_KEPT_OPTS]; /* which, in opt_kept.c's table */
+    int32_t kept_value[JR_SOCK_KEPT_OPTS];
+    uint32_t ntcp; /* integer options given to tcp, for a control block made after a failed connect */
     struct {
         int16_t level, name;
         int32_t value;
@@ -32,6 +34,9 @@ int jr_opt_set(struct jr_sock *so, int level, int name, const void *val, uint32_
 int jr_opt_get(struct jr_sock *so, int level, int name, void *val, uint32_t *len, jr_time now);
 /* Gives rings that nothing passed through the sizes that SO_SNDBUF and SO_RCVBUF ask for. */
 void jr_opt_resize(struct jr_sock *so);
+/* opt_kept.c: -ENOPROTOOPT: not one that is kept; or nobody set it. */
+int jr_opt_keep(struct jr_sock *so, int level, int name, int32_t v);
+int jr_opt_kept(const struct jr_sock *so, int level, int name, int32_t *v);
 /* Tells a new control block what the old one was told. */
 void jr_opt_replay(struct jr_sock *so, jr_time now);
 /* What an accepted socket takes over from its listener. */

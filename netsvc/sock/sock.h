@@ -44,6 +44,7 @@ struct jr_sock {
     uint32_t st; /* JR_ST_* */
     uint32_t err_serial;
     struct jr_endpoint local, remote;
+    struct jr_endpoint bound; /* by bind(2); a port of 0: it was not */
 
     /* events: notify.c */
     struct jr_list touched;

@@ -13,8 +13,8 @@ void jr_tune_set_limits(struct jr_sock *so)
     so->rx_max = so->opt.rcvbuf ? jr_pow2_ceil((uint32_t)so->opt.rcvbuf / 2) : cfg->rx_ring_max;
     if (so->kind == JR_SOCK_DGRAM) /* as in Linux a constant; and the largest datagram fits */
         so->rx_max = so->opt.rcvbuf ? jr_max_u32(so->rx_max, 131072) : cfg->dgram_ring;
-    so->tx_max = jr_min_u32(jr_max_u32(so->tx_max, JR_RING_MIN), JR_RING_MAX);
-    so->rx_max = jr_min_u32(jr_max_u32(so->rx_max, JR_RING_MIN), JR_RING_MAX);
+    so->tx_max = jr_min_u32(jr_max_u32(so->tx_max, JR_RING_MIN), jr_min_u32(cfg->tx_ring_max, JR_RING_MAX));
+    so->rx_max = jr_min_u32(jr_max_u32(so->rx_max, JR_RING_MIN), jr_min_u32(cfg->rx_ring_max, JR_RING_MAX));
 }
 
 /* Twice as large at a time, as far as the bytes in the ring allow it now; the rest when they have moved on. */

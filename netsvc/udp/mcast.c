@@ -193,12 +193,13 @@ static int set_if(struct jr_udpcb *up, const void *val, uint32_t len)
         read_mreq(val, len, &req);
     else
         req.ifaddr = jr_addr_v4(*(const in_addr_t *)val);
-    up->mcast_if = NULL;
+    const bool none = !req.ifindex && jr_addr_is_any(req.ifaddr);
+    struct jr_netif *chosen = none ? NULL : choose(up, &req);
+    if (!none && !chosen)
+        return -EADDRNOTAVAIL;
+    up->mcast_if = chosen;
     up->mcast_src = req.ifaddr;
-    if (!req.ifindex && jr_addr_is_any(req.ifaddr))
-        return 0;
-    up->mcast_if = choose(up, &req);
-    return up->mcast_if ? 0 : -EADDRNOTAVAIL;
+    return 0;
 }
 
 static int source_op(struct jr_udpcb *up, enum jr_udp_mcast_op op, const void *val, uint32_t len, jr_time now)

@@ -1,0 +1,161 @@
+/* Whether the program may be given what it points to: EFAULT, as the kernel
+   finds it out while it copies.  A range that was found good is remembered by
+   the thread, so that a buffer in use costs a comparison; the kernel is asked
+   about others by calls that read or touch a page and do nothing else.
+   docs/adr/0006-bad-pointers.md has the reasons.
+   SPDX-License-Identifier: LGPL-2.1-or-later  */
+
+#include "jr-internal.h"
+
+#ifndef MADV_POPULATE_READ
+# define MADV_POPULATE_READ 22
+# define MADV_POPULATE_WRITE 23
+#endif
+
+/* FUTEX_OP_OR of nothing, in the kernel's encoding; FUTEX_OP_CMP_LT.  */
+#define OR_NOTHING (2u << 28 | 2u << 24)
+
+/* As many pages are asked about at once, not one by one.  */
+#define MANY 4
+
+__thread struct jr_reach __jr_reach JR_TLS_IE;
+uint32_t __jr_unmaps;
+
+/* ---- asking the kernel ---- */
+
+static bool
+page_reads (uintptr_t at)
+{
+  at &= ~(uintptr_t) 7;
+  if (at == 0)			/* no set at all */
+    at = 8;
+  /* Copies the set in, then does not know 77.  */
+  return JR_SYSCALL (rt_sigprocmask, 77, at, NULL, JR_SIGSET_BYTES) != -EFAULT;
+}
+
+static bool
+page_writes (uintptr_t at)
+{
+  uint32_t own = 0;
+  /* Adds nothing to the word, and wakes who waits for ours.  */
+  return JR_SYSCALL (futex, &own, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0,
+		     at & ~(uintptr_t) 3, OR_NOTHING) != -EFAULT;
+}
+
+static bool
+ask (uintptr_t p, size_t n, bool write)
+{
+  uintptr_t first = p >> JR_PAGE_BITS, last = (p + n - 1) >> JR_PAGE_BITS;
+  if (last < first || last >> (63 - JR_PAGE_BITS) != 0)
+    return false;
+  if (last - first >= MANY
+      && JR_SYSCALL (madvise, first << JR_PAGE_BITS,
+		     (last - first + 1) << JR_PAGE_BITS,
+		     write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) == 0)
+    return true;
+  for (uintptr_t page = first; page <= last; page++)
+    {
+      /* A byte of the page that is in the range.  */
+      uintptr_t at = page == first ? p : page << JR_PAGE_BITS;
+      if (!(write ? page_writes (at) : page_reads (at)))
+	return false;
+    }
+  return true;
+}
+
+/* ---- remembering ---- */
+
+static void
+keep (uint64_t *words, uint64_t first, uint64_t last)
+{
+  for (int i = 0; i < 2; i++)
+    {
+      uint64_t from = words[i] >> JR_SEEN_BITS;
+      uint64_t end = from + (words[i] & JR_SEEN_PAGES);
+      if (end == from || first > end || last + 1 < from)
+	continue;
+      /* Touches what is known: one range.  */
+      from = first < from ? first : from;
+      end = last + 1 > end ? last + 1 : end;
+      if (end - from <= JR_SEEN_PAGES)
+	{
+	  st_relaxed (&words[i], from << JR_SEEN_BITS | (end - from));
+	  return;
+	}
+    }
+  if (last - first >= JR_SEEN_PAGES)
+    return;
+  st_relaxed (&words[1], ld_relaxed (&words[0]));
+  st_relaxed (&words[0], first << JR_SEEN_BITS | (last - first + 1));
+}
+
+bool
+__jr_reach_slow (const void *p, size_t n, bool write)
+{
+  struct jr_reach *seen = &__jr_reach;
+  uint32_t epoch = ld_relaxed (&__jr_unmaps);
+  if (seen->epoch != epoch)
+    {
+      for (int i = 0; i < 2; i++)
+	{
+	  st_relaxed (&seen->rd[i], 0);
+	  st_relaxed (&seen->wr[i], 0);
+	}
+      seen->epoch = epoch;
+    }
+  if (n == 0)
+    return true;
+  if (!ask ((uintptr_t) p, n, write))
+    return false;
+  keep (write ? seen->wr : seen->rd, (uintptr_t) p >> JR_PAGE_BITS,
+	((uintptr_t) p + n - 1) >> JR_PAGE_BITS);
+  return true;
+}
+
+/* After a call that took memory away.  */
+void
+__jr_unmapped (void)
+{
+  if (__jr_any ())
+    __atomic_fetch_add (&__jr_unmaps, 1, __ATOMIC_RELAXED);
+}
+
+/* ---- several pieces ---- */
+
+/* The next N bytes of a walk.  */
+bool
+__jr_iter_reach (const struct jr_iter *it, size_t n, bool write)
+{
+  size_t off = it->off;
+  for (size_t i = 0; i < it->n && n > 0; i++)
+    {
+      size_t have = it->iov[i].iov_len - off;
+      if (have > n)
+	have = n;
+      if (have > 0
+	  && !(write ? jr_can_write ((char *) it->iov[i].iov_base + off, have)
+		     : jr_can_read ((char *) it->iov[i].iov_base + off, have)))
+	return false;
+      n -= have;
+      off = 0;
+    }
+  return true;
+}
+
+int
+__jr_copy_in (void *to, const void *from, size_t n)
+{
+  if (n > 0 && !jr_can_read (from, n))
+    return -EFAULT;
+  memcpy (to, from, n);
+  return 0;
+}
+
+int
+__jr_copy_out (void *to, const void *from, size_t n)
+{
+  if (n > 0 && !jr_can_write (to, n))
+    return -EFAULT;
+  memcpy (to, from, n);
+  return 0;
+}
