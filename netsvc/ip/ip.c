@@ -99,6 +99,7 @@ static struct jr_netif_l3 l3_of(struct jr_ip *ip)
         .addr4_ready = jr_ip_addr4_ready,
         .addr6_changed = jr_ip6_addr_changed,
         .router_gone = jr_nd6_rtr_gone,
+        .neigh_silent = jr_nd6_rtr_silent,
         .unresolved = jr_icmp_on_unresolved,
     };
 }

@@ -17,6 +17,7 @@ enum {
     REDIRECTS_MAX = 64,
     METRIC = 1024,
     METRIC_STEP = 16,
+    METRIC_SILENT = 4096,
     PREFIX_OPT_MTU_LEN = 8
 };
 #define REDIRECT_LIFE (600 * JR_SEC) /* net.inet6.icmp6.redirtimeout */
@@ -29,6 +30,7 @@ struct learned {
     struct jr_netif *ifp; /* NULL: free */
     struct jr_ip_route_conf conf;
     jr_time until;
+    bool silent; /* a router that does not answer */
 };
 
 struct jr_nd6_rtr {
@@ -303,6 +305,41 @@ void jr_nd6_rtr_gone(void *ctx, struct jr_netif *ifp, struct jr_addr addr, jr_ti
 
     (void)now;
     sweep(ctx, goes_by, &gw);
+}
+
+static void prefer(struct jr_ip *ip, struct learned *l, bool silent)
+{
+    if (l->silent == silent)
+        return;
+    (void)jr_ip_route_del(ip, l->conf.dst, l->conf.plen, l->conf.metric);
+    l->conf.metric += silent ? METRIC_SILENT : -METRIC_SILENT;
+    l->silent = silent;
+    if (jr_ip_route_add(ip, &l->conf) != 0)
+        l->ifp = NULL;
+}
+
+/* RFC 4861 6.3.6: routers that may answer come first; where none does, each has its turn. */
+void jr_nd6_rtr_silent(void *ctx, struct jr_netif *ifp, struct jr_addr addr, jr_time now)
+{
+    const struct gateway gw = {ifp, addr};
+    struct jr_ip *ip = ctx;
+    struct learned *failed = NULL;
+    bool others = false;
+
+    (void)now;
+    for (unsigned i = 0; ip->rtr && i < ROUTERS_MAX; i++) {
+        struct learned *l = &ip->rtr->routers[i];
+        if (l->ifp && goes_by(l, &gw))
+            failed = l;
+        else if (l->ifp)
+            others |= !l->silent;
+    }
+    if (!failed)
+        return;
+    for (unsigned i = 0; !others && i < ROUTERS_MAX; i++)
+        if (ip->rtr->routers[i].ifp)
+            prefer(ip, &ip->rtr->routers[i], false);
+    prefer(ip, failed, true);
 }
 
 static bool is_of(const struct learned *l, const void *ctx) { return l->ifp == ctx; }

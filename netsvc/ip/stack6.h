@@ -39,6 +39,7 @@ void jr_icmp6_on_unresolved(struct jr_ip *ip, struct jr_netif *ifp, struct jr_pk
 /* nd6_rtr.c: what routers tell */
 void jr_nd6_rtr_input(struct jr_ip *ip, struct jr_netif *ifp, const struct jr_nd6_rx *rx, jr_time now);
 void jr_nd6_rtr_gone(void *ctx, struct jr_netif *ifp, struct jr_addr addr, jr_time now);
+void jr_nd6_rtr_silent(void *ctx, struct jr_netif *ifp, struct jr_addr addr, jr_time now);
 void jr_nd6_rtr_tick(struct jr_ip *ip, jr_time now);
 jr_time jr_nd6_rtr_next_tick(const struct jr_ip *ip);
 void jr_nd6_rtr_forget(struct jr_ip *ip, const struct jr_netif *ifp);

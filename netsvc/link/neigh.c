@@ -268,6 +268,8 @@ static void give_up(struct jr_netif *ifp, struct jr_neigh *n, jr_time now)
 {
     struct jr_pktq q = n->wait;
 
+    if (ifp->l3.neigh_silent)
+        ifp->l3.neigh_silent(ifp->l3.ctx, ifp, n->addr, now);
     if (!jr_addr_is_v4(n->addr) || ifp->hooks.neigh_ask || ifp->cfg->arp_wait == 0) {
         jr_neigh_fail(ifp, n->addr, now);
         return;

@@ -34,6 +34,8 @@ struct jr_netif_l3 {
     void (*addr6_changed)(void *ctx, struct jr_netif *ifp, jr_time now);
     /* A neighbour says that it is no router. */
     void (*router_gone)(void *ctx, struct jr_netif *ifp, struct jr_addr addr, jr_time now);
+    /* A neighbour does not answer; what waited for it comes by unresolved() next. */
+    void (*neigh_silent)(void *ctx, struct jr_netif *ifp, struct jr_addr addr, jr_time now);
     /* The next hop of this packet, which starts at its network header, did not answer. Owns pkt. */
     void (*unresolved)(void *ctx, struct jr_netif *ifp, struct jr_pkt *pkt, jr_time now);
 };

@@ -314,6 +314,6 @@ void jr_stream_on_close(struct jr_sock *so, jr_time now)
     sync(so, !abort, now);
     if (so->tp && so->attached && jr_sockbuf_used(&so->rcv) != 0)
         jr_tcp_send(so->tp, now); /* unread bytes make a RST of the FIN, which takes nothing along */
-    if (so->tp)
-        jr_tcp_close(so->tp, abort || so->broken, now);
+    if (so->tp)                   /* unread: RFC 2525 2.17, as Linux does */
+        jr_tcp_close(so->tp, abort || so->broken || jr_sockbuf_used(jr_tcp_rcv(so->tp)) != 0, now);
 }

@@ -270,7 +270,6 @@ void jr_tcp_close(struct jr_tcpcb *tp, bool abort, jr_time now)
             jr_tcp_drop(tp, ECONNABORTED, now);
         return;
     }
-    abort |= jr_sockbuf_used(tp->rcv) != 0; /* RFC 2525 2.17 */
     if (tp->rcv == &tp->own_rcv)
         release_embryo_buffer(tp);
     tp->t_flags |= TF_ORPHAN;

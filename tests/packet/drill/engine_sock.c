@@ -426,6 +426,8 @@ static int do_recv(struct esock *so, struct sys *sys)
     return so->dead ? 0 : -EAGAIN;
 }
 
+static bool is_unread(const struct esock *so) { return jr_sockbuf_used(jr_tcp_rcv(so->tp)) != 0; }
+
 static int do_close(struct engine *en, int fd)
 {
     struct esock *so = en->fds[fd];
@@ -435,7 +437,8 @@ static int do_close(struct engine *en, int fd)
     if (so->up)
         jr_udp_close(so->up);
     if (so->tp)
-        jr_tcp_close(so->tp, so->linger.l_onoff && so->linger.l_linger == 0, en->now);
+        jr_tcp_close(so->tp, (so->linger.l_onoff && so->linger.l_linger == 0) || (en->opt.rst_unread && is_unread(so)),
+                     en->now);
     else
         sock_free(so);
     return 0;

@@ -101,6 +101,8 @@ bool options_set(struct options *o, const char *name, const char *value)
     } else if (strcmp(name, "connect_port") == 0) {
         ok = set_number(&n, value, 1, 65535);
         o->connect_port = (uint16_t)n;
+    } else if (strcmp(name, "rst_unread") == 0) {
+        o->rst_unread = true;
     } else if (strcmp(name, "tcp_md5_secret") == 0) {
         o->md5_secret = value;
     } else if (strcmp(name, "arp") == 0) {

@@ -21,6 +21,7 @@ struct options { /* --name=value lines */
     struct jr_addr local, remote;
     uint8_t plen;
     uint16_t bind_port, connect_port;
+    bool rst_unread;        /* close() with data unread resets, as the service's sockets and Linux' do */
     const char *md5_secret; /* what signs segments; NULL: nothing does */
     bool arp;               /* the script is about ARP too: nobody is known at first */
 };

@@ -176,6 +176,38 @@ JR_TEST(preferences_and_routers_that_leave)
     host_fini(&h);
 }
 
+static void send_to(struct jr_addr to)
+{
+    static const struct jr_udp_upcalls none;
+    struct jr_udpcb *up = jr_udp_open(h.udp, &none, NULL);
+    const struct jr_endpoint local = {ANY6, 1000}, ep = {to, 9};
+    JR_CHECK_EQ(jr_udp_bind(up, &local, JR_UDP_BIND_REUSEADDR), 0);
+    JR_CHECK_EQ(jr_udp_send(up, &ep, "x", 1, NULL, 0, 0, 0, h.now), 0);
+    host_flush(&h);
+    host_wait(&h, 5 * JR_SEC); /* nobody answers three questions */
+    jr_udp_close(up);
+}
+
+/* rfc: 4861 6.3.6 */
+JR_TEST(a_silent_router_comes_after_the_others)
+{
+    init(true);
+    advert(ROUTER6, 255, 0x08, 9000); /* high */
+    advert(ip6("fe80::78"), 255, 0, 9000);
+    JR_CHECK(goes_to(FAR6, "fe80::77"));
+    host_discard(&h);
+    send_to(FAR6);
+    JR_CHECK(goes_to(FAR6, "fe80::78"));
+    send_to(FAR6); /* nor does the other: the first has its turn */
+    JR_CHECK(goes_to(FAR6, "fe80::77"));
+    send_to(FAR6);
+    JR_CHECK(goes_to(FAR6, "fe80::78"));
+    advert(ROUTER6, 255, 0x08, 9000); /* it speaks again */
+    JR_CHECK(goes_to(FAR6, "fe80::77"));
+    host_discard(&h);
+    host_fini(&h);
+}
+
 static void redirect(struct jr_addr src, struct jr_addr target, struct jr_addr dst)
 {
     uint8_t p[32];

@@ -129,14 +129,17 @@ RIG_TEST(abort_sends_rst)
     rig_socket_free(s);
 }
 
-RIG_TEST(unread_data_makes_close_a_reset)
+RIG_TEST(unread_data_goes_with_the_socket)
 {
     struct sock *s = rig_passive(r, RIG_ALL);
     rig_in(r, .flags = TH_ACK, .seq = 1, .ack = 1, .len = 1);
     rig_drain(r);
     close_it(r, s, false);
-    rig_expect(r, TH_RST | TH_ACK, 1, 2, 0);
+    rig_expect(r, TH_FIN | TH_ACK, 1, 2, 0);
+    rig_in(r, .flags = TH_ACK, .seq = 2, .ack = 2);
     JR_CHECK(s->closed);
+    rig_in(r, .flags = TH_ACK, .seq = 2, .ack = 2, .len = 1);
+    rig_expect(r, TH_RST, 2, 0, 0);
     rig_socket_free(s);
 }
 

@@ -276,7 +276,7 @@ RIG_TEST(accept_queue_is_bounded_and_in_order)
     rig_destroy(r, l);
 }
 
-/* rfc: 4987 3.3 */
+/* rfc: 4987 3.2 */
 JR_TEST(full_queue_keeps_the_entry_for_a_later_ack)
 {
     struct rig r;
