@@ -147,8 +147,9 @@ int jr_ip_output_gather(struct jr_ip *ip, const struct jr_ip_tx *tx, const struc
 /* The knobs are codegen/spec/sysctl/ip.yaml's. */
 struct jr_ip_config {
     JR_SYSCTL_IP_FIELDS;
-    bool shared;        /* see jr_ip_is_shared() */
-    uint8_t secret[16]; /* packet ids and hash seeds */
+    bool shared;               /* see jr_ip_is_shared() */
+    uint8_t secret[16];        /* packet ids and hash seeds */
+    uint8_t stable_secret[16]; /* the same at each start: RFC 7217; all zeros: there is none */
 };
 void jr_ip_config_defaults(struct jr_ip_config *cfg);
 /* The configuration in use: its knobs may be changed between two calls. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/siphash.h"
 #include "ip/stack6.h"
 #include "link/neigh.h"
 #include "wire/ether.h"
@@ -130,13 +131,51 @@ static uint32_t metric_of(uint8_t flags)
     }
 }
 
-static struct jr_addr make_addr(const struct jr_netif *ifp, struct jr_addr prefix)
+static bool has_stable_secret(const struct jr_ip *ip)
+{
+    static const uint8_t none[sizeof ip->cfg.stable_secret];
+
+    return ip->cfg.ip6_use_stableaddr && memcmp(ip->cfg.stable_secret, none, sizeof none) != 0;
+}
+
+/* RFC 7217 5; 64 bits have room enough for those that RFC 5453 reserves never to come. */
+static void stable_id(const struct jr_ip *ip, const struct jr_netif *ifp, struct jr_addr prefix, uint8_t tries,
+                      uint8_t id[8])
+{
+    uint8_t in[15];
+
+    memcpy(in, prefix.b, 8);
+    memcpy(in + 8, ifp->mac.b, 6);
+    in[14] = tries;
+    const uint64_t h = jr_siphash(ip->cfg.stable_secret, in, sizeof in);
+    memcpy(id, &h, sizeof h);
+}
+
+/* tries: how often others had what was made before. */
+static struct jr_addr make_addr(const struct jr_ip *ip, const struct jr_netif *ifp, struct jr_addr prefix,
+                                uint8_t tries)
 {
     const uint8_t *m = ifp->mac.b;
-    const uint8_t id[8] = {m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}; /* RFC 4291 appendix A */
+    uint8_t id[8] = {m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}; /* RFC 4291 appendix A */
 
+    if (has_stable_secret(ip))
+        stable_id(ip, ifp, prefix, tries, id);
     memcpy(prefix.b + 8, id, sizeof id);
     return prefix;
+}
+
+/* The first of them that nobody else has (RFC 7217 6: three times more). */
+static struct jr_addr choose_addr(const struct jr_ip *ip, const struct jr_netif *ifp, struct jr_addr prefix)
+{
+    struct jr_addr a = make_addr(ip, ifp, prefix, 0);
+
+    for (uint8_t tries = 1; tries <= 3 && has_stable_secret(ip); tries++) {
+        const struct jr_nd6_addr *have = jr_nd6_addr_find(ifp, a);
+        if (!have || have->state != JR_ND6_DUPLICATED)
+            break;
+        a = make_addr(ip, ifp, prefix, tries);
+    }
+    return a;
 }
 
 /* RFC 4862 5.5.3 e: strangers can't end an address earlier than in two hours. */
@@ -150,7 +189,7 @@ static jr_time renewed(jr_time had, jr_time told, jr_time now)
 static void autoconf(struct jr_ip *ip, struct jr_netif *ifp, const struct jr_nd_prefix *p, jr_time now)
 {
     struct jr_ip_addr6 conf = {
-        .addr = make_addr(ifp, p->prefix),
+        .addr = choose_addr(ip, ifp, p->prefix),
         .plen = p->plen,
         .detect = true,
         .autoconf = true,
@@ -171,7 +210,7 @@ static void on_prefix(struct jr_ip *ip, struct jr_netif *ifp, const struct jr_nd
 {
     const struct jr_ip_route_conf on_link = {.dst = jr_route_mask(p->prefix, p->plen), .plen = p->plen, .metric = 256};
 
-    if (jr_ipv6_is_linklocal(p->prefix) || !jr_ipv6_is_host(make_addr(ifp, p->prefix)))
+    if (jr_ipv6_is_linklocal(p->prefix) || !jr_ipv6_is_host(make_addr(ip, ifp, p->prefix, 0)))
         return;
     if (p->on_link)
         learn(ip, PREFIX, ifp, &on_link, ends(p->valid, now), now);

@@ -188,6 +188,51 @@ static void send_to(struct jr_addr to)
     jr_udp_close(up);
 }
 
+static struct jr_addr stable_addr(const char *prefix, uint8_t secret)
+{
+    struct jr_addr a = ip6(prefix);
+    init(true);
+    struct jr_ip_config *cfg = jr_ip_config(h.ip);
+    cfg->ip6_use_stableaddr = 1;
+    memset(cfg->stable_secret, secret, sizeof cfg->stable_secret);
+    opt_prefix(prefix, 0xc0, 3600, 1800);
+    advert(ROUTER6, 255, 0, 1800);
+    for (unsigned i = 0; i < h.ifp->nd6->n_addrs; i++)
+        if (h.ifp->nd6->addrs[i].autoconf)
+            a = h.ifp->nd6->addrs[i].addr;
+    JR_CHECK(jr_ip_is_local(h.ip, a) && memcmp(a.b, ip6(prefix).b, 8) == 0);
+    return a;
+}
+
+static void end(void)
+{
+    host_discard(&h);
+    host_fini(&h);
+}
+
+/* rfc: 7217 5; 7217 6 */
+JR_TEST(stable_addresses_differ_by_prefix_and_host)
+{
+    const struct jr_addr a = stable_addr("2001:db8:5::", 7);
+    end();
+    const struct jr_addr b = stable_addr("2001:db8:5::", 7);
+    JR_CHECK(jr_addr_eq(a, b) && !jr_addr_eq(a, AUTO6));
+    jr_nd6_addr_find(h.ifp, b)->state = JR_ND6_DUPLICATED;
+    opt_prefix("2001:db8:5::", 0xc0, 3600, 1800);
+    const unsigned n = h.ifp->nd6->n_addrs;
+    advert(ROUTER6, 255, 0, 1800);
+    JR_CHECK_EQ(h.ifp->nd6->n_addrs, n + 1); /* another one */
+    end();
+    const struct jr_addr c = stable_addr("2001:db8:6::", 7);
+    JR_CHECK(memcmp(a.b + 8, c.b + 8, 8) != 0);
+    end();
+    const struct jr_addr d = stable_addr("2001:db8:5::", 8);
+    JR_CHECK(!jr_addr_eq(a, d));
+    end();
+    JR_CHECK(jr_addr_eq(stable_addr("2001:db8:5::", 0), AUTO6)); /* no secret */
+    end();
+}
+
 /* rfc: 4861 6.3.6 */
 JR_TEST(a_silent_router_comes_after_the_others)
 {
