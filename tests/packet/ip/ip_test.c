@@ -149,6 +149,50 @@ JR_TEST(device_may_vouch_for_checksums)
     host_fini(&h);
 }
 
+static struct jr_ip_hint hints[8];
+static unsigned n_hints, seen_before;
+
+static void on_hints(void *ctx, const struct jr_ip_hint *h_, unsigned n)
+{
+    (void)ctx;
+    n_hints = n;
+    seen_before = got.calls;
+    memcpy(hints, h_, n * sizeof *h_);
+}
+
+static struct jr_pkt *tcp_frame(struct jr_addr src, uint16_t sport)
+{
+    const struct jr_ipv4 ip = {.src = src, .dst = US, .proto = 6};
+    uint8_t th[20] = {(uint8_t)(sport >> 8), (uint8_t)sport, 0, 80};
+    frame_ipv4(&f, &ip, th, sizeof th);
+    return fake_dev_frame(&h.dev, f.b, f.len);
+}
+
+JR_TEST(a_burst_is_foretold_before_it_is_read)
+{
+    init(NULL, 1500, 0);
+    const struct jr_ip_proto tcp = {.prefetch = on_hints, .input = on_input};
+    jr_ip_set_proto(h.ip, 6, &tcp);
+    struct jr_pkt *burst[5] = {tcp_frame(PEER, 1000), tcp_frame(FAR, 2000)};
+    frame_udp(&f, PEER, 1, US, 2, "x", 1);
+    burst[2] = fake_dev_frame(&h.dev, f.b, f.len);
+    burst[3] = fake_dev_frame(&h.dev, f.b, 20); /* cut short */
+    burst[4] = tcp_frame(PEER, 3000);
+    jr_ip_input_burst(h.ip, h.ifp, burst, 5, h.now);
+    JR_CHECK_EQ(n_hints, 3);
+    JR_CHECK_EQ(seen_before, 0);
+    JR_CHECK_EQ(got.calls, 3);
+    JR_CHECK(jr_addr_eq(hints[1].src, FAR) && jr_addr_eq(hints[1].dst, US));
+    JR_CHECK(hints[0].sport == 1000 && hints[1].sport == 2000 && hints[2].sport == 3000 && hints[2].dport == 80);
+    n_hints = 0;
+    burst[0] = tcp_frame(PEER, 1000);
+    jr_ip_input_burst(h.ip, h.ifp, burst, 1, h.now); /* one alone gains nothing */
+    JR_CHECK_EQ(n_hints, 0);
+    JR_CHECK_EQ(got.calls, 4);
+    host_discard(&h);
+    host_fini(&h);
+}
+
 /* rfc: 1122 3.3.1.1 */
 JR_TEST(routes_say_where_and_as_whom)
 {
