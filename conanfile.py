@@ -54,9 +54,10 @@ PACKAGE_APT = [
 PACKAGE_DNF = ["createrepo_c", "debugedit", "gnupg2", "iptables", "moby-engine", "rpm-build", "rpmlint"]
 
 DAEMONS = {  # service: program; the tests start their own, the packages' must not run
-    "apache2": "apache2", "containerd": "containerd", "docker": "dockerd", "haproxy": "haproxy", "lighttpd": "lighttpd", "mariadb": "mariadbd", "memcached": "memcached",
-    "mosquitto": "mosquitto", "nginx": "nginx", "postgresql": "pg_ctlcluster", "redis-server": "redis-server",
-    "ssh": "sshd", "unbound": "unbound", "vsftpd": "vsftpd", "xinetd": "xinetd",
+    "apache2": "apache2", "containerd": "containerd", "docker": "dockerd", "haproxy": "haproxy", "lighttpd": "lighttpd",
+    "mariadb": "mariadbd", "memcached": "memcached", "mosquitto": "mosquitto", "nginx": "nginx",
+    "postgresql": "pg_ctlcluster", "redis-server": "redis-server", "ssh": "sshd", "unbound": "unbound",
+    "vsftpd": "vsftpd", "xinetd": "xinetd",
 }  # fmt: skip
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = "#!/bin/sh\n# joyride: packages installed for its tests start no services\nexit 101\n"

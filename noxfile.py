@@ -369,3 +369,21 @@ def deb(s):
     packaging(s, "packages")
     packages(s, "deb", "--lint")
     pytest(s, "-v", "-s", "tests/packages/test_deb.py", "tests/packages/test_system.py", *s.posargs)
+
+
+@session
+def repo(s):
+    """Make a signed apt repository of the Debian packages in build/packages/repo (JOYRIDE_GNUPGHOME: your key)."""
+    packaging(s, "repositories")
+    packages(s, "deb")
+    packages(s, "repo")
+    pytest(s, "-v", "-s", "tests/packages/test_repo.py", *s.posargs)
+
+
+@session
+def image(s):
+    """Build the container images of service, system and example, and try them (--save: also as files)."""
+    packaging(s, "images")
+    packages(s, "deb")
+    packages(s, "image", *s.posargs)
+    pytest(s, "-v", "-s", "tests/packages/test_image.py")

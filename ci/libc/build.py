@@ -43,6 +43,12 @@ libdir = /usr/lib/{host}
 slibdir = /lib/{host}
 rtlddir = /lib64
 """
+# The releases that Joyride is made for, with what Debian gives configure besides what it gives for all
+# (debian/rules.d/build.mk): what is missing here changes the ABI or the hardening.
+RELEASES = {
+    "2.36": ["--enable-kernel=3.2"],
+    "2.41": ["--enable-bind-now", "--enable-fortify-source"],
+}
 TARGET_LINE = re.compile(r" -o (\S+\.(?:o|os|oS|so|op))(?:\s|$)")
 ERROR_LINE = re.compile(r": (?:fatal )?error: |undefined reference to|multiple definition of|^make.*\*\*\*")
 
@@ -124,6 +130,11 @@ def environment(tree: Tree) -> dict[str, str]:
 def prepare_source(tree: Tree, options: Options) -> Release:
     """Make `tree.src` hold the wanted glibc with Joyride in it (without, for --stock)."""
     wanted = Release(options.version) if options.version else installed_release()
+    if wanted.upstream not in RELEASES and not options.stock:
+        known = ", ".join(RELEASES)
+        raise BuildError(
+            f"Joyride is made for glibc {known}, not {wanted.upstream}: glibc-patches/README.md says how to add one"
+        )
     patches = [] if options.stock else overlay.series(wanted.upstream)
     recipe = {"wanted": wanted.version, "patches": {path.name: path.read_text() for path in patches}}
     old = json.loads(tree.stamp.read_text()) if tree.stamp.is_file() else {}
@@ -175,7 +186,7 @@ def configure(tree: Tree, release: Release) -> None:
         "--enable-stack-protector=strong",
         f"--with-pkgversion=Debian GLIBC {release.version}",
         "--with-bugurl=http://www.debian.org/Bugs/",
-        "--enable-kernel=3.2",
+        *RELEASES.get(release.upstream, []),
         "--enable-multi-arch",
     ]
     say("configuring as Debian does")

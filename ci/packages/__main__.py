@@ -40,6 +40,19 @@ def _deb(args: argparse.Namespace) -> None:
         deb.lint(args.out.resolve())
 
 
+def _image(args: argparse.Namespace) -> None:
+    from ci.packages import image
+
+    image.build(args.debs, args.out, save=args.save)
+
+
+def _repo(args: argparse.Namespace) -> None:
+    from ci.packages import repo
+
+    with repo.Signer() as signer:
+        repo.make_apt(args.out / "apt", sorted(args.debs.glob("*.deb")), signer)
+
+
 def _substvars(args: argparse.Namespace) -> None:
     from ci.packages import deb
     from ci.packages.stage import Stage
@@ -81,6 +94,17 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--revision", default="1", help="Debian's revision (default: 1)")
     step.add_argument("--lint", action="store_true", help="run lintian over them: any complaint is an error")
     step.set_defaults(call=_deb)
+
+    step = commands.add_parser("repo", help="make signed repositories of the packages")
+    step.add_argument("--debs", type=Path, default=OUT / "deb", metavar="DIR")
+    step.add_argument("--out", type=Path, default=OUT / "repo", metavar="DIR")
+    step.set_defaults(call=_repo)
+
+    step = commands.add_parser("image", help="build the container images from the Debian packages")
+    step.add_argument("--debs", type=Path, default=OUT / "deb", metavar="DIR")
+    step.add_argument("--out", type=Path, default=OUT / "images", metavar="DIR", help="where --save puts them")
+    step.add_argument("--save", action="store_true", help="write them to files for `docker load`, too")
+    step.set_defaults(call=_image)
 
     step = commands.add_parser("substvars", help="write what debian/control refers to (debian/rules calls this)")
     step.add_argument("--stage", type=Path, required=True, metavar="DIR")

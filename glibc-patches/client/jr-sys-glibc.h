@@ -19,7 +19,10 @@
 
 /* As SYSCALL_CANCEL, with the kernel's result.  The thread may be unwound
    from here, as from any cancellation point.  */
-#define JR_SYSCALL_CANCEL(...)						      \
+#if __GLIBC_PREREQ (2, 41)
+# define JR_SYSCALL_CANCEL(...) ((long int) INTERNAL_SYSCALL_CANCEL (__VA_ARGS__))
+#else
+# define JR_SYSCALL_CANCEL(...)						      \
   ({									      \
     long int jr_result_;						      \
     if (SINGLE_THREAD_P)						      \
@@ -32,6 +35,7 @@
       }									      \
     jr_result_;								      \
   })
+#endif
 
 static inline uint32_t
 jr_sys_tid (void)

@@ -21,6 +21,7 @@
 # include <sys/prctl.h>
 # include <joyride-cmdline.h>
 # include <joyride-dirs.h>
+# include <joyride-rtld.h>
 
 extern struct link_map *_dl_map_object (struct link_map *loader,
 					const char *name, int type,
@@ -135,7 +136,7 @@ map_program (const char *name, int type, int trace_mode, int mode, Lmid_t nsid)
   if (own_dir == NULL)
     return _dl_map_object_anywhere (NULL, name, type, trace_mode, mode, nsid);
   /* Instead of argv[0], which may be anything.  */
-  GL(dl_rtld_map).l_name = self;
+  joyride_rtld_map ()->l_name = self;
   set_process_name (self, name);
   name = canonical_program (name);
   struct link_map *l = _dl_map_object_anywhere (NULL, name, type, trace_mode,
@@ -175,7 +176,7 @@ _dl_map_object (struct link_map *loader, const char *name, int type,
 
   joyride_fix_argv0 ();
   if (!own_dir_known)
-    find_own_dir (GL(dl_rtld_map).l_name);
+    find_own_dir (joyride_rtld_map ()->l_name);
   const char *base = NULL;
   if (own_dir != NULL && (mode & __RTLD_SECURE) == 0)
     base = own_library (name);

@@ -11,6 +11,7 @@
 #define _JOYRIDE_CMDLINE_H 1
 
 #include <elf.h>
+#include <joyride-rtld.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -30,7 +31,7 @@ joyride_string_end (char *s)
 static void
 joyride_code_and_data (struct prctl_mm_map *map)
 {
-  const struct link_map *l = &GL(dl_rtld_map);
+  const struct link_map *l = joyride_rtld_map ();
   const ElfW(Ehdr) *ehdr = (const void *) l->l_map_start;
   const ElfW(Phdr) *phdr = (const void *) (l->l_map_start + ehdr->e_phoff);
   map->start_code = -1;

@@ -16,6 +16,7 @@
 #include <sysdep.h>
 #include <sys/mman.h>
 #include <joyride-dirs.h>
+#include <joyride-rtld.h>
 #include <_itoa.h>
 
 #define HEAD_SIZE 1024		/* holds the ELF header and, as a rule, PT_INTERP */
@@ -43,9 +44,12 @@ struct script
 static const char *
 own_ldso (void)
 {
-  const char *ldso = GL(dl_rtld_map).l_name;
+  const struct link_map *rtld = joyride_rtld_map ();
   const struct link_map *libc = GL(dl_ns)[LM_ID_BASE].libc_map;
-  if (ldso == NULL || ldso[0] != '/' || libc == NULL)
+  if (rtld == NULL || libc == NULL)
+    return NULL;
+  const char *ldso = rtld->l_name;
+  if (ldso == NULL || ldso[0] != '/')
     return NULL;
   size_t len = joyride_dir_length (ldso);
   if (joyride_is_system_dir (ldso, len)
