@@ -49,9 +49,9 @@ LINT_DNF = ["clang-tools-extra"]
 
 PACKAGE_APT = [
     "apt-utils", "autopkgtest", "createrepo-c", "debhelper", "debugedit", "dh-python", "dnf", "docker.io", "dpkg-dev",
-    "file", "gnupg", "iptables", "lintian", "mmdebstrap", "rpm", "rpmlint",
+    "elfutils", "file", "gnupg", "iptables", "lintian", "mmdebstrap", "rpm", "rpmlint",
 ]  # fmt: skip
-PACKAGE_DNF = ["createrepo_c", "debugedit", "gnupg2", "iptables", "moby-engine", "rpm-build", "rpmlint"]
+PACKAGE_DNF = ["createrepo_c", "debugedit", "elfutils", "gnupg2", "iptables", "moby-engine", "rpm-build", "rpmlint"]
 
 DAEMONS = {  # service: program; the tests start their own, the packages' must not run
     "apache2": "apache2", "containerd": "containerd", "docker": "dockerd", "haproxy": "haproxy", "lighttpd": "lighttpd",

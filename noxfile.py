@@ -372,10 +372,19 @@ def deb(s):
 
 
 @session
+def rpm(s):
+    """Make the RPM packages, check them with rpmlint, try them by dnf (arguments go to pytest)."""
+    packaging(s, "packages")
+    packages(s, "rpm", "--lint")
+    pytest(s, "-v", "-s", "tests/packages/test_rpm.py", *s.posargs)
+
+
+@session
 def repo(s):
-    """Make a signed apt repository of the Debian packages in build/packages/repo (JOYRIDE_GNUPGHOME: your key)."""
+    """Make signed apt and dnf repositories of the packages in build/packages/repo (JOYRIDE_GNUPGHOME: your key)."""
     packaging(s, "repositories")
     packages(s, "deb")
+    packages(s, "rpm")
     packages(s, "repo")
     pytest(s, "-v", "-s", "tests/packages/test_repo.py", *s.posargs)
 

@@ -40,6 +40,15 @@ def _deb(args: argparse.Namespace) -> None:
         deb.lint(args.out.resolve())
 
 
+def _rpm(args: argparse.Namespace) -> None:
+    from ci.packages import rpm
+    from ci.packages.stage import Stage
+
+    rpm.build(Stage(args.stage.resolve()), args.out, release=args.release)
+    if args.lint:
+        rpm.lint(args.out)
+
+
 def _image(args: argparse.Namespace) -> None:
     from ci.packages import image
 
@@ -51,6 +60,7 @@ def _repo(args: argparse.Namespace) -> None:
 
     with repo.Signer() as signer:
         repo.make_apt(args.out / "apt", sorted(args.debs.glob("*.deb")), signer)
+        repo.make_dnf(args.out / "dnf", sorted(args.rpms.glob("*.rpm")), signer)
 
 
 def _substvars(args: argparse.Namespace) -> None:
@@ -95,8 +105,16 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--lint", action="store_true", help="run lintian over them: any complaint is an error")
     step.set_defaults(call=_deb)
 
+    step = commands.add_parser("rpm", help="make the RPM packages from the stage")
+    step.add_argument("--stage", type=Path, default=OUT / "stage", metavar="DIR")
+    step.add_argument("--out", type=Path, default=OUT / "rpm", metavar="DIR")
+    step.add_argument("--release", default="1", help="RPM's release (default: 1)")
+    step.add_argument("--lint", action="store_true", help="run rpmlint over them: any complaint is an error")
+    step.set_defaults(call=_rpm)
+
     step = commands.add_parser("repo", help="make signed repositories of the packages")
     step.add_argument("--debs", type=Path, default=OUT / "deb", metavar="DIR")
+    step.add_argument("--rpms", type=Path, default=OUT / "rpm", metavar="DIR")
     step.add_argument("--out", type=Path, default=OUT / "repo", metavar="DIR")
     step.set_defaults(call=_repo)
 

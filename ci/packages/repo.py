@@ -22,6 +22,15 @@ Components: main
 Architectures: amd64
 Signed-By: {keyring}
 """
+DNF_KEY = "joyride-archive-key.asc"
+DNF = """\
+[joyride]
+name=Joyride
+baseurl={uri}
+gpgkey={uri}/{key}
+gpgcheck=1
+repo_gpgcheck=1
+"""
 
 
 class Signer:
@@ -97,3 +106,33 @@ def make_apt(folder: Path, debs: list[Path], signer: Signer) -> Path:
 def sources_for(place: str) -> str:
     """What sources.list.d says where the repository is at the path `place`."""
     return SOURCES.format(uri=f"file://{place}", suite=SUITE, keyring=f"{place}/{KEYRING}")
+
+
+def make_dnf(folder: Path, rpms: list[Path], signer: Signer) -> Path:
+    """A dnf repository with `rpms`, each signed, in `folder`, made anew; joyride.repo in it is for yum.repos.d."""
+    need("createrepo_c", "rpmsign", packages="createrepo-c rpm")
+    folder = folder.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    copies = [Path(shutil.copy2(path, folder / path.name)) for path in rpms]
+    key = [
+        "--define",
+        f"_gpg_name {signer.fingerprint}",
+        "--define",
+        f"_gpg_path {signer.home}",
+        "--define",
+        "__gpg /usr/bin/gpg",
+    ]
+    run(["rpmsign", *key, "--addsign", *copies], env={**TOOLS, "GNUPGHOME": str(signer.home)})
+    run(["createrepo_c", "--quiet", folder], env=TOOLS)
+    index = folder / "repodata/repomd.xml"
+    signer.sign(index, index.with_name("repomd.xml.asc"), "--detach-sign", "--armor")
+    signer.export(folder / DNF_KEY, armor=True)
+    (folder / "joyride.repo").write_text(dnf_for(str(folder)))
+    say(f"dnf repository with {len(rpms)} packages: {folder}")
+    return folder
+
+
+def dnf_for(place: str) -> str:
+    """What yum.repos.d says where the repository is at the path `place`."""
+    return DNF.format(uri=f"file://{place}", key=DNF_KEY)
