@@ -33,17 +33,29 @@ void jr_tcp_challenge_ack(struct jr_tcpcb *tp, jr_time now)
     jr_tcp_output_challenge(tp, now);
 }
 
-/* RFC 6298 3 (Karn): what was sent once tells; for the rest the echoed timestamp, which is of one transmission. */
+/* rtt_us, or what the echoed timestamp says to the millisecond. */
+static uint32_t bounded(const struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, uint32_t rtt_us, jr_time now)
+{
+    uint32_t echo_us;
+    return jr_rtt_echo(tp, seg, &echo_us, now) ? jr_min_u32(rtt_us, echo_us + JR_MS) : rtt_us;
+}
+
+/*
+ * RFC 6298 3 (Karn): what was sent once tells; for the rest the echoed timestamp, which is of one transmission. What
+ * was sent once may have arrived long ago, if the ACKs that said so were lost. Either it caused this ACK, or a segment
+ * did whose timestamp is echoed: the lesser of both is the round trip.
+ */
 static void measure_rtt(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, const struct jr_delivery *d, jr_time now)
 {
     uint32_t rtt_us;
-    tp->rtt_last = d->rtt_valid ? d->rtt_us : 0;
+    tp->rtt_last = 0;
     if (d->rtt_valid) {
-        jr_rtt_note(tp, d->rtt_us, seg->ack, now);
+        tp->rtt_last = bounded(tp, seg, d->rtt_sack_us != 0 ? d->rtt_sack_us : d->rtt_us, now);
+        jr_rtt_note(tp, tp->rtt_last, seg->ack, now);
     } else if ((tp->t_flags & TF_RTTVALID) && jr_seq_gt(seg->ack, tp->t_rtseq)) {
         tp->t_flags &= ~(uint32_t)TF_RTTVALID;
         jr_rtt_note(tp, (uint32_t)jr_min_u64(now - tp->t_rtttime, UINT32_MAX / 8), seg->ack, now);
-    } else if (!(tp->t_flags & TF_RTTVALID) && jr_rtt_echo(tp, seg, &rtt_us, now)) {
+    } else if (!(tp->t_flags & TF_RTTVALID) && d->sacked == 0 && jr_rtt_echo(tp, seg, &rtt_us, now)) {
         jr_rtt_note(tp, rtt_us, seg->ack, now);
     }
 }
@@ -142,6 +154,8 @@ static void pop_records(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_ti
     tp->rack.end = tp->rack.fack = seg->ack;
     tp->rack.rtt = (uint32_t)jr_min_u64(now - last, UINT32_MAX / 8);
     tp->rtt_last = vague ? 0 : (uint32_t)jr_min_u64(now - first, UINT32_MAX / 8);
+    if (tp->rtt_last > 2 * tp->t_srtt) /* the ACK before may have been lost */
+        tp->rtt_last = bounded(tp, seg, tp->rtt_last, now);
     if (!vague)
         jr_rtt_note(tp, tp->rtt_last, seg->ack, now);
 }

@@ -184,7 +184,7 @@ static bool plan_hole(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p, 
 {
     if (!is_filling_holes(tp) || tp->frto != JR_FRTO_NONE)
         return false;
-    if (!lost && (!(tp->t_flags & TF_FASTRECOVERY) || tp->tcp->cfg.rack_enable)) /* RACK needn't guess */
+    if (!lost && (!(tp->t_flags & TF_FASTRECOVERY) || tp->rack.on)) /* RACK needn't guess */
         return false;
     if (c->room < (int64_t)jr_min_u32(c->maxpay, tp->t_maxseg))
         return false;
@@ -206,7 +206,7 @@ static bool plan_rescue(struct jr_tcpcb *tp, const struct ctx *c, struct plan *p
 {
     if ((tp->t_flags & (TF_FASTRECOVERY | TF_SACK_PERMIT | TF_RESCUED)) != (TF_FASTRECOVERY | TF_SACK_PERMIT))
         return false;
-    if (tp->tcp->cfg.rack_enable)
+    if (tp->rack.on)
         return false;
     jr_seq end = jr_seq_min(tp->snd_max, jr_tcp_data_end(tp));
     if (c->room < c->maxpay || jr_seq_geq(tp->snd_una, end) || tp->map.ranges != 0 ||

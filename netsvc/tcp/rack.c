@@ -11,6 +11,7 @@
 void jr_rack_init(struct jr_tcpcb *tp)
 {
     tp->rack = (struct jr_rack){.end = tp->snd_una, .fack = tp->snd_una, .reo_wnd_mult = 1};
+    tp->rack.on = tp->tcp->cfg.rack_enable == JR_RACK_ALWAYS;
     if ((tp->t_flags & TF_SACK_PERMIT) && jr_seq_lt(tp->snd_una, tp->snd_max)) /* data that went with the SYN */
         jr_sendmap_push(tp, tp->snd_una, tp->snd_max, true, tp->t_sndtime);
 }
@@ -51,9 +52,20 @@ void jr_rack_delivered(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, const 
     }
 }
 
+void jr_rack_on_mistake(struct jr_tcpcb *tp)
+{
+    struct jr_rack *rk = &tp->rack;
+    if (rk->on || tp->tcp->cfg.rack_enable != JR_RACK_REORDERED)
+        return;
+    rk->on = rk->reordering_seen = true;
+    jr_tcp_count_c(tp, JR_C_TCP_RACK_ON);
+}
+
 void jr_rack_on_ack(struct jr_tcpcb *tp, const struct jr_delivery *d)
 {
     struct jr_rack *rk = &tp->rack;
+    if (d->dsack && rk->reordering_seen)
+        jr_rack_on_mistake(tp);
     if (rk->in_dsack_round && jr_seq_geq(tp->snd_una, rk->dsack_round))
         rk->in_dsack_round = false;
     if (!d->dsack || rk->in_dsack_round)

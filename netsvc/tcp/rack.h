@@ -8,11 +8,19 @@
 
 #include "tcp/sack.h"
 
+enum {                /* rack.enable */
+       JR_RACK_NEVER, /* losses are RFC 6675's to find */
+       JR_RACK_ALWAYS,
+       JR_RACK_REORDERED, /* so too, until the path is known to reorder: a D-SACK on a connection that saw it */
+};
+
 /* The connection is established. */
 void jr_rack_init(struct jr_tcpcb *tp);
 /* RFC 8985 6.2 steps 2 and 3 for one range that has arrived, up to end. */
 void jr_rack_delivered(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, const struct jr_sent *s, jr_seq end,
                        jr_time now);
+/* Reordering was mistaken for loss: from now on losses are RACK's to find, if it was only to wait for that. */
+void jr_rack_on_mistake(struct jr_tcpcb *tp);
 /* Step 4's part for D-SACK: duplicates mean that the window for reordering was too short. */
 void jr_rack_on_ack(struct jr_tcpcb *tp, const struct jr_delivery *d);
 /* Step 4's part for the end of a recovery. */

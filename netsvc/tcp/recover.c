@@ -60,7 +60,7 @@ void jr_recover_leave(struct jr_tcpcb *tp, jr_time now)
 /* Newly lost bytes, and the timer for what may still turn out to be. */
 static uint32_t detect(struct jr_tcpcb *tp, jr_time now)
 {
-    if (!tp->tcp->cfg.rack_enable)
+    if (!tp->rack.on)
         return jr_sack_detect(tp);
     uint64_t timeout;
     const uint32_t lost = jr_rack_detect(tp, &timeout, now);

@@ -24,6 +24,8 @@ static void delivered(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, struct 
             const uint32_t rtt = (uint32_t)jr_min_u64(now - s->xmit, UINT32_MAX / 8);
             d->rtt_us = d->rtt_valid ? jr_max_u32(d->rtt_us, rtt) : rtt;
             d->rtt_valid = true;
+            if (jr_seq_gt(s->end, seg->ack))
+                d->rtt_sack_us = d->rtt_sack_us != 0 ? jr_min_u32(d->rtt_sack_us, rtt) : jr_max_u32(rtt, 1);
         }
     }
     jr_rack_delivered(tp, seg, s, s->end, now);

@@ -20,6 +20,7 @@ struct jr_delivery {
     bool rtt_valid;  /* rtt_us: of the earliest sent data that was sent once */
     bool dsack;      /* the peer got [dsack_start, dsack_end) twice */
     uint32_t rtt_us;
+    uint32_t rtt_sack_us; /* of the latest sent data that was sent once and is SACKed now; 0: none */
     jr_seq dsack_start, dsack_end;
 };
 

@@ -91,9 +91,11 @@ static void syn_acked(struct jr_tcpcb *tp, const struct jr_tcp_seg *seg, jr_time
     uint32_t rtt_us;
     if ((tp->t_flags & TF_RTTVALID) && tp->t_rxtshift == 0)
         jr_rtt_sample(tp, (uint32_t)jr_min_u64(now - tp->t_rtttime, UINT32_MAX / 8));
-    else if (jr_rtt_echo(tp, seg, &rtt_us, now))
+    else if (jr_rtt_echo(tp, seg, &rtt_us, now)) {
         jr_rtt_sample(tp, rtt_us);
-    else if (tp->t_rxtshift != 0)
+        tp->rtt_doubted = rtt_us >
+                          now - tp->t_sndtime + JR_MS; /* perhaps of a SYN before the last: only till data tells */
+    } else if (tp->t_rxtshift != 0)
         tp->t_rxtcur = JR_TCP_RTO_AFTER_SYN_US; /* RFC 6298 5.7 */
     else
         jr_tcp_set_rxtcur(tp, 0);

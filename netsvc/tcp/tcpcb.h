@@ -138,6 +138,7 @@ struct jr_rack {  /* written by rack.c */
     jr_seq dsack_round;
     uint8_t reo_wnd_mult, reo_wnd_persist;
     bool in_dsack_round, reordering_seen;
+    bool on; /* it finds the losses: always, or since reordering was taken for one (rack.enable) */
 };
 
 enum { JR_UNDO_NONE, JR_UNDO_RTO, JR_UNDO_RECOVERY };

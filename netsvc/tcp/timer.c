@@ -173,7 +173,7 @@ static void resend_first(struct jr_tcpcb *tp, jr_time now)
         tp->frto_end = tp->snd_nxt;
         return;
     }
-    if (tp->tcp->cfg.rack_enable)
+    if (tp->rack.on)
         jr_rack_on_rto(tp, now);
     else
         jr_sack_lose_all(tp);

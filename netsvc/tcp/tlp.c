@@ -15,7 +15,7 @@ static bool may_probe(const struct jr_tcpcb *tp)
 {
     const uint32_t busy = TF_FASTRECOVERY | TF_RTORECOVERY;
     return (tp->t_flags & (busy | TF_SACK_PERMIT)) == TF_SACK_PERMIT && tp->t_state >= TCPS_ESTABLISHED &&
-           !tp->tlp_out && tp->map.sacked == 0 && tp->t_rxtshift == 0 && tp->rtt_fresh && tp->tcp->cfg.rack_enable;
+           !tp->tlp_out && tp->map.sacked == 0 && tp->t_rxtshift == 0 && tp->rtt_fresh && tp->rack.on;
 }
 
 jr_time jr_tlp_when(const struct jr_tcpcb *tp, jr_time now)

@@ -4,6 +4,7 @@
 
 #include "tcp/cc.h"
 #include "tcp/isn.h"
+#include "tcp/rack.h"
 #include "tcp/timer.h"
 
 void jr_undo_save(struct jr_tcpcb *tp, bool rto, jr_time now)
@@ -31,6 +32,8 @@ void jr_undo(struct jr_tcpcb *tp, const struct jr_delivery *d, jr_time now)
     struct jr_undo *u = &tp->undo;
     jr_tcp_count_c(tp, u->what == JR_UNDO_RTO ? JR_C_TCP_BAD_REXMIT : JR_C_TCP_BAD_RECOVERY);
     jr_cc_cong_signal(tp, JR_CC_RTO_ERR, now);
+    if (u->what == JR_UNDO_RECOVERY)
+        jr_rack_on_mistake(tp);
     if (tp->t_flags & (TF_RTORECOVERY | TF_FASTRECOVERY))
         tp->snd_recover = u->prev_recover;
     tp->t_flags &= ~(uint32_t)(TF_RTORECOVERY | TF_FASTRECOVERY | TF_RESCUED);
@@ -38,9 +41,11 @@ void jr_undo(struct jr_tcpcb *tp, const struct jr_delivery *d, jr_time now)
     tp->snd_nxt = tp->snd_max;
     tp->frto = JR_FRTO_NONE;
     tp->t_dupacks = 0;
-    if (u->what == JR_UNDO_RTO && d->rtt_valid) { /* RFC 4015 3 step 7: the next such delay must not time out */
-        tp->t_srtt = jr_max_u32(tp->t_srtt, d->rtt_us);
-        tp->t_rttvar = jr_max_u32(tp->t_rttvar, d->rtt_us / 2);
+    /* RFC 4015 3 step 7: the next such delay must not time out. Where only ACKs were lost it is none. */
+    const uint32_t rtt = d->rtt_sack_us != 0 ? d->rtt_sack_us : d->forward ? tp->rtt_last : 0;
+    if (u->what == JR_UNDO_RTO && rtt != 0) {
+        tp->t_srtt = jr_max_u32(tp->t_srtt, rtt);
+        tp->t_rttvar = jr_max_u32(tp->t_rttvar, rtt / 2);
         jr_tcp_set_rxtcur(tp, 0);
     }
     u->what = JR_UNDO_NONE;

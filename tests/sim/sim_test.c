@@ -437,6 +437,46 @@ JR_TEST(buffers_grow_ahead_of_slow_start)
         fprintf(stderr, "utilisation %.4f with growing buffers, %.4f with large ones\n", u[1], u[0]);
 }
 
+/* RFC 8985 from the first time that reordering is mistaken for loss, which is the default: 5 % of the packets 4 ms
+ * late. */
+JR_TEST(reordering_costs_little)
+{
+    struct sim_conf c;
+    sim_conf_init(&c, 1);
+    use(&c, "cubic");
+    dumbbell(&c, 200 * MBIT, 10000, 10);
+    c.fwd.reorder_ppm = c.rev.reorder_ppm = 50000;
+    c.fwd.reorder_us = c.rev.reorder_us = 4000;
+    c.time_s = 10;
+    struct sim *s = sim_new(&c);
+    sim_run(s);
+    if (!JR_CHECK(sim_utilisation(s) > 0.75))
+        fprintf(stderr, "utilisation %.4f\n", sim_utilisation(s));
+    JR_CHECK(sim_count(s, JR_C_TCP_RACK_ON) == 1);
+    end(s, &c);
+}
+
+/* A fifth of the packets lost both ways: data whose ACKs were lost must not look as if it had taken seconds. */
+JR_TEST(lost_acks_are_no_delay)
+{
+    double rtt = 0;
+    for (uint32_t seed = 1; seed <= 8; seed++) {
+        struct sim_conf c;
+        sim_conf_init(&c, 1);
+        use(&c, "cubic");
+        dumbbell(&c, 200 * MBIT, 10000, 10);
+        c.seed = seed;
+        c.fwd.loss_ppm = c.rev.loss_ppm = 200000;
+        c.time_s = 60;
+        struct sim *s = sim_new(&c);
+        sim_run(s);
+        rtt += sim_flow(s, 0)->rtt_ms_mean / 8;
+        end(s, &c);
+    }
+    if (!JR_CHECK(rtt < 50))
+        fprintf(stderr, "mean round trip %.0f ms\n", rtt);
+}
+
 /* Many short flows over one link: all of them end. */
 JR_TEST(two_thousand_connections)
 {

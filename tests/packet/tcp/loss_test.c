@@ -311,6 +311,7 @@ RIG_TEST(time_out_resends_all_that_is_missing)
 
 RIG_TEST(spurious_time_out_is_undone)
 {
+    jr_tcp_config(r->tcp)->rack_enable = 1;
     struct sock *s = warm(r, RIG_ALL);
     uint32_t before = cwnd_segments(r, s);
     sock_write(r, s, 20 * MSS);
@@ -331,6 +332,7 @@ RIG_TEST(spurious_time_out_is_undone)
 
 RIG_TEST(probe_repairs_a_lost_tail)
 {
+    jr_tcp_config(r->tcp)->rack_enable = 1;
     struct sock *s = warm(r, RIG_ALL);
     uint32_t before = cwnd_segments(r, s);
     sock_write(r, s, 3 * MSS);
@@ -351,6 +353,7 @@ RIG_TEST(probe_repairs_a_lost_tail)
 
 RIG_TEST(probe_uncovers_a_lost_flight)
 {
+    jr_tcp_config(r->tcp)->rack_enable = 1;
     struct sock *s = warm(r, RIG_ALL);
     sock_write(r, s, 5 * MSS);
     rig_drain(r);
@@ -373,6 +376,7 @@ RIG_TEST(probe_uncovers_a_lost_flight)
 
 RIG_TEST(probe_that_was_not_needed)
 {
+    jr_tcp_config(r->tcp)->rack_enable = 1;
     struct sock *s = warm(r, RIG_ALL);
     uint32_t before = cwnd_segments(r, s);
     sock_write(r, s, 3 * MSS);
@@ -390,6 +394,7 @@ RIG_TEST(probe_that_was_not_needed)
 
 RIG_TEST(probe_prefers_new_data)
 {
+    jr_tcp_config(r->tcp)->rack_enable = 1;
     struct sock *s = warm(r, RIG_ALL);
     sock_write(r, s, 60 * MSS); /* more than the window lets go */
     uint32_t n = r->sent_tail - r->sent_head;
@@ -402,6 +407,7 @@ RIG_TEST(probe_prefers_new_data)
 
 RIG_TEST(two_reports_are_enough_after_a_while)
 {
+    jr_tcp_config(r->tcp)->rack_enable = 1;
     struct sock *s = warm(r, RIG_ALL);
     sock_write(r, s, 3 * MSS);
     rig_drain(r);
