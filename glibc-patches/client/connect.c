@@ -100,6 +100,14 @@ __jr_bind (int fd, const struct sockaddr *addr, socklen_t len)
 
 /* ---- connect ---- */
 
+/* A pair's region, while there is an fd left to receive it with.  */
+static void
+map_early (struct jr_sock *s)
+{
+  if (ld_acquire (&s->slot->state) & JR_ST_PAIR)
+    __jr_pair_map (s);
+}
+
 static int
 await_connection (struct jr_sock *s)
 {
@@ -115,7 +123,10 @@ await_connection (struct jr_sock *s)
       if (err != 0)
 	return -err;
       if (state & JR_ST_CONNECTED)
-	return 0;
+	{
+	  map_early (s);
+	  return 0;
+	}
       if (jr_gone (s->seg) || !(state & JR_ST_CONNECTING))
 	return -ECONNABORTED;
       if (!w.timed)
@@ -226,7 +237,10 @@ connect_service (struct jr_sock *s, struct target *t, bool block)
     return kernel_connect (s, t);
   set_bits (&s->slot->app_flags, JR_AF_COMMITTED);
   if (r != -EINPROGRESS)
-    return 0;
+    {
+      map_early (s);
+      return 0;
+    }
   if (t->msg != NULL && rep.route == JR_ROUTE_SERVICE)
     {
       t->deferred = true;

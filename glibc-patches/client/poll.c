@@ -58,6 +58,15 @@ look_at (struct pollfd *p, uint64_t ent, bool arm)
   return bits & ((unsigned short) p->events | BITS_ALWAYS);
 }
 
+/* Closed by another thread since the last look: the kernel goes on waiting
+   for what it was.  */
+static bool
+closed_meanwhile (struct call *c, nfds_t i, uint64_t ent)
+{
+  return ent == 0 && c->nk != 0 && c->k[i].fd == -1 && c->fds[i].fd >= 0
+	 && jr_sys_fcntl (c->fds[i].fd, F_GETFD, 0) == -EBADF;
+}
+
 /* Fills revents of what is ours and lays out the kernel's array.  */
 static int
 look (struct call *c, bool arm)
@@ -70,8 +79,9 @@ look (struct call *c, bool arm)
       struct pollfd *p = &c->fds[i];
       uint64_t ent = __jr_fd_entry (p->fd);
       enum jr_fd_kind kind = jr_ent_kind (ent);
+      bool skip = unlikely_ (closed_meanwhile (c, i, ent));
       c->k[i] = (struct pollfd) { .fd = p->fd, .events = p->events };
-      if (kind == JR_FD_SOCKET || kind == JR_FD_INTERNAL)
+      if (skip || kind == JR_FD_SOCKET || kind == JR_FD_INTERNAL)
 	c->k[i].fd = -1;
       if (c->k[i].fd >= 0)
 	c->kernel++;

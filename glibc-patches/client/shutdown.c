@@ -3,22 +3,22 @@
 #include "jr-internal.h"
 
 /* Whoever of this program, or the other end of a pair, sleeps on the ring
-   sees that it ended.  */
+   sees that it ended; who sees the end of input also that of output.  */
 static void
 mark (struct jr_sock *s, uint32_t state, int how)
 {
   struct jr_dir d;
-  if (how != SHUT_WR && __jr_dir_rx (s, state, &d) == 0)
-    {
-      set_bits (&d.r->cflags, (uint32_t) JR_RING_FIN);
-      add_fetch (&d.r->data_seq, 1);
-      jr_sys_futex_wake (&d.r->data_seq, INT32_MAX, false);
-    }
   if (how != SHUT_RD && __jr_dir_tx (s, state, &d) == 0)
     {
       set_bits (&d.r->flags, (uint32_t) JR_RING_FIN);
       if (d.peer_watched != NULL)
 	__jr_tx_published (s, &d);
+    }
+  if (how != SHUT_WR && __jr_dir_rx (s, state, &d) == 0)
+    {
+      set_bits (&d.r->cflags, (uint32_t) JR_RING_FIN);
+      add_fetch (&d.r->data_seq, 1);
+      jr_sys_futex_wake (&d.r->data_seq, INT32_MAX, false);
     }
 }
 

@@ -23,6 +23,7 @@ DIFF = Path(__file__).resolve().parent / "diff"
 ENDINGS = ("c", "py", "go") if shutil.which("go") else ("c", "py")
 PROGRAMS = sorted(path for ending in ENDINGS for path in DIFF.glob(f"*/*.{ending}"))
 RAW = "raw"  # programs in this folder make system calls of their own: JOYRIDE_RAW
+LOCALHOST = "127.0.0.1"
 CONTROL_PORT = 7000  # the last that the peer opens
 FLAGS = ["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result", "-pthread", "-ldl"]
 
@@ -56,6 +57,13 @@ def output(machine: Machine, argv: list[str], net: Net) -> list[str]:
     return machine.run(*argv, net.pair.host_ip, net.pair.peer_ip, timeout=240).splitlines()
 
 
+def local_output(machine: Machine, argv: list[str]) -> list[str]:
+    """The same with the other side on the same machine and stack."""
+    with machine.running([PYTHON, DIFF / "peer.py", LOCALHOST]) as process:
+        process.wait_for_port(machine.ns, LOCALHOST, CONTROL_PORT)
+        return machine.run(*argv, LOCALHOST, LOCALHOST, timeout=240).splitlines()
+
+
 def on_joyride(net: Net, source: Path) -> Machine:
     """The machine whose libc is the patched one."""
     env = {"JOYRIDE_RAW": "1"} if source.parent.name == RAW else {}
@@ -71,3 +79,15 @@ def test_same_output_on_both_libcs(served: Net, source: Path) -> None:
     assert not list(difflib.unified_diff(stock, patched, "stock", "patched", lineterm="", n=2))
     assert stock, "no case printed anything"
     assert served.running_service.rise(before, "tcp_established")
+
+
+@pytest.mark.parametrize("name", ["fork", "fds", "spawn", "closing", "cancel", "signals", "scm", "raw"])
+def test_same_output_between_local_programs(joyride: Net, name: str) -> None:
+    """Both sides on one machine: on Joyride they share rings, without packets."""
+    argv = built(DIFF / "procs" / f"{name}.c", joyride.folder)
+    stock = local_output(joyride.kernel_host, argv)
+    before = joyride.running_service.counters()
+    patched = local_output(joyride.host, argv)
+    assert not list(difflib.unified_diff(stock, patched, "stock", "patched", lineterm="", n=2))
+    assert stock, "no case printed anything"
+    assert joyride.running_service.rise(before, "sock_pairs")

@@ -39,7 +39,7 @@
 #include <unistd.h>
 
 /* The peer's services. */
-enum { ECHO = 7, SILENT = 9, END = 11, RESET = 12, HELLO = 13, FLOOD = 19, CONTROL = 7000 };
+enum { ECHO = 7, SILENT = 9, FULL = 10, END = 11, RESET = 12, HELLO = 13, FLOOD = 19, CONTROL = 7000 };
 
 extern const char *host_ip, *peer_ip, *self_path;
 extern const char *case_name;
@@ -214,6 +214,18 @@ static __attribute__((unused)) void wait_asleep(pid_t tid)
         calm = asleep ? calm + 1 : 0;
         nap(1);
     }
+}
+
+/* The first sleep on a socket may be preceded by preparations that sleep, too. */
+static __attribute__((unused)) void warm(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    struct epoll_event ev = {.events = EPOLLIN};
+    int ep = epoll_create1(0);
+    poll(&p, 1, 1);
+    epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
+    epoll_wait(ep, &ev, 1, 1);
+    close(ep);
 }
 
 /* ---- a thread that makes one call ---- */

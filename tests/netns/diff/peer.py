@@ -118,6 +118,23 @@ def accept(port: int, kind: Callable[[socket.socket], None]) -> None:
             run(kind, server.accept()[0])
 
 
+def full() -> None:
+    """A listener whose queue has no room: who connects to it waits."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
+        server.bind(("0.0.0.0", 10))
+        server.listen(0)
+        waiting = []
+        while True:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            sock.settimeout(0.3)
+            try:
+                sock.connect(("127.0.0.1", 10))
+            except OSError:
+                break
+            waiting.append(sock)
+        threading.Event().wait()
+
+
 def datagrams() -> None:
     """Echo datagrams."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -129,7 +146,8 @@ def datagrams() -> None:
 
 def main() -> None:
     """Serve all ports."""
-    threading.Thread(target=datagrams, daemon=True).start()
+    for body in (datagrams, full):
+        threading.Thread(target=body, daemon=True).start()
     for port, kind in PORTS.items():
         threading.Thread(target=accept, args=(port, kind), daemon=True).start()
     accept(7000, Control(sys.argv[1]).serve)

@@ -188,7 +188,7 @@ static void usable(const struct point *p, int fd)
     if (p->port == ECHO)
         say("%s: echoes %d", p->name, echoes(fd));
     else {
-        while (send(fd, "x", 1, MSG_DONTWAIT) == 1)
+        while (send(fd, big, sizeof big, MSG_DONTWAIT) > 0)
             ;
         say("%s: full: %s", p->name, strerrorname_np(errno));
     }
@@ -286,7 +286,7 @@ CASE(accepting_on_any_address) { cancel_accept("0.0.0.0"); }
 
 static long p_connect(void *a)
 {
-    struct sockaddr_in sin = address("10.77.0.99", 9);
+    struct sockaddr_in sin = address(peer_ip, FULL);
     return connect(*(int *)a, (struct sockaddr *)&sin, sizeof sin);
 }
 static const struct point connector = {"connect", p_connect, 0};

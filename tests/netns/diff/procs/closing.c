@@ -51,7 +51,7 @@ static long do_epoll(void *arg)
 
 static long do_connect(void *arg)
 {
-    struct sockaddr_in sin = address("10.77.0.99", 9); /* nobody has it */
+    struct sockaddr_in sin = address(peer_ip, FULL);
     return connect(*(int *)arg, (struct sockaddr *)&sin, sizeof sin);
 }
 

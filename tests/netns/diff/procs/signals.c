@@ -43,7 +43,7 @@ static long c_recvmmsg(void *a)
     return recvmmsg(*(int *)a, &m, 1, 0, NULL);
 }
 static long c_accept(void *a) { return accept(*(int *)a, NULL, NULL); }
-static long c_send(void *a) { return send(*(int *)a, big, sizeof big, MSG_NOSIGNAL) > 0; }
+static long c_send(void *a) { return send(*(int *)a, big, sizeof big, MSG_NOSIGNAL); }
 static long c_poll(void *a)
 {
     struct pollfd p = {.fd = *(int *)a, .events = POLLIN};
@@ -70,15 +70,22 @@ static long c_pselect(void *a)
     FD_SET(*(int *)a, &s);
     return pselect(*(int *)a + 1, &s, NULL, NULL, NULL, NULL);
 }
+/* Both ends' buffers, so that no space comes any more. */
+static void fill_up(int fd)
+{
+    for (int full = 0; full < 50;) {
+        ssize_t n = send(fd, big, sizeof big, MSG_DONTWAIT | MSG_NOSIGNAL);
+        full = n > 0 ? 0 : full + 1;
+        nap(1);
+    }
+}
+
+static int epoll_fd = -1; /* with the socket in it */
 static long c_epoll(void *a)
 {
-    int ep = epoll_create1(0);
-    struct epoll_event ev = {.events = EPOLLIN};
-    epoll_ctl(ep, EPOLL_CTL_ADD, *(int *)a, &ev);
-    int r = epoll_wait(ep, &ev, 1, 5000), e = errno;
-    close(ep);
-    errno = e;
-    return r;
+    (void)a;
+    struct epoll_event ev;
+    return epoll_wait(epoll_fd, &ev, 1, 5000);
 }
 
 static const struct {
@@ -92,13 +99,24 @@ static const struct {
     {"pselect", c_pselect, SILENT}, {"epoll_wait", c_epoll, SILENT},  {"accept", c_accept, 0},
 };
 
-static int one(int port) { return port ? dial(port) : listener(host_ip, &port); }
+static int one(int port, bool full)
+{
+    struct epoll_event ev = {.events = EPOLLIN};
+    int fd = port ? dial(port) : listener(host_ip, &port);
+    warm(fd);
+    if (full)
+        fill_up(fd);
+    close(epoll_fd);
+    epoll_fd = MUST(epoll_create1(0));
+    MUST(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev));
+    return fd;
+}
 
 /* One signal while the call sleeps; then, should it have gone on, the end by shutdown. */
 static void interrupt_each(int flags, int timeout_ms)
 {
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        int fd = one(calls[i].port);
+        int fd = one(calls[i].port, calls[i].call == c_send);
         struct timeval tv = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
         struct blocked b;
         if (timeout_ms) {
@@ -127,7 +145,7 @@ CASE(with_restart_with_timeout) { interrupt_each(SA_RESTART, 4000); }
 CASE(ignored_signals)
 {
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        int fd = one(calls[i].port);
+        int fd = one(calls[i].port, calls[i].call == c_send);
         struct blocked b;
         signal(SIGUSR1, SIG_IGN);
         block(&b, calls[i].call, &fd);
@@ -144,7 +162,7 @@ CASE(ignored_signals)
 CASE(stopped_and_continued)
 {
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        int fd = one(calls[i].port);
+        int fd = one(calls[i].port, calls[i].call == c_send);
         pid_t pid = MUST(fork());
         if (pid == 0) {
             long r = calls[i].call(&fd);
@@ -164,7 +182,7 @@ CASE(stopped_and_continued)
 
 static long c_connect(void *a)
 {
-    struct sockaddr_in sin = address("10.77.0.99", 9);
+    struct sockaddr_in sin = address(peer_ip, FULL);
     return connect(*(int *)a, (struct sockaddr *)&sin, sizeof sin);
 }
 
@@ -418,7 +436,7 @@ CASE(jump_out_of_each_call)
 {
     handle(SIGALRM, jumps, 0);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        volatile int fd = one(calls[i].port), n = fd;
+        volatile int fd = one(calls[i].port, calls[i].call == c_send), n = fd;
         struct itimerval it = {.it_value.tv_usec = 20000};
         if (sigsetjmp(away, 1) == 0) {
             setitimer(ITIMER_REAL, &it, NULL);
