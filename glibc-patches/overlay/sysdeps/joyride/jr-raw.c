@@ -22,12 +22,14 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sysdep.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 # define PR_SET_SYSCALL_USER_DISPATCH 59
+# define PR_SYS_DISPATCH_OFF 0
 # define PR_SYS_DISPATCH_ON 1
 #endif
 #ifndef SYS_USER_DISPATCH
@@ -238,6 +240,13 @@ result_of (long int r)
   return r < 0 ? -errno : r;
 }
 
+static void
+switch_off (void)
+{
+  INTERNAL_SYSCALL_CALL (prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF,
+			 0, 0, 0);
+}
+
 static long int
 dispatch (ucontext_t *uc, long int number, const long int *a)
 {
@@ -257,6 +266,15 @@ dispatch (ucontext_t *uc, long int number, const long int *a)
     case __NR_execve:
       return result_of (__execve ((const char *) a[0], (char *const *) a[1],
 				  (char *const *) a[2]));
+    case __NR_readlink:
+      return result_of (__readlink ((const char *) a[0], (char *) a[1], a[2]));
+    case __NR_readlinkat:
+      return result_of (readlinkat (a[0], (const char *) a[1], (char *) a[2], a[3]));
+    case __NR_ptrace:
+      /* Its tracer would see the signals.  */
+      if (a[0] == PTRACE_TRACEME)
+	switch_off ();
+      return __jr_raw_call (number, a);
     default:
       return __jr_raw_call (number, a);
     }

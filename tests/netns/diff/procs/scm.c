@@ -2,6 +2,8 @@
 /* Sockets sent from process to process. */
 #include "diff.h"
 
+#include <sys/pidfd.h>
+
 static int pass(int unix_fd, const int *fds, int n)
 {
     char c = 'f';
@@ -241,7 +243,7 @@ CASE(unconnected_to_a_stranger_first)
     SHOW(echoes(fd));
 }
 
-CASE(pidfd_getfd)
+CASE(taken_from_a_process)
 {
     int fd = dial(ECHO), p[2];
     char c;
@@ -259,7 +261,7 @@ CASE(pidfd_getfd)
     int got = syscall(SYS_pidfd_getfd, pidfd, theirs, 0);
     SHOW(got >= 0);
     SHOW(echoes(got));
-    got = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+    got = pidfd_getfd(pidfd, fd, 0);
     SHOW(echoes(got));
     kill(pid, SIGKILL);
     reap("child", pid);

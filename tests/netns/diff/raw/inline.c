@@ -141,6 +141,33 @@ CASE(interrupted)
     SHOW(handled);
 }
 
+CASE(its_own_name)
+{
+    char by_libc[256] = "", without[256] = "", at[256] = "";
+    readlink("/proc/self/exe", by_libc, sizeof by_libc - 1);
+    SHOW(syscall(SYS_readlink, "/proc/self/exe", without, sizeof without - 1) > 0);
+    SHOW(syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", at, sizeof at - 1) > 0);
+    SHOW(strcmp(by_libc, without) == 0 && strcmp(by_libc, at) == 0);
+    SHOW(strcmp(strrchr(without, '/'), "/inline"));
+    SHOW(syscall(SYS_readlink, "/nowhere", at, sizeof at));
+}
+
+CASE(traced)
+{
+    pid_t pid = syscall(SYS_fork);
+    if (pid == 0) {
+        syscall(SYS_ptrace, 0, 0, 0, 0); /* PTRACE_TRACEME */
+        syscall(SYS_getppid);
+        syscall(SYS_kill, syscall(SYS_getpid), SIGSTOP);
+        syscall(SYS_exit_group, 7);
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    say("stopped by %s", sigabbrev_np(WSTOPSIG(status)));
+    kill(pid, SIGKILL);
+    reap("killed", pid);
+}
+
 /* ---- threads and processes ---- */
 
 static void *in_a_thread(void *arg)
