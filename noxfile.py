@@ -368,7 +368,8 @@ def deb(s):
     """Make the Debian packages, check them with lintian, try them on fresh machines (arguments go to pytest)."""
     packaging(s, "packages")
     packages(s, "deb", "--lint")
-    pytest(s, "-v", "-s", "tests/packages/test_deb.py", "tests/packages/test_system.py", *s.posargs)
+    names = ("deb", "system", "reproducible")
+    pytest(s, "-v", "-s", *(f"tests/packages/test_{name}.py" for name in names), *s.posargs)
 
 
 @session

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The same stage gives the same packages, byte by byte, wherever it is and whenever they are made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import OUT
+
+from ci.packages import deb
+from ci.packages.stage import Stage
+
+
+def test_debian_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of the stage in another folder, a second time: packages, symbols and source are equal."""
+    stage = OUT / "stage"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", json.loads((stage / "stage.json").read_text())["date"])
+    copy = tmp_path / "elsewhere"
+    copy.mkdir()
+    shutil.copytree(stage / "root", copy / "root", symlinks=True)
+    shutil.copy2(stage / "stage.json", copy)
+    deb.build(Stage(stage), tmp_path / "first")
+    deb.build(Stage(copy), tmp_path / "deeper/second")
+    made = sorted(
+        path.name
+        for path in (tmp_path / "first").glob("joyride*")
+        if not path.name.endswith((".buildinfo", ".changes"))
+    )
+    assert len(made) > 10
+    differ = [n for n in made if (tmp_path / "first" / n).read_bytes() != (tmp_path / "deeper/second" / n).read_bytes()]
+    assert differ == []
+
+
+def test_no_path_of_this_machine() -> None:
+    """Nothing that was compiled names the folder it was compiled in."""
+    root = OUT / "stage/root"
+    found = [path for path in root.rglob("*") if path.is_file() and str(OUT.parent).encode() in path.read_bytes()]
+    assert found == []
