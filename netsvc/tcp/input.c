@@ -99,10 +99,17 @@ static bool fast_path(struct jr_tcpcb *tp, struct jr_tcp_seg *seg, jr_time now)
     return true;
 }
 
+/* Where a port is shared, silence leaves the answer to the kernel, which gets nothing for what is bound here. */
+static bool is_kernels(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg)
+{
+    return jr_ip_is_kernels(tcp->ip, seg->rx) &&
+           jr_pcb_lookup_bound(tcp, seg->rx->dst, seg->hdr.dport, seg->rx->src, seg->hdr.sport) == NULL;
+}
+
 static void refuse(struct jr_tcp *tcp, const struct jr_tcp_seg *seg, bool listener, jr_time now)
 {
     jr_count(tcp->counters, JR_C_TCP_NOPORT);
-    if (!jr_ip_is_kernels(tcp->ip, seg->rx) && !jr_tcp_is_blackhole(tcp, seg, listener))
+    if (!is_kernels(tcp, seg) && !jr_tcp_is_blackhole(tcp, seg, listener))
         jr_tcp_respond_rst(tcp, seg, true, now);
 }
 

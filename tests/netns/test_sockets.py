@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from conftest import SCRIPT, Net
 from harness.programs import PYTHON
 
@@ -66,3 +67,12 @@ def test_copies_of_an_epoll_made_before_its_first_socket(net: Net) -> None:
     with net.peer.running([PYTHON, SCRIPT, "echo", net.pair.peer_ip, "7000"]) as server:
         server.wait_for_log("listening")
         assert "right" in net.host.run(PYTHON, "-c", _EPOLL, net.pair.peer_ip)
+
+
+def test_a_bound_port_that_does_not_listen_refuses(net: Net) -> None:
+    code = "import socket, time; s = socket.socket(); s.bind(('0.0.0.0', 7000))"
+    code += "; print('bound', flush=True); time.sleep(60)"
+    with net.host.running([PYTHON, "-c", code]) as server:
+        server.wait_for_log("bound")
+        with pytest.raises(ConnectionRefusedError):
+            net.pair.peer.connect(net.pair.host_ip, 7000, timeout=5)

@@ -7,24 +7,29 @@ then is that the patched libc leaves them alone, and everything around sockets: 
 
 from __future__ import annotations
 
-import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from .base import PYTHON, App, NotReady, Scene, run_to_end
+from harness.process import Process
+
+from .base import PYTHON, App, Scene
 
 APP = App("python-suite", packages=["libpython3.11-testsuite", "python3"],
           needs=["/usr/lib/python3.11/test/test_socket.py", "python3"])  # fmt: skip
+AT_ONCE = 4
 MODULES = {
-    "polling": ("test_select", "test_selectors", "test_epoll", "test_poll"),
-    "socket": ("test_socket",),
-    "asyncio": ("test_asyncio",),
-    "ssl": ("test_ssl",),
-    "servers": ("test_socketserver", "test_httpservers", "test_asyncore", "test_asynchat"),
-    "clients": ("test_urllib", "test_urllib2", "test_urllib2_localnet", "test_ftplib", "test_smtplib", "test_smtpd",
-                "test_xmlrpc", "test_poplib", "test_imaplib", "test_nntplib", "test_telnetlib"),
-    "processes": ("test_subprocess", "test_fork1", "test_signal", "test_wait3", "test_wait4", "test_os"),
-    "threads": ("test_threading", "test_threading_local"),
-    "multiprocessing": ("test_multiprocessing_fork", "test_multiprocessing_main_handling"),
+    "sockets and polling": ("test_socket", "test_selectors", "test_select", "test_epoll", "test_poll"),
+    "asyncio, ssl, servers": ("test_asyncio", "test_ssl", "test_socketserver", "test_httpservers", "test_asyncore",
+                              "test_asynchat"),
+    "clients": ("test_ftplib", "test_imaplib", "test_poplib", "test_smtplib", "test_nntplib", "test_urllib",
+                "test_urllib2", "test_urllib2_localnet", "test_smtpd", "test_xmlrpc", "test_telnetlib"),
+    "processes, threads, signals": ("test_subprocess", "test_threading", "test_signal", "test_fork1", "test_os",
+                                    "test_wait3", "test_wait4", "test_threading_local",
+                                    "test_multiprocessing_main_handling"),
+    "multiprocessing": ("test_multiprocessing_fork",),
 }  # fmt: skip
 
 
@@ -40,22 +45,36 @@ def outcomes(text: str) -> dict[str, str]:
     return found
 
 
-def run(scene: Scene, names: tuple[str, ...], timeout: float) -> dict[str, str]:
-    """Modules or single tests."""
-    results = scene.path("results")
-    results.write_text("")
-    argv = [PYTHON, scene.script("py_suite.py"), results, *(f"test.{name.removeprefix('test.')}" for name in names)]
-    with contextlib.suppress(NotReady):
-        run_to_end(scene.host, argv, timeout=timeout, env={"TMPDIR": str(scene.folder)})
-    return outcomes(results.read_text())
+def run(scene: Scene, names: Sequence[str], timeout: float) -> dict[str, str]:
+    """Modules or single tests, some of them at once: most of their time they wait."""
+    todo = list(names)
+    running: dict[Path, Process] = {}
+    ended: list[Path] = []
+    end = time.monotonic() + timeout
+    while todo or running:
+        while todo and len(running) < AT_ONCE:
+            name = todo.pop(0)
+            folder = scene.path(f"{len(ended) + len(running)}-{name}")
+            folder.mkdir()
+            argv = [PYTHON, scene.script("py_suite.py"), folder, f"test.{name.removeprefix('test.')}"]
+            running[folder] = scene.host.start(argv, env={"TMPDIR": str(folder)})
+        late = time.monotonic() > end
+        for folder, process in list(running.items()):
+            if late or not process.running:
+                process.stop()
+                ended.append(folder)
+                del running[folder]
+        time.sleep(0.05)
+    return outcomes("".join((folder / "results").read_text() for folder in ended if (folder / "results").exists()))
 
 
-def play(scene: Scene, names: tuple[str, ...]) -> dict[str, Any]:
+def play(scene: Scene, names: Sequence[str]) -> dict[str, Any]:
     """All of some modules; what failed gets a second chance alone, since some of them depend on time."""
-    found = run(scene, names, 240)
+    found = run(scene, names, 200)
     again = [test for test, word in found.items() if word in ("failed", "hung") and "." in test and " " not in test]
-    for test in again[:20]:
-        found |= run(scene, (test,), 60)
+    for number, test in enumerate(again[:10]):
+        (scene.path(f"again{number}")).mkdir()
+        found |= run(replace(scene, folder=scene.path(f"again{number}")), [test], 40)
     facts: dict[str, Any] = {test: word for test, word in found.items() if word != "ok"}
     return {**facts, "ok": sum(word == "ok" for word in found.values())}
 

@@ -18,7 +18,7 @@ def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
 
 def tornado(port: int) -> None:
     """Three processes that share a listener."""
-    from tornado import httpserver, ioloop, netutil, process, web
+    from tornado import httpserver, ioloop, netutil, process, web  # type: ignore[import-not-found]
 
     class Handler(web.RequestHandler):  # type: ignore[misc]
         def get(self) -> None:
@@ -36,7 +36,7 @@ def tornado(port: int) -> None:
 
 def aiohttp(port: int) -> None:
     """One process."""
-    from aiohttp import web
+    from aiohttp import web  # type: ignore[import-not-found]
 
     async def hello(_request: web.Request) -> web.Response:
         return web.Response(text="hello\n")
