@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from .base import APPS, App, Workload
-from .runner import STACKS, Row, play_app, shorten
+from .base import APPS, PYTHON, App, Workload
+from .runner import STACKS, Row, play_app, shorten, stage
 
 OUT = BUILD / "apps"
 NOT_PROGRAMS = {"__main__", "base", "runner"}
@@ -77,6 +77,18 @@ def check_programs(apps: list[App]) -> None:
             raise SystemExit(f"{path} is missing: nox -s {session}")
 
 
+def check_pair() -> None:
+    """Stop when the libc does not work with the service, or every program would silently use the kernel.
+
+    Raises:
+        SystemExit: it does not.
+    """
+    code = "import os, socket; s = socket.socket(); print(oct(os.stat(f'/proc/self/fd/{s.fileno()}').st_mode))"
+    with stage("joyride") as st:
+        if st.host.run(PYTHON, "-c", code).startswith("0o14"):  # a socket of the kernel's
+            raise SystemExit(f"{LIBC_PREFIX} does not use {service.BINARY}: build both from one tree")
+
+
 def listing(apps: dict[str, App]) -> Table:
     """What there is."""
     table = Table("program", "workload", "ways", "packages")
@@ -103,8 +115,13 @@ def cells(row: Row) -> list[str]:
     return [row.workload.app, row.workload.name, *shown, counted or "nothing", verdict]
 
 
+def write(rows: list[Row]) -> None:
+    """What is known so far, as JSON."""
+    (OUT / "results.json").write_text(json.dumps([row.data() for row in rows], indent=1) + "\n")
+
+
 def report(rows: list[Row], console: Console, seconds: float) -> int:
-    """Table, complaints, JSON; how many rows are wrong."""
+    """Table and complaints; how many rows are wrong."""
     table = Table("program", "workload", "stock", "Joyride", "the service counted", "difference")
     for row in rows:
         table.add_row(*cells(row))
@@ -114,7 +131,6 @@ def report(rows: list[Row], console: Console, seconds: float) -> int:
         for text in row.complaints():
             where = f"{row.workload.app}, {row.workload.name}"
             console.print(f"{where}: {text}", style="red", markup=False, highlight=False)
-    (OUT / "results.json").write_text(json.dumps([row.data() for row in rows], indent=1) + "\n")
     done = len(rows) - len(wrong)
     console.print(
         f"{done} of {len(rows)} workloads did the same on both, in {seconds:.0f} s; {OUT / 'results.json'}",
@@ -153,6 +169,8 @@ def main(argv: list[str] | None = None) -> int:
     rows: list[Row] = []
     began = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    if "joyride" in stacks:
+        check_pair()
     with hugepages.restored(), Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=len(stacks) * sum(map(len, wanted.values())))
 
@@ -162,6 +180,7 @@ def main(argv: list[str] | None = None) -> int:
         for name, workloads in wanted.items():
             done = play_app(apps[name], workloads, stacks, OUT / "logs", tell)
             rows += done
+            write(rows)
             bad = [text.splitlines()[0] for row in done for text in row.complaints()]
             progress.console.print(f"{name}: {'; '.join(bad) or 'the same'}"[:400], markup=False, highlight=False)
     return 1 if report(rows, console, time.monotonic() - began) else 0

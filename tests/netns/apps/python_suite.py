@@ -20,9 +20,11 @@ from .base import PYTHON, App, Scene
 APP = App("python-suite", packages=["libpython3.11-testsuite", "python3"],
           needs=["/usr/lib/python3.11/test/test_socket.py", "python3"])  # fmt: skip
 AT_ONCE = 4
+HOME = Path("/usr/lib/python3.11/test")
+ASYNCIO = tuple(f"test_asyncio.{path.stem}" for path in sorted((HOME / "test_asyncio").glob("test_*.py")))
 MODULES = {
     "sockets and polling": ("test_socket", "test_selectors", "test_select", "test_epoll", "test_poll"),
-    "asyncio, ssl, servers": ("test_asyncio", "test_ssl", "test_socketserver", "test_httpservers", "test_asyncore",
+    "asyncio, ssl, servers": ("test_ssl", *ASYNCIO, "test_socketserver", "test_httpservers", "test_asyncore",
                               "test_asynchat"),
     "clients": ("test_ftplib", "test_imaplib", "test_poplib", "test_smtplib", "test_nntplib", "test_urllib",
                 "test_urllib2", "test_urllib2_localnet", "test_smtpd", "test_xmlrpc", "test_telnetlib"),
@@ -70,7 +72,7 @@ def run(scene: Scene, names: Sequence[str], timeout: float) -> dict[str, str]:
 
 def play(scene: Scene, names: Sequence[str]) -> dict[str, Any]:
     """All of some modules; what failed gets a second chance alone, since some of them depend on time."""
-    found = run(scene, names, 200)
+    found = run(scene, names, 300)
     again = [test for test, word in found.items() if word in ("failed", "hung") and "." in test and " " not in test]
     for number, test in enumerate(again[:10]):
         (scene.path(f"again{number}")).mkdir()
@@ -85,7 +87,7 @@ def enter(title: str, names: tuple[str, ...]) -> None:
     def workload(scene: Scene) -> dict[str, Any]:
         return play(scene, names)
 
-    APP.workload(title, ways=("local",), carries="maybe", timeout=420)(workload)
+    APP.workload(title, ways=("local",), carries="maybe", timeout=600)(workload)
 
 
 for _title, _names in MODULES.items():
