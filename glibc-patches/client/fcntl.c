@@ -30,9 +30,20 @@ dup_fd (int fd, int cmd, intptr_t from)
   return n;
 }
 
+/* The kernel signals for the handle, when the service says so.  */
+static void
+set_async (int fd, bool on)
+{
+  int fl = jr_sys_fcntl (fd, F_GETFL, 0);
+  if (fl >= 0 && !(fl & O_ASYNC) != !on)
+    jr_sys_fcntl (fd, F_SETFL, on ? fl | O_ASYNC : fl & ~O_ASYNC);
+}
+
 static void
 set_slot_flags (struct jr_sock *s, uint32_t flags)
 {
+  if ((ld_relaxed (&s->slot->oflags) ^ flags) & O_ASYNC)
+    set_async (s->fd, flags & O_ASYNC);
   uint32_t old = ld_relaxed (&s->slot->oflags);
   while (!cas (&s->slot->oflags, &old, (old & ~SLOT_FLAGS) | (flags & SLOT_FLAGS)))
     ;
@@ -219,6 +230,8 @@ do_ioctl (int fd, unsigned long request, void *arg)
       r = __jr_copy_in (&v, arg, sizeof v);
       if (r < 0)
 	return r;
+      if (flag == O_ASYNC)
+	set_async (fd, v != 0);
       if (v != 0)
 	set_bits (&s.slot->oflags, flag);
       else

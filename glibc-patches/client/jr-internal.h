@@ -378,16 +378,20 @@ extern struct timespec *__jr_left (int64_t deadline_ns, int64_t max_ns,
 #define JR_PAGE_BITS 12
 #define JR_SEEN_BITS 12
 #define JR_SEEN_PAGES ((1u << JR_SEEN_BITS) - 1)
+#define JR_REACHES 4		/* of which the first two are looked at at once */
 struct jr_reach
 {
-  uint64_t rd[2], wr[2];
+  uint64_t rd[JR_REACHES], wr[JR_REACHES];
   uint32_t epoch;
 };
 extern __thread struct jr_reach __jr_reach JR_TLS_IE;
 /* Counts what may have made good memory bad: munmap and the like.  */
 extern uint32_t __jr_unmaps JR_HIDDEN;
 
-extern bool __jr_reach_slow (const void *p, size_t n, bool write) JR_HIDDEN;
+/* FILL: the bytes are about to be written, and may be until then what they
+   like.  */
+enum jr_reach_how { JR_REACH_READ, JR_REACH_WRITE, JR_REACH_FILL };
+extern bool __jr_reach_slow (const void *p, size_t n, enum jr_reach_how how) JR_HIDDEN;
 
 static inline bool
 jr_is_seen (uint64_t word, uintptr_t p, size_t n)
@@ -407,18 +411,28 @@ jr_can_read (const void *p, size_t n)
 	       && (jr_is_seen (seen->rd[0], (uintptr_t) p, n)
 		   || jr_is_seen (seen->rd[1], (uintptr_t) p, n))))
     return true;
-  return __jr_reach_slow (p, n, false);
+  return __jr_reach_slow (p, n, JR_REACH_READ);
+}
+
+static inline bool
+jr_is_written (void *p, size_t n)
+{
+  const struct jr_reach *seen = &__jr_reach;
+  return likely_ (seen->epoch == ld_relaxed (&__jr_unmaps)
+		  && (jr_is_seen (seen->wr[0], (uintptr_t) p, n)
+		      || jr_is_seen (seen->wr[1], (uintptr_t) p, n)));
 }
 
 static inline bool
 jr_can_write (void *p, size_t n)
 {
-  const struct jr_reach *seen = &__jr_reach;
-  if (likely_ (seen->epoch == ld_relaxed (&__jr_unmaps)
-	       && (jr_is_seen (seen->wr[0], (uintptr_t) p, n)
-		   || jr_is_seen (seen->wr[1], (uintptr_t) p, n))))
-    return true;
-  return __jr_reach_slow (p, n, true);
+  return jr_is_written (p, n) || __jr_reach_slow (p, n, JR_REACH_WRITE);
+}
+
+static inline bool
+jr_can_fill (void *p, size_t n)
+{
+  return jr_is_written (p, n) || __jr_reach_slow (p, n, JR_REACH_FILL);
 }
 
 extern bool __jr_iter_reach (const struct jr_iter *it, size_t n, bool write) JR_HIDDEN;
@@ -440,8 +454,8 @@ static inline bool
 jr_iter_writes (const struct jr_iter *it, size_t n)
 {
   if (likely_ (it->n == 1))
-    return n == 0 || jr_can_write ((char *) it->iov->iov_base + it->off,
-				   n < it->left ? n : it->left);
+    return n == 0 || jr_can_fill ((char *) it->iov->iov_base + it->off,
+				  n < it->left ? n : it->left);
   return __jr_iter_reach (it, n, true);
 }
 

@@ -7,16 +7,8 @@
 
 #include "jr-internal.h"
 
-#ifndef MADV_POPULATE_READ
-# define MADV_POPULATE_READ 22
-# define MADV_POPULATE_WRITE 23
-#endif
-
 /* FUTEX_OP_OR of nothing, in the kernel's encoding; FUTEX_OP_CMP_LT.  */
 #define OR_NOTHING (2u << 28 | 2u << 24)
-
-/* As many pages are asked about at once, not one by one.  */
-#define MANY 4
 
 __thread struct jr_reach __jr_reach JR_TLS_IE;
 uint32_t __jr_unmaps;
@@ -42,22 +34,31 @@ page_writes (uintptr_t at)
 		     at & ~(uintptr_t) 3, OR_NOTHING) != -EFAULT;
 }
 
+/* Where N bytes are about to be written anyway: quicker.  */
 static bool
-ask (uintptr_t p, size_t n, bool write)
+page_takes (uintptr_t at, size_t n)
+{
+  if (n < sizeof (uint32_t) || at == 0)
+    return page_writes (at);
+  return JR_SYSCALL (getcpu, at, NULL, NULL) != -EFAULT;
+}
+
+static bool
+ask (uintptr_t p, size_t n, enum jr_reach_how how)
 {
   uintptr_t first = p >> JR_PAGE_BITS, last = (p + n - 1) >> JR_PAGE_BITS;
   if (last < first || last >> (63 - JR_PAGE_BITS) != 0)
     return false;
-  if (last - first >= MANY
-      && JR_SYSCALL (madvise, first << JR_PAGE_BITS,
-		     (last - first + 1) << JR_PAGE_BITS,
-		     write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) == 0)
-    return true;
   for (uintptr_t page = first; page <= last; page++)
     {
-      /* A byte of the page that is in the range.  */
+      /* The page's part of the range.  */
       uintptr_t at = page == first ? p : page << JR_PAGE_BITS;
-      if (!(write ? page_writes (at) : page_reads (at)))
+      size_t left = ((page + 1) << JR_PAGE_BITS) - at;
+      if (left > p + n - at)
+	left = p + n - at;
+      if (!(how == JR_REACH_READ    ? page_reads (at)
+	    : how == JR_REACH_WRITE ? page_writes (at)
+				    : page_takes (at, left)))
 	return false;
     }
   return true;
@@ -68,7 +69,7 @@ ask (uintptr_t p, size_t n, bool write)
 static void
 keep (uint64_t *words, uint64_t first, uint64_t last)
 {
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < JR_REACHES; i++)
     {
       uint64_t from = words[i] >> JR_SEEN_BITS;
       uint64_t end = from + (words[i] & JR_SEEN_PAGES);
@@ -85,18 +86,19 @@ keep (uint64_t *words, uint64_t first, uint64_t last)
     }
   if (last - first >= JR_SEEN_PAGES)
     return;
-  st_relaxed (&words[1], ld_relaxed (&words[0]));
+  for (int i = JR_REACHES - 1; i > 0; i--)
+    st_relaxed (&words[i], ld_relaxed (&words[i - 1]));
   st_relaxed (&words[0], first << JR_SEEN_BITS | (last - first + 1));
 }
 
 bool
-__jr_reach_slow (const void *p, size_t n, bool write)
+__jr_reach_slow (const void *p, size_t n, enum jr_reach_how how)
 {
   struct jr_reach *seen = &__jr_reach;
   uint32_t epoch = ld_relaxed (&__jr_unmaps);
   if (seen->epoch != epoch)
     {
-      for (int i = 0; i < 2; i++)
+      for (int i = 0; i < JR_REACHES; i++)
 	{
 	  st_relaxed (&seen->rd[i], 0);
 	  st_relaxed (&seen->wr[i], 0);
@@ -105,9 +107,13 @@ __jr_reach_slow (const void *p, size_t n, bool write)
     }
   if (n == 0)
     return true;
-  if (!ask ((uintptr_t) p, n, write))
+  uint64_t *words = how != JR_REACH_READ ? seen->wr : seen->rd;
+  for (int i = 0; i < JR_REACHES; i++)
+    if (jr_is_seen (words[i], (uintptr_t) p, n))
+      return true;
+  if (!ask ((uintptr_t) p, n, how))
     return false;
-  keep (write ? seen->wr : seen->rd, (uintptr_t) p >> JR_PAGE_BITS,
+  keep (words, (uintptr_t) p >> JR_PAGE_BITS,
 	((uintptr_t) p + n - 1) >> JR_PAGE_BITS);
   return true;
 }
@@ -133,7 +139,7 @@ __jr_iter_reach (const struct jr_iter *it, size_t n, bool write)
       if (have > n)
 	have = n;
       if (have > 0
-	  && !(write ? jr_can_write ((char *) it->iov[i].iov_base + off, have)
+	  && !(write ? jr_can_fill ((char *) it->iov[i].iov_base + off, have)
 		     : jr_can_read ((char *) it->iov[i].iov_base + off, have)))
 	return false;
       n -= have;

@@ -136,6 +136,13 @@ static void on_handles_ready(struct jr_ctl *ctl, struct jr_ctl_source *src, uint
 
 static void take_closes(void *arg, jr_time now) { on_handles_ready(arg, NULL, 0, now); }
 
+static void signal_owner(void *arg, void *handle)
+{
+    struct jr_ctl *ctl = arg;
+
+    jr_handle_signal(ctl->handles, handle);
+}
+
 static int open_handles(struct jr_ctl *ctl)
 {
     const struct jr_handles_ops ops = {.ctx = ctl, .on_closed = on_handle_closed, .on_overflow = on_handle_overflow};
@@ -197,7 +204,11 @@ static int open_socks(struct jr_ctl *ctl, jr_time now)
         .udp = c->udp,
         .counters = c->counters,
         .hooks = c->hooks,
-        .host = {.ctx = ctl, .seg_find = jr_ctl_seg_find, .take_closes = take_closes, .seg_unused = jr_ctl_seg_unused},
+        .host = {.ctx = ctl,
+                 .seg_find = jr_ctl_seg_find,
+                 .take_closes = take_closes,
+                 .signal = signal_owner,
+                 .seg_unused = jr_ctl_seg_unused},
         .rules = ctl->rules,
         .policy = &ctl->policy,
         .loopback = c->loopback,

@@ -17,6 +17,7 @@
 
 #define BUCKETS 4096u
 #define POOL_MAX 4096u
+#define ASYNC_MAX 512u /* each costs us a descriptor */
 #define NAME_SIZE 24
 
 struct jr_handle {
@@ -25,6 +26,7 @@ struct jr_handle {
     uint64_t ino;
     uint32_t index, serial; /* its name; a name is never given to another inode */
     bool open;
+    int async_fd; /* ours, when the program asked for signals; -1 */
     void *user;
 };
 
@@ -35,7 +37,7 @@ struct jr_handles {
     struct jr_handle **by_index;
     uint32_t nindex, next_serial;
     struct jr_list pool;
-    uint32_t npool;
+    uint32_t npool, nasync;
     struct jr_handle *by_ino[BUCKETS];
 };
 
@@ -95,6 +97,10 @@ static void handle_free(struct jr_handles *h, struct jr_handle *x)
         *p = x->hash_next;
     name_of(x, name);
     unlinkat(h->dir, name, 0);
+    if (x->async_fd >= 0) { /* its report comes for a name that is gone */
+        close(x->async_fd);
+        h->nasync--;
+    }
     h->by_index[x->index] = NULL;
     jr_list_del(&x->pool);
     free(x);
@@ -148,6 +154,7 @@ static struct jr_handle *handle_new(struct jr_handles *h)
     if (!x)
         return NULL;
     jr_list_init(&x->pool);
+    x->async_fd = -1;
     x->index = free_index(h);
     if (x->index == UINT32_MAX)
         goto fail;
@@ -219,7 +226,7 @@ static void closed(struct jr_handles *h, struct jr_handle *x, bool reusable)
 
     x->open = false;
     x->user = NULL;
-    if (reusable && h->npool < POOL_MAX) {
+    if (reusable && h->npool < POOL_MAX && x->async_fd < 0) {
         jr_list_push_head(&h->pool, &x->pool);
         h->npool++;
     } else {
@@ -227,6 +234,22 @@ static void closed(struct jr_handles *h, struct jr_handle *x, bool reusable)
     }
     if (user)
         h->ops.on_closed(h->ops.ctx, user);
+}
+
+/* A byte through the FIFO: the kernel signals whoever asked for it there, as fcntl(2) has it. */
+void jr_handle_signal(struct jr_handles *h, struct jr_handle *x)
+{
+    char name[NAME_SIZE], byte = 0;
+
+    if (!x->open)
+        return;
+    if (x->async_fd < 0 && h->nasync < ASYNC_MAX) {
+        name_of(x, name);
+        x->async_fd = openat(h->dir, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        h->nasync += x->async_fd >= 0;
+    }
+    if (x->async_fd >= 0 && write(x->async_fd, &byte, 1) == 1 && read(x->async_fd, &byte, 1) < 0)
+        return; /* the program took it: its own affair */
 }
 
 /* Nobody has a FIFO open for writing when a reader finds its end. Opening for reading alone makes no report. */

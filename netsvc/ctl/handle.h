@@ -33,6 +33,8 @@ unsigned jr_handles_read(struct jr_handles *h);
  * close. NULL and errno. */
 struct jr_handle *jr_handle_open(struct jr_handles *h, int *fd);
 void jr_handle_set_user(struct jr_handle *handle, void *user);
+/* SIGIO, or what F_SETSIG says, to the owner of the open file. */
+void jr_handle_signal(struct jr_handles *h, struct jr_handle *handle);
 /* The user of the handle that fd is a copy of; NULL: it is none of ours. */
 void *jr_handle_identify(struct jr_handles *h, int fd);
 

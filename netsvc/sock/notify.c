@@ -3,6 +3,8 @@
  * Telling programs what happened. Sockets that have something to tell are collected during a turn; at its end one full
  * fence stands between all publications and the look at who waits (docs/shared-memory.md, "Who tells whom").
  */
+#include <fcntl.h>
+
 #include "sock/sock.h"
 
 void jr_sock_touch(struct jr_sock *so, uint32_t ev)
@@ -40,6 +42,14 @@ static bool has_worthwhile_space(const struct jr_sock *so)
     return so->kind != JR_SOCK_STREAM || jr_sockbuf_space(&so->snd) * 3ull >= so->snd.cap;
 }
 
+static void signal_owner(struct jr_sock *so)
+{
+    const struct jr_socks_host *host = &so->ss->cfg.host;
+
+    if (so->handle && so->handle_open && host->signal)
+        host->signal(host->ctx, so->handle);
+}
+
 static void tell(struct jr_sock *so)
 {
     struct jr_abi_ring *tx = &so->sl->tx, *rx = &so->sl->rx;
@@ -51,6 +61,8 @@ static void tell(struct jr_sock *so)
         answer(&rx->data_wait, &so->data_answered, &rx->data_woken, &rx->data_seq, wake);
     if ((so->ev & JR_SOCK_EV_SPACE) && (state || has_worthwhile_space(so)))
         post |= answer(&tx->space_wait, &so->space_answered, &tx->space_woken, &tx->space_seq, wake);
+    if ((so->ev & JR_SOCK_EV_DATA) && (__atomic_load_n(&so->sl->oflags, __ATOMIC_RELAXED) & O_ASYNC))
+        signal_owner(so);
     so->ev = 0;
     if (post)
         jr_sock_post_watchers(so);

@@ -34,6 +34,8 @@ struct jr_socks_host {
     /* Reads the reports of closed handles that are there now: before a bind, whose port a dead program may have held.
      */
     void (*take_closes)(void *ctx, jr_time now);
+    /* Something happened on a socket with O_ASYNC; its handle. */
+    void (*signal)(void *ctx, void *handle);
     /* The last slot of a segment without an owner became free. */
     void (*seg_unused)(void *ctx, struct jr_seg *seg);
 };
