@@ -73,12 +73,14 @@ env_count (char *const envp[])
   return n;
 }
 
+bool __jr_raw_mode;
+
 /* Whether ENVP lacks what this program was told, and what that was.  */
 static bool
 is_untold (char *const envp[], const char **path, bool *off)
 {
   *path = __jr_env_told (off);
-  if (**path == '\0' && !*off)
+  if (**path == '\0' && !*off && !__jr_raw_mode)
     return false;
   for (; envp != NULL && *envp != NULL; envp++)
     if (strncmp (*envp, "JOYRIDE_SOCKET=", 15) == 0 || strncmp (*envp, "JOYRIDE=", 8) == 0)
@@ -143,7 +145,7 @@ __jr_exec_prepare (char *const envp[], void *buf, size_t size)
     inherited (append_bounded, &b);
   b.at -= b.at > hint && b.at[-1] == ',';
   if (told != 0)
-    b.at = stpcpy (stpcpy (b.at, off ? ":off:" : "::"), path);
+    b.at = stpcpy (stpcpy (b.at, off ? ":off:" : __jr_raw_mode ? ":raw:" : "::"), path);
   *b.at = '\0';
   return out;
 }
@@ -189,6 +191,7 @@ __jr_start (char **envp)
   if (told != NULL && path == NULL && use == NULL)
     {
       use = told[1] == 'o' ? "off" : NULL;
+      __jr_raw_mode = told[1] == 'r';
       path = strchr (told + 1, ':');
       path = path != NULL ? path + 1 : NULL;
     }

@@ -109,6 +109,8 @@ extern void __jr_scm_received (const struct msghdr *msg) JR_HIDDEN;
 extern void __jr_fd_received (int fd) JR_HIDDEN;
 /* The values of JOYRIDE_SOCKET and JOYRIDE, or NULL.  */
 extern void __jr_env_keep (const char *path, const char *use) JR_HIDDEN;
+/* libc is in raw mode, and so will be what it executes.  */
+extern bool __jr_raw_mode JR_HIDDEN;
 /* The thread may be in another network namespace than before.  */
 extern void __jr_ns_changed (void) JR_HIDDEN;
 extern int __jr_mlockall (int flags) JR_HIDDEN;

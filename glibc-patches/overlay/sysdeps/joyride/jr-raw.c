@@ -347,6 +347,8 @@ __jr_raw_wanted (char **envp)
 {
   if (__libc_enable_secure)
     return false;
+  if (__jr_raw_mode)
+    return true;		/* told by who executed this */
   for (; envp != NULL && *envp != NULL; envp++)
     if (strcmp (*envp, "JOYRIDE_RAW=1") == 0)
       return true;
@@ -368,6 +370,6 @@ __jr_raw_start (char **envp)
   if (INTERNAL_SYSCALL_CALL (rt_sigaction, SIGSYS, &act, NULL, MASK_BYTES) != 0)
     return;
   INTERNAL_SYSCALL_CALL (rt_sigprocmask, SIG_UNBLOCK, &bit, NULL, MASK_BYTES);
-  __jr_raw_on = true;
+  __jr_raw_on = __jr_raw_mode = true;
   __jr_raw_thread ();
 }

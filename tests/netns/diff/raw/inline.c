@@ -170,6 +170,32 @@ CASE(traced)
 
 /* ---- threads and processes ---- */
 
+int executed(int argc, char **argv)
+{
+    char c = 0;
+    int fd = atoi(argv[1]);
+    say("new program, %d", argc);
+    SHOW(syscall(SYS_write, fd, "n", 1));
+    SHOW(syscall(SYS_read, fd, &c, 1));
+    return 0;
+}
+
+CASE(executed_with_another_environment)
+{
+    int fd = raw_dial(ECHO);
+    char number[12], *none[] = {NULL};
+    snprintf(number, sizeof number, "%d", fd);
+    char *argv[] = {(char *)self_path,
+                    (char *)self_path,
+                    (char *)host_ip,
+                    (char *)peer_ip,
+                    "exec",
+                    (char *)case_name,
+                    number,
+                    NULL};
+    syscall(SYS_execve, self_path, argv, none);
+}
+
 static void *in_a_thread(void *arg)
 {
     int fd = raw_dial(ECHO);
