@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -52,7 +51,8 @@ def own(folder: Path, *, netns: str | None = None) -> Iterator[docker.DockerClie
     """
     need("dockerd", "unshare", packages="docker.io util-linux")
     folder.mkdir(parents=True, exist_ok=True)
-    short = Path(tempfile.mkdtemp(prefix="jr-docker"))  # a socket's path is short
+    holder = tempfile.TemporaryDirectory(prefix="jr-docker", ignore_cleanup_errors=True)  # a socket's path is short
+    short = Path(holder.name)
     socket, log = short / "s", folder.with_suffix(".log")
     argv = ["unshare", "--mount", "--propagation", "private", "--kill-child", "--fork", "dockerd"]
     argv += ["--data-root", str(folder), "--exec-root", str(short / "x"), "--pidfile", str(short / "p")]
@@ -68,6 +68,7 @@ def own(folder: Path, *, netns: str | None = None) -> Iterator[docker.DockerClie
         argv = ["nsenter", f"--net=/run/netns/{netns}", "--", *argv]  # ip-netns(8) would hide the cgroups
     env = {**os.environ, "PATH": f"/usr/sbin:/usr/bin:/sbin:/bin:{os.environ.get('PATH', '')}"}
     with (
+        holder,
         log.open("wb") as out,
         subprocess.Popen(argv, stdout=out, stderr=out, env=env, start_new_session=True) as daemon,
     ):
@@ -81,7 +82,6 @@ def own(folder: Path, *, netns: str | None = None) -> Iterator[docker.DockerClie
                 client.close()
         finally:
             _stop(daemon, short / "p")
-    shutil.rmtree(short, ignore_errors=True)
 
 
 def _wait(daemon: subprocess.Popen[bytes], socket: Path, log: Path) -> docker.DockerClient:

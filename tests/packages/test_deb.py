@@ -9,6 +9,8 @@ import time
 import pytest
 from chroot import Chroot, differences
 
+from ci.packages.version import REPO
+
 OLD, NEW = "0.1.0-1", "0.1.0-2"
 SYSTEM_LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
 
@@ -175,3 +177,13 @@ def test_another_release(machine: Chroot) -> None:
     assert machine.run("dpkg-divert", "--list", "joyride-libc-system") == ""
     machine.apt("purge", "joyride-libc-system")
     machine.apt("install", "--reinstall", "joyride-libc")
+
+
+@pytest.mark.parametrize("name", ["libc", "service"])
+def test_autopkgtest(machine: Chroot, name: str) -> None:
+    """What packaging/deb/tests tells autopkgtest to run; "service" carries traffic between two network namespaces."""
+    machine.apt("install", "joyride")
+    script = REPO / "packaging/deb/tests" / name
+    (machine.seen / "root" / name).write_bytes(script.read_bytes())
+    machine.sh("mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns && mount --make-shared /")  # for ip-netns(8)
+    machine.run("sh", f"/root/{name}", timeout=60)
