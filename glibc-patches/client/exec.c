@@ -172,7 +172,7 @@ adopt_list (const char *s)
 void
 __jr_start (char **envp)
 {
-  const char *hint = NULL, *path = NULL, *use = NULL;
+  const char *hint = NULL, *path = NULL, *use = NULL, *trace = NULL;
   char **out = envp;
   if (envp == NULL)
     return;
@@ -186,7 +186,11 @@ __jr_start (char **envp)
 	path = *in + 15;
       else if (strncmp (*in, "JOYRIDE=", 8) == 0)
 	use = *in + 8;
+      else if (strncmp (*in, "JOYRIDE_TRACE=", 14) == 0)
+	trace = *in + 14;
     }
+  if (trace != NULL && !jr_sys_secure ())
+    __jr_trace_start (trace);
   const char *told = hint != NULL ? strchr (hint, ':') : NULL;
   if (told != NULL && path == NULL && use == NULL)
     {

@@ -3,6 +3,7 @@
    SPDX-License-Identifier: LGPL-2.1-or-later  */
 
 #include "jr-internal.h"
+#include "jr-trace.h"
 #include <sys/ioctl.h>
 #include <linux/sockios.h>
 
@@ -97,7 +98,10 @@ do_fcntl (int fd, int cmd, intptr_t arg)
 int
 __jr_fcntl (int fd, int cmd, void *arg)
 {
-  return jr_ret (do_fcntl (fd, cmd, (intptr_t) arg));
+  int r = jr_ret (do_fcntl (fd, cmd, (intptr_t) arg));
+  if (unlikely_ (ld_relaxed (&__jr_tracing)))
+    __jr_trace_fcntl (fd, cmd, arg, r);
+  return r;
 }
 
 /* ---- ioctl ---- */

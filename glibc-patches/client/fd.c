@@ -189,6 +189,7 @@ internal_home (uint64_t ent)
     case JR_USE_SHADOW:
       seg = ld_acquire (&__jr.seg[jr_ent_idx (ent)]);
       return seg == NULL ? NULL : &seg->ls[jr_ent_slot (ent)].shadow_fd;
+    case JR_USE_TRACE:
     case JR_USE_EPOLL:
       break;
     }
@@ -217,6 +218,8 @@ __jr_fd_internal_move (int fd)
 	    st_release (home, high);
 	  else if (jr_ent_use (ent) == JR_USE_EPOLL)
 	    __jr_epoll_efd_moved (jr_ent_idx (ent), high);
+	  else
+	    __jr_trace_moved (high);
 	  __jr_fd_internal_close (fd);
 	}
     }

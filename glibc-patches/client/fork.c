@@ -44,7 +44,7 @@ close_internal (void)
   for (int fd = __jr_fd_next (0, &ent); fd >= 0; fd = __jr_fd_next (fd + 1, &ent))
     {
       if (jr_ent_kind (ent) != JR_FD_INTERNAL || jr_ent_use (ent) == JR_USE_BELL
-	  || jr_ent_use (ent) == JR_USE_SHADOW)
+	  || jr_ent_use (ent) == JR_USE_SHADOW || jr_ent_use (ent) == JR_USE_TRACE)
 	continue;
       __jr_fd_take (fd);
       if (fd != last + 1 || run < 0)
@@ -70,6 +70,7 @@ __jr_fork_child (void)
   jr_sys_forked ();
 #endif
   close_internal ();
+  __jr_trace_forked ();
   __jr.pid = jr_sys_pid ();
   __jr.ctl_fd = -1;
   __jr.pool = NULL;

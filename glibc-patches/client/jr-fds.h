@@ -33,7 +33,8 @@ enum jr_fd_use
   JR_USE_PARKED,
   JR_USE_SHADOW,
   JR_USE_POLLER,
-  JR_USE_EPOLL
+  JR_USE_EPOLL,
+  JR_USE_TRACE
 };
 
 #define JR_ENT_CLOEXEC 0x10ull

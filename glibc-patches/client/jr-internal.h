@@ -658,6 +658,11 @@ extern bool __jr_at_home (void) JR_HIDDEN;
 extern int __jr_adopt (int fd) JR_HIDDEN;
 extern bool __jr_looks_like_handle (int fd) JR_HIDDEN;
 
+/* trace.c: HOW is the value of JOYRIDE_TRACE.  */
+extern void __jr_trace_start (const char *how) JR_HIDDEN;
+extern void __jr_trace_forked (void) JR_HIDDEN;
+extern void __jr_trace_moved (int fd) JR_HIDDEN;
+
 /* ---- readiness ---- */
 
 /* poll bits of a socket without its shadow.  ARM: ask to hear of space when

@@ -2,7 +2,7 @@
    a socket that began as a handle to the kernel.
    SPDX-License-Identifier: LGPL-2.1-or-later  */
 
-#include "jr-internal.h"
+#include "jr-trace-line.h"
 
 static bool
 prefix_match (const uint8_t *a, const uint8_t *b, uint32_t plen)
@@ -70,6 +70,16 @@ __jr_route (const struct jr_abi_addr *to, bool stream)
       || !(ld_relaxed (&p->tcp_listen[to->port / 64]) & 1ull << to->port % 64))
     return JR_ROUTE_KERNEL;
   return JR_ROUTE_SERVICE;
+}
+
+/* In words, for somebody who traces.  */
+const char *
+__jr_route_why (const struct jr_abi_addr *to, bool stream)
+{
+  if (where (to) != JR_ROUTE_LOCAL)
+    return __jr_route (to, stream) == JR_ROUTE_KERNEL ? "no port of the service leads there"
+						      : "the service said so";
+  return is_loopback (to) ? "loopback" : "an address of this host";
 }
 
 /* With loopback = "service", whether a datagram to it stays on this host.  */

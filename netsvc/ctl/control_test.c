@@ -523,14 +523,14 @@ JR_TEST(dump_is_json_at_any_size)
     start(NULL);
     JR_REQUIRE(rig_socket(&s, &a, SOCK_STREAM) && rig_bind(&s, rig.a.addr, 80, NULL) == 0 &&
                rig_listen(&s, 5, NULL) == 0);
-    const size_t need = jr_ctl_dump(rig.a.ctl, NULL, 0);
-    JR_CHECK_EQ(jr_ctl_dump(rig.a.ctl, all, sizeof all), need);
+    const size_t need = jr_ctl_dump(rig.a.ctl, 0, NULL, 0);
+    JR_CHECK_EQ(jr_ctl_dump(rig.a.ctl, 0, all, sizeof all), need);
     JR_CHECK_EQ(strlen(all), need);
     JR_CHECK(all[0] == '[' && all[need - 1] == ']' && strstr(all, "\"state\":\"LISTEN\"") &&
              strstr(all, "\"port\":80"));
     for (size_t n = 0; n <= need + 1; n++) {
         memset(part, 'x', sizeof part);
-        JR_REQUIRE(jr_ctl_dump(rig.a.ctl, part, n) == need);
+        JR_REQUIRE(jr_ctl_dump(rig.a.ctl, 0, part, n) == need);
         JR_REQUIRE(part[n] == 'x' && (n == 0 || strlen(part) < n));
     }
     JR_CHECK_STR(part, all);

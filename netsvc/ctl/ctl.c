@@ -390,10 +390,10 @@ void jr_ctl_set_crowded(struct jr_ctl *ctl, bool crowded) { jr_policy_set_crowde
 uint32_t jr_ctl_socket_count(const struct jr_ctl *ctl) { return ctl->socks.nsocks; }
 uint32_t jr_ctl_client_count(const struct jr_ctl *ctl) { return ctl->nclients; }
 
-size_t jr_ctl_dump(struct jr_ctl *ctl, char *buf, size_t n)
+size_t jr_ctl_dump(struct jr_ctl *ctl, jr_time now, char *buf, size_t n)
 {
     const size_t inner = n > 2 ? n - 2 : 0; /* room for the brackets; the inner text's NUL becomes the closing one */
-    const size_t len = jr_socks_dump(&ctl->socks, inner ? buf + 1 : NULL, inner);
+    const size_t len = jr_socks_dump(&ctl->socks, now, inner ? buf + 1 : NULL, inner);
     const size_t end = len < inner ? len : inner ? inner - 1 : 0;
 
     if (n > 2) {

@@ -90,7 +90,7 @@ void jr_ctl_set_routes(struct jr_ctl *ctl, const struct jr_ctl_route *routes, si
 
 /* JSON array of all sockets. Returns the length it needs without the NUL (as snprintf); cut at n but always terminated.
  */
-size_t jr_ctl_dump(struct jr_ctl *ctl, char *buf, size_t n);
+size_t jr_ctl_dump(struct jr_ctl *ctl, jr_time now, char *buf, size_t n);
 /* More threads want to run than there are cores: told to programs, which then don't poll in vain. */
 void jr_ctl_set_crowded(struct jr_ctl *ctl, bool crowded);
 uint32_t jr_ctl_socket_count(const struct jr_ctl *ctl);

@@ -202,6 +202,7 @@ struct jr_handle *jr_handle_open(struct jr_handles *h, int *fd)
     return x;
 }
 
+uint64_t jr_handle_ino(const struct jr_handle *x) { return x->ino; }
 void jr_handle_set_user(struct jr_handle *x, void *user) { x->user = user; }
 
 void *jr_handle_identify(struct jr_handles *h, int fd)

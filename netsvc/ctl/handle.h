@@ -32,6 +32,8 @@ unsigned jr_handles_read(struct jr_handles *h);
 /* A new handle, open; the caller passes *fd on and closes its own copy, which without a receiver counts as the last
  * close. NULL and errno. */
 struct jr_handle *jr_handle_open(struct jr_handles *h, int *fd);
+/* The inode number, by which copies of it are found in /proc. */
+uint64_t jr_handle_ino(const struct jr_handle *handle);
 void jr_handle_set_user(struct jr_handle *handle, void *user);
 /* SIGIO, or what F_SETSIG says, to the owner of the open file. */
 void jr_handle_signal(struct jr_handles *h, struct jr_handle *handle);

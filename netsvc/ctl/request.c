@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "ctl/priv.h"
 #include "jr_dispatch.h"
+#include "sock/sock.h"
 
 #define HANDLES_AT_ONCE 16u /* making one costs microseconds, during which no packet moves */
 
@@ -70,6 +71,7 @@ static int make_handle(struct jr_ctl *ctl, struct jr_client *c, struct jr_seg *s
         return -ENOBUFS;
     }
     jr_handle_set_user(x, so);
+    so->handle_ino = jr_handle_ino(x);
     jr_count(ctl->cfg.counters, JR_C_CTL_HANDLES);
     return (int)jr_sock_slot(so);
 }

@@ -53,10 +53,11 @@ static void put_port(FILE *f, const struct jr_worker_port *p)
 
 static void put_sockets(FILE *f, struct jr_ctl *ctl)
 {
-    size_t need = jr_ctl_dump(ctl, NULL, 0) + 1;
+    const jr_time now = jr_worker_now();
+    size_t need = jr_ctl_dump(ctl, now, NULL, 0) + 1;
     char *buf = malloc(need);
     if (buf)
-        jr_ctl_dump(ctl, buf, need);
+        jr_ctl_dump(ctl, now, buf, need);
     fputs(",\"sockets\":", f);
     fputs(buf ? buf : "[]", f);
     free(buf);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* All sockets as JSON, for `joyride ss`. */
 #include <arpa/inet.h>
+#include <linux/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "jr_tcp_fsm.h"
 #include "sock/pair.h"
 #include "sock/sock.h"
+
+#define DETAILS_MAX 20000u /* sockets: with more, TCP's details are left out */
 
 struct out {
     char *buf;
@@ -66,7 +69,35 @@ static const char *state_name(const struct jr_sock *so)
     return so->st & JR_ST_CONNECTED ? "ESTABLISHED" : "UNCONN";
 }
 
-static void put_socket(struct out *o, const struct jr_sock *so)
+/* What ss(8) shows with -i and -o. */
+static void put_tcp(struct out *o, const struct jr_tcpcb *tp, jr_time now)
+{
+    struct tcp_info ti = {0};
+    uint32_t len = sizeof ti;
+    uint64_t left;
+    unsigned count;
+    const char *timer = jr_tcp_pending_timer(tp, now, &left, &count);
+
+    if (timer)
+        put(o, ",\"timer\":{\"name\":\"%s\",\"left_ms\":%llu,\"count\":%u}", timer,
+            (unsigned long long)(left / (JR_SEC / 1000)), count);
+    if (jr_tcp_getopt(tp, IPPROTO_TCP, TCP_INFO, &ti, &len, now) < 0)
+        return;
+    put(o,
+        ",\"tcp\":{\"rto_us\":%u,\"rtt_us\":%u,\"rttvar_us\":%u,\"min_rtt_us\":%u,\"mss\":%u,\"pmtu\":%u,\"cwnd\":%u,"
+        "\"ssthresh\":%u,\"snd_wnd\":%u,\"rcv_wnd\":%u,\"unacked\":%u,\"lost\":%u,\"retrans\":%u,\"retrans_total\":%u",
+        ti.tcpi_rto, ti.tcpi_rtt, ti.tcpi_rttvar, ti.tcpi_min_rtt, ti.tcpi_snd_mss, ti.tcpi_pmtu, ti.tcpi_snd_cwnd,
+        ti.tcpi_snd_ssthresh, ti.tcpi_snd_wnd, ti.tcpi_rcv_ssthresh, ti.tcpi_unacked, ti.tcpi_lost, ti.tcpi_retrans,
+        ti.tcpi_total_retrans);
+    put(o,
+        ",\"bytes_sent\":%llu,\"bytes_acked\":%llu,\"bytes_received\":%llu,\"segs_out\":%u,\"segs_in\":%u,"
+        "\"notsent\":%u,\"delivery_rate\":%llu,\"last_send_ms\":%u,\"last_receive_ms\":%u}",
+        (unsigned long long)ti.tcpi_bytes_sent, (unsigned long long)ti.tcpi_bytes_acked,
+        (unsigned long long)ti.tcpi_bytes_received, ti.tcpi_segs_out, ti.tcpi_segs_in, ti.tcpi_notsent_bytes,
+        (unsigned long long)ti.tcpi_delivery_rate, ti.tcpi_last_data_sent, ti.tcpi_last_data_recv);
+}
+
+static void put_socket(struct out *o, const struct jr_sock *so, jr_time now)
 {
     uint64_t rx = jr_sockbuf_used(&so->rcv), tx = jr_sockbuf_used(&so->snd);
 
@@ -83,10 +114,14 @@ static void put_socket(struct out *o, const struct jr_sock *so)
         so->peer->pid, so->peer->uid);
     put_string(o, "comm", so->peer->comm);
     put_string(o, "exe", so->peer->exe);
-    put(o, ",\"seg\":%u,\"slot\":%u}", so->seg->id, so->slot);
+    if (so->tp && so->ss->nsocks <= DETAILS_MAX)
+        put_tcp(o, so->tp, now);
+    if (so->st & JR_ST_LISTENING)
+        put(o, ",\"backlog\":%u", so->backlog);
+    put(o, ",\"ino\":%llu,\"seg\":%u,\"slot\":%u}", (unsigned long long)so->handle_ino, so->seg->id, so->slot);
 }
 
-size_t jr_socks_dump(struct jr_socks *ss, char *buf, size_t n)
+size_t jr_socks_dump(struct jr_socks *ss, jr_time now, char *buf, size_t n)
 {
     struct out o = {.buf = buf, .size = n};
     bool first = true;
@@ -97,7 +132,7 @@ size_t jr_socks_dump(struct jr_socks *ss, char *buf, size_t n)
             continue;
         put(&o, "%s", first ? "" : ",");
         first = false;
-        put_socket(&o, so);
+        put_socket(&o, so, now);
     }
     return o.len;
 }

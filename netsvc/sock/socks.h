@@ -106,6 +106,6 @@ int jr_sock_move(struct jr_sock *so, struct jr_seg *to, bool force, jr_time now)
 int jr_sock_pair(const struct jr_sock *so, uint32_t *pair_id, uint32_t *end);
 
 /* JSON object per socket, comma separated, as snprintf would. */
-size_t jr_socks_dump(struct jr_socks *ss, char *buf, size_t n);
+size_t jr_socks_dump(struct jr_socks *ss, jr_time now, char *buf, size_t n);
 
 #endif

@@ -131,3 +131,21 @@ int jr_tcp_info(const struct jr_tcpcb *tp, void *val, uint32_t *len, jr_time now
     memcpy(val, &ti, *len);
     return 0;
 }
+
+const char *jr_tcp_pending_timer(const struct jr_tcpcb *tp, jr_time now, uint64_t *left_us, unsigned *count)
+{
+    static const struct {
+        int which;
+        const char *name;
+    } timers[] = {{TT_REXMT, "on"}, {TT_PERSIST, "persist"}, {TT_2MSL, "timewait"}, {TT_KEEP, "keepalive"}};
+
+    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
+        const jr_time due = tp->t_dl[timers[i].which];
+        if (!jr_tcp_timer_active(tp, timers[i].which))
+            continue;
+        *left_us = due > now ? due - now : 0;
+        *count = timers[i].which == TT_KEEP ? tp->keepprobes : timers[i].which == TT_2MSL ? 0 : tp->t_rxtshift;
+        return timers[i].name;
+    }
+    return NULL;
+}

@@ -47,6 +47,9 @@ struct jr_tcp_config {
 };
 void jr_tcp_config_defaults(struct jr_tcp_config *cfg);
 
+/* The timer that will do something next, as ss(8) names it ("on": a retransmission); NULL: none. *left_us until then,
+ * *count: how often it ran out in a row. */
+const char *jr_tcp_pending_timer(const struct jr_tcpcb *tp, jr_time now, uint64_t *left_us, unsigned *count);
 /* The names of the congestion control algorithms, the default first; NULL behind the last. */
 const char *jr_tcp_cc_available(unsigned i);
 

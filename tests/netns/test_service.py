@@ -172,7 +172,7 @@ def test_the_command_runs_programs_and_lists_their_sockets(joyride: Net, how: li
         with joyride.kernel_host.running(argv) as client:
             client.wait_for_log("connected")
             sock, _ = server.accept()
-            listed = joyride_command(joyride, "ss", "-t").stdout
+            listed = joyride_command(joyride, "ss", "-tn").stdout
             assert f"{joyride.pair.peer_ip}:7000" in listed
             counters = joyride_command(joyride, "stat", "sock_").stdout
             assert "sock_made" in counters

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -129,12 +130,56 @@ def test_counters_are_numbers() -> None:
     assert Path(cli.parser().parse_args(["stat"]).run_dir).is_absolute()
 
 
-def test_sockets_are_listed_as_people_read_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ends = '"local": {"addr": "10.0.0.1", "port": 80}, "remote": null'
-    rows = f'{{"proto": "tcp", "state": "LISTEN", {ends}, "pid": 1234}}, {{"proto": "udp", "state": "", "pid": 5}}'
-    thread = answering(tmp_path, f'{{"sockets": [{rows}]}}'.encode())
-    assert cli.main(["--run-dir", str(tmp_path), "ss", "-tl"]) == 0
+SOCKETS = [
+    {"proto": "tcp", "state": "LISTEN", "local": {"addr": "10.0.0.1", "port": 80}, "remote": None, "backlog": 5,
+     "accept_queue": 2, "route": "service", "pid": 1234, "ino": 1},
+    {"proto": "tcp", "state": "ESTABLISHED", "local": {"addr": "fd77::1", "port": 4000}, "ino": 2, "uid": 7,
+     "comm": "x", "remote": {"addr": "fd77::2", "port": 443}, "rx_queue": 10, "tx_queue": 2000, "route": "service",
+     "pid": 1, "timer": {"name": "keepalive", "left_ms": 7140000, "count": 0}, "rx_cap": 65536, "seg": 3, "slot": 4,
+     "tcp": {"rto_us": 200000, "rtt_us": 1500, "rttvar_us": 250, "mss": 1448, "pmtu": 1500, "cwnd": 10, "lost": 0,
+             "ssthresh": 2147483647, "snd_wnd": 1, "unacked": 0, "retrans": 0, "retrans_total": 0, "bytes_sent": 5,
+             "bytes_acked": 5, "bytes_received": 0, "segs_out": 3, "segs_in": 2, "notsent": 0}},
+    {"proto": "udp", "state": "UNCONN", "local": {"addr": "10.0.0.1", "port": 53}, "remote": None, "pid": 5, "ino": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ports"),
+    [
+        ("", ["4000"]),
+        ("-a", ["80", "4000", "53"]),
+        ("-l", ["80", "53"]),
+        ("-tl", ["80"]),
+        ("-ua", ["53"]),
+        ("-4a", ["80", "53"]),
+        ("-6a", ["4000"]),
+        ("state listening", ["80"]),
+        ("state established state closed", ["4000", "53"]),
+        ("exclude connected", ["80", "53"]),
+    ],
+)
+def test_ss_selects(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: str, ports: list[str]) -> None:
+    thread = answering(tmp_path, json.dumps({"sockets": SOCKETS}).encode())
+    assert cli.main(["--run-dir", str(tmp_path), "ss", "-nH", *arguments.split()]) == 0
     thread.join()
-    header, *lines = capsys.readouterr().out.splitlines()
-    assert header.split()[:2] == ["Proto", "State"]
-    assert [line.split() for line in lines] == [["tcp", "LISTEN", "-", "-", "10.0.0.1:80", "-", "-", "1234", "-", "-"]]
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[4].rpartition(":")[2] for line in lines] == ports
+
+
+def test_ss_prints_as_ss_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    thread = answering(tmp_path, json.dumps({"sockets": SOCKETS}).encode())
+    assert cli.main(["--run-dir", str(tmp_path), "ss", "-taoie"]) == 0
+    thread.join()
+    header, listener, listener_more, connection, more = capsys.readouterr().out.splitlines()
+    assert header.split()[:4] == ["Netid", "State", "Recv-Q", "Send-Q"]
+    assert listener.split() == ["tcp", "LISTEN", "2", "5", "10.0.0.1:http", "*:*", "service"]
+    assert "ino:1" in listener_more
+    assert connection.split()[:6] == ["tcp", "ESTAB", "10", "2000", "[fd77::1]:4000", "[fd77::2]:https"]
+    assert "timer:(keepalive,119min,0)" in more
+    assert "rto:200 rtt:1.5/0.25 mss:1448" in more
+    assert "ssthresh" not in more
+
+
+def test_ss_refuses_what_is_no_filter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--run-dir", str(tmp_path), "ss", "state", "sleepy"]) == 2
+    assert "sleepy" in capsys.readouterr().out

@@ -46,6 +46,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="store_true",
         help="also serve system calls that the program makes without libc (Go with cgo); each costs a signal",
     )
+    parser.add_argument(
+        "--trace",
+        action="store_true",
+        help="print each call that Joyride routes, as strace does, with where it went and why",
+    )
+    parser.add_argument("-f", "--follow", action="store_true", help="with --trace: child processes, too")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="with --trace: append there instead of to standard error"
+    )
     parser.add_argument("program", help="the program, looked up in $PATH")
     parser.add_argument("args", nargs=argparse.REMAINDER, help="its arguments")
     parser.set_defaults(run=run)
@@ -61,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
         os.environ["JOYRIDE_SOCKET"] = str(options.socket.resolve())
     if options.raw:
         os.environ["JOYRIDE_RAW"] = "1"
+    if options.trace:
+        os.environ["JOYRIDE_TRACE"] = trace_value(options.output, follow=options.follow)
     try:
         program = elf.find(options.program, options.args)
     except (OSError, ValueError) as error:
@@ -78,6 +89,11 @@ def run(options: argparse.Namespace) -> int:
         os.execv(loader, [str(loader), "--argv0", program.name, str(program.path), *program.args])
     except OSError as error:
         return _fail(f"{error}")
+
+
+def trace_value(output: Path | None, *, follow: bool) -> str:
+    """What the environment tells libc: which process, where to. This process becomes the program."""
+    return f"{0 if follow else os.getpid()}:{output.resolve() if output else '-'}"
 
 
 def _enter_namespace(prefix: Path) -> None:

@@ -12,6 +12,8 @@
 # define JR_HOOKED 1
 # include <jr-fds.h>
 # include <jr-calls.h>
+# define JR_TRACE_STUBS 1
+# include <jr-trace.h>
 
 /* Whether socket () has to ask the client.  */
 # define __jr_wants_domain(domain) \
