@@ -115,14 +115,16 @@ await (struct jr_seg *seg, struct jr_abi_cell *cell, uint32_t before)
   return 0;
 }
 
-void
+int
 __jr_settle (struct jr_seg *seg, uint32_t idx)
 {
   struct jr_sock s = { .fd = -1, .seg = seg, .idx = idx };
   struct jr_abi_cmd_settle_req req = { 0 };
   struct jr_abi_cmd_settle_rep rep;
-  if (!jr_gone (seg))
-    __jr_command (&s, JR_CMD_SETTLE, &req, sizeof req, &rep, sizeof rep);
+  if (jr_gone (seg))
+    return 0;
+  int r = __jr_command (&s, JR_CMD_SETTLE, &req, sizeof req, &rep, sizeof rep);
+  return r == -ECONNRESET && jr_gone (seg) ? 0 : r;
 }
 
 /* Posts OP for the socket and returns the service's result.  -ECONNRESET

@@ -80,6 +80,19 @@ take_ttl (const struct cmsghdr *c, struct jr_abi_dgram *h)
   return 0;
 }
 
+/* -1 is the socket's own.  */
+static int
+take_tclass (const struct cmsghdr *c, struct jr_abi_dgram *h)
+{
+  return take_int (c, -1) == -1 ? 0 : take_tos (c, h);
+}
+
+static int
+take_hoplimit (const struct cmsghdr *c, struct jr_abi_dgram *h)
+{
+  return take_int (c, -1) == -1 ? 0 : take_ttl (c, h);
+}
+
 static int
 take_segment (const struct cmsghdr *c, struct jr_abi_dgram *h)
 {
@@ -103,8 +116,8 @@ take_one (const struct cmsghdr *c, struct jr_abi_dgram *h)
 					: -EINVAL;
     case IPPROTO_IPV6:
       return c->cmsg_type == IPV6_PKTINFO    ? take_pktinfo6 (c, h)
-	     : c->cmsg_type == IPV6_TCLASS   ? take_tos (c, h)
-	     : c->cmsg_type == IPV6_HOPLIMIT ? take_ttl (c, h)
+	     : c->cmsg_type == IPV6_TCLASS   ? take_tclass (c, h)
+	     : c->cmsg_type == IPV6_HOPLIMIT ? take_hoplimit (c, h)
 					     : -EINVAL;
     case IPPROTO_UDP:
       return c->cmsg_type == UDP_SEGMENT ? take_segment (c, h) : -EINVAL;

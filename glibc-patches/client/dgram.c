@@ -6,6 +6,7 @@
 #define HDR sizeof (struct jr_abi_dgram)
 #define DGRAM_MAX 65507
 #define MSG_PROBE 0x10		/* MSG_PROXY to libc */
+#define DGRAM6_MAX 65527
 
 static size_t
 record_bytes (size_t len)
@@ -79,9 +80,11 @@ put_record (struct jr_sock *s, struct jr_iter *it, const struct jr_abi_dgram *h,
     }
   while (again);
   __jr_tx_end (s, &t);
-  if (r >= 0)
-    __jr_tx_published (s, d);
-  return r;
+  if (r < 0)
+    return r;
+  int err = h->peer.family != AF_UNSPEC && __jr_to_self (&h->peer)
+	    ? __jr_settle (s->seg, s->idx) : __jr_tx_published (s, d);
+  return err < 0 ? err : r;
 }
 
 /* The service has no way there.  -ENETUNREACH and the like if the kernel has
@@ -174,7 +177,9 @@ __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
   if (flags & MSG_OOB)
     return -EOPNOTSUPP;
   r = build_header (s, msg, &h);
-  if (r == 0 && it.left > DGRAM_MAX)
+  const struct jr_abi_addr *to
+    = h.peer.family != AF_UNSPEC ? &h.peer : &s->slot->remote;
+  if (r == 0 && it.left > (__jr_addr_is_v4 (to) ? DGRAM_MAX : DGRAM6_MAX))
     r = -EMSGSIZE;
   if (r < 0)
     return r;
@@ -193,11 +198,7 @@ __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
     {
       r = put_record (s, &it, &h, &d);
       if (r >= 0)
-	{
-	  if (h.peer.family != AF_UNSPEC && __jr_to_self (&h.peer) && !jr_loops (s))
-	    __jr_settle (s->seg, s->idx);
-	  return r;
-	}
+	return r;
       if (r == -EAGAIN && (r = __jr_wait_space (s, &d, &w, block)) == 0)
 	continue;
       r = __jr_outcome (s, r, 0);

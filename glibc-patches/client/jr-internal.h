@@ -328,8 +328,9 @@ jr_dirty (struct jr_seg *seg, uint32_t idx)
 }
 
 /* The same, and waits until it had its effect: for sockets with JR_ST_LOOP,
-   whose data are at the other end when the call ends, as the kernel's are.  */
-extern void __jr_settle (struct jr_seg *seg, uint32_t idx) JR_HIDDEN;
+   whose data are at the other end when the call ends, as the kernel's are.
+   0, or why a datagram could not be sent.  */
+extern int __jr_settle (struct jr_seg *seg, uint32_t idx) JR_HIDDEN;
 
 static inline bool
 jr_loops (const struct jr_sock *s)
@@ -483,7 +484,8 @@ extern int __jr_dir_rx (struct jr_sock *s, uint32_t state, struct jr_dir *d) JR_
 /* Bytes that a writer may count on; raises the ring's capacity if GROW.  */
 extern uint32_t __jr_tx_cap (struct jr_abi_slot *slot, struct jr_abi_ring *r,
 			     bool grow) JR_HIDDEN;
-extern void __jr_tx_published (struct jr_sock *s, struct jr_dir *d) JR_HIDDEN;
+/* 0, or with JR_ST_LOOP why a datagram could not be sent.  */
+extern int __jr_tx_published (struct jr_sock *s, struct jr_dir *d) JR_HIDDEN;
 /* One step of waiting, for space or for data: spins, asks to be told, then
    sleeps.  0: try again.  */
 struct jr_waiter

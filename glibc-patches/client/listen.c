@@ -21,8 +21,10 @@ shadow_listen (struct jr_sock *s, const struct jr_abi_addr *a, int backlog)
       if (r < 0)
 	{
 	  jr_sys_close (fd);
-	  /* Another process that has the socket listened first.  */
-	  bool theirs = ld_relaxed (&s->slot->app_flags) & JR_AF_SHADOWED;
+	  /* Another process that has the socket listened first; or the port is
+	     shared with another user's, perhaps the service's.  */
+	  bool theirs = ld_relaxed (&s->slot->app_flags)
+			& (JR_AF_SHADOWED | JR_AF_REUSEPORT);
 	  return r == -EADDRINUSE && theirs ? 0 : r;
 	}
       r = __jr_shadow_set (s, fd);

@@ -322,20 +322,20 @@ __jr_tx_end (struct jr_sock *s, struct jr_tx *t)
 
 /* ---- telling the other side ---- */
 
-void
+int
 __jr_tx_published (struct jr_sock *s, struct jr_dir *d)
 {
   if (likely_ (d->peer_watched == NULL))
     {
       if (jr_loops (s))
-	__jr_settle (s->seg, s->idx);
-      else
-	jr_dirty (s->seg, s->idx);
-      return;
+	return __jr_settle (s->seg, s->idx);
+      jr_dirty (s->seg, s->idx);
+      return 0;
     }
   __jr_wake (&d->r->data_wait, &d->r->data_woken, &d->r->data_seq);
   if (ld_relaxed (d->peer_watched))
     jr_dirty (s->seg, s->idx);
+  return 0;
 }
 
 void

@@ -131,6 +131,27 @@ JR_TEST(early_data_fits_a_small_ring)
     for (uint32_t i = 0; i < sizeof sent; i++)
         sent[i] = (uint8_t)(i * 7 + (i >> 8));
     start(NULL);
+    JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM) && rig_bind(&l, rig.b.addr, 80, NULL) == 0 &&
+               rig_listen(&l, 4, NULL) == 0);
+    JR_REQUIRE(rig_socket(&c, &a, SOCK_STREAM));
+    JR_CHECK_EQ(rig_connect(&c, rig.b.addr, 80, NULL), -EINPROGRESS);
+    rig_run(&rig, 10 * JR_MS);
+    JR_CHECK_EQ(rig_send(&c, sent, sizeof sent), sizeof sent);
+    rig_run(&rig, 50 * JR_MS);
+    JR_CHECK_EQ(rig_setopt(&l, SOL_SOCKET, SO_RCVBUF, 4096), 0);
+    JR_REQUIRE(rig_socket(&s, &b, SOCK_STREAM));
+    JR_CHECK_EQ(rig_accept(&l, &s), 0);
+    rig_run(&rig, 50 * JR_MS);
+    JR_CHECK_EQ(rig_recv(&s, got, sizeof got), sizeof got);
+    JR_CHECK(memcmp(sent, got, sizeof sent) == 0);
+    end();
+}
+
+JR_TEST(a_small_ring_promises_little)
+{
+    static uint8_t sent[30000];
+
+    start(NULL);
     JR_REQUIRE(rig_socket(&l, &b, SOCK_STREAM) && rig_setopt(&l, SOL_SOCKET, SO_RCVBUF, 4096) == 0 &&
                rig_bind(&l, rig.b.addr, 80, NULL) == 0 && rig_listen(&l, 4, NULL) == 0);
     JR_REQUIRE(rig_socket(&c, &a, SOCK_STREAM));
@@ -138,11 +159,9 @@ JR_TEST(early_data_fits_a_small_ring)
     rig_run(&rig, 10 * JR_MS);
     JR_CHECK_EQ(rig_send(&c, sent, sizeof sent), sizeof sent);
     rig_run(&rig, 50 * JR_MS);
+    JR_CHECK(c.sl->tx.head > 0 && c.sl->tx.head <= 4096);
     JR_REQUIRE(rig_socket(&s, &b, SOCK_STREAM));
     JR_CHECK_EQ(rig_accept(&l, &s), 0);
-    rig_run(&rig, 50 * JR_MS);
-    JR_CHECK_EQ(rig_recv(&s, got, sizeof got), sizeof got);
-    JR_CHECK(memcmp(sent, got, sizeof sent) == 0);
     end();
 }
 

@@ -185,6 +185,8 @@ static int make_stacks(struct jr_worker *w)
         ip.shared |= w->cfg->ports[i].dev.share;
     if (ip.shared && !w->cfg->has_portrange) /* above what Linux takes for itself */
         tcp.port_first = 61000;
+    if (w->cfg->ctl.loopback == JR_ROUTE_SERVICE && !w->cfg->has_localtimewait) /* programs know it from Linux */
+        tcp.nolocaltimewait = 0;
     jr_rng_init(&w->rng, seed);
     w->ip = jr_ip_new(&w->counters, &w->rng, &ip);
     w->tcp = w->ip ? jr_tcp_new(w->ip, &tcp) : NULL;

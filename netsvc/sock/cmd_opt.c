@@ -2,6 +2,8 @@
 /* The commands setsockopt, getsockopt and shutdown. */
 #include <errno.h>
 
+#include "jr_tcp_fsm.h"
+
 #include "sock/cmd.h"
 #include "sock/pair.h"
 #include "sock/sock.h"
@@ -72,6 +74,8 @@ int jr_cmd_shutdown(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_shutdown_req
         return -ENOTCONN;
     if (so->st & JR_ST_PAIR)
         return jr_pair_shutdown(so, how);
+    if (so->kind == JR_SOCK_STREAM && (!so->tp || jr_tcp_state(so->tp) == TCPS_TIME_WAIT)) /* both ends said theirs */
+        return -ENOTCONN;
     if (how == SHUT_RD || so->kind == JR_SOCK_DGRAM) {
         jr_sock_touch(so, JR_SOCK_EV_STATE);
         return 0;

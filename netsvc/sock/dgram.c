@@ -8,7 +8,7 @@
 #include "sock/self.h"
 
 #define TURN_DGRAMS 64u
-#define MAX_PAYLOAD 65507u /* 65535 - IPv4 header - UDP header */
+#define MAX_PAYLOAD 65527u /* 65535 - UDP header; IPv4 takes less */
 #define GRO_SEGMENTS 64u   /* in one record, as Linux's UDP_GRO_CNT_MAX */
 
 static uint64_t record_size(uint32_t len) { return sizeof(struct jr_abi_dgram) + (((uint64_t)len + 7) & ~7ull); }
@@ -87,6 +87,16 @@ static bool next_record(struct jr_sock *so, struct jr_abi_dgram *h, jr_time now)
     return false;
 }
 
+static void refused(struct jr_sock *so, int err)
+{
+    if (so->ss->send_error) { /* the program waits for it */
+        *so->ss->send_error = err;
+        return;
+    }
+    jr_sock_set_error(so, -err);
+    jr_sock_touch(so, JR_SOCK_EV_STATE);
+}
+
 /* At most max records; the rest waits in jr_socks.busy. Returns how many. */
 static uint32_t send_ring(struct jr_sock *so, uint32_t max, jr_time now)
 {
@@ -99,10 +109,8 @@ static uint32_t send_ring(struct jr_sock *so, uint32_t max, jr_time now)
         if (r >= 0)
             continue;
         jr_count(so->ss->cfg.counters, JR_C_SOCK_DGRAM_TX_FAILED);
-        if (r != -ENOBUFS && r != -EAGAIN) {
-            jr_sock_set_error(so, -r);
-            jr_sock_touch(so, JR_SOCK_EV_STATE);
-        }
+        if (r != -ENOBUFS && r != -EAGAIN)
+            refused(so, r);
     }
     __atomic_store_n(&so->sl->tx.head, so->snd.head, __ATOMIC_RELEASE);
     jr_sock_touch(so, JR_SOCK_EV_SPACE);
@@ -135,10 +143,16 @@ void jr_dgram_drain(struct jr_sock *so, jr_time now)
         send_ring(so, UINT32_MAX, now);
 }
 
+/* SO_RCVBUF, which is not the ring's: that holds the largest datagram at least. */
+static bool is_full(const struct jr_sock *so)
+{
+    return so->opt.rcvbuf && jr_sockbuf_used(&so->rcv) >= (uint32_t)so->opt.rcvbuf;
+}
+
 /* Room for a record, after a look at how far the app has read and perhaps with a larger ring. */
 static bool make_room(struct jr_sock *so, uint64_t need, jr_time now)
 {
-    if (jr_sockbuf_space(&so->rcv) >= need)
+    if (jr_sockbuf_space(&so->rcv) >= need && !is_full(so))
         return true;
     if (jr_ring_take_rx(&so->sl->rx, &so->rcv) & JR_RING_BAD) {
         jr_sock_violation(so, JR_C_SHM_RING_BAD, now);
@@ -148,7 +162,7 @@ static bool make_room(struct jr_sock *so, uint64_t need, jr_time now)
         so->rx_want = so->rcv.cap * 2;
         jr_tune_try_rx(so, now);
     }
-    return jr_sockbuf_space(&so->rcv) >= need;
+    return jr_sockbuf_space(&so->rcv) >= need && !is_full(so);
 }
 
 void jr_dgram_publish(struct jr_sock *so)

@@ -52,6 +52,8 @@ void jr_opt_resize(struct jr_sock *so)
     }
     if (so->opt.rcvbuf && so->rcv.tail == 0) {
         so->rcv.cap = so->kind == JR_SOCK_DGRAM ? so->rx_max : jr_min_u32(so->rx_max, first_rx);
+        if (so->tp)
+            jr_tcp_set_rcv_space(so->tp, so->rcv.cap);
         __atomic_store_n(&so->sl->rx.cap, so->rcv.cap, __ATOMIC_RELEASE);
     }
 }

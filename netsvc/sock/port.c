@@ -158,6 +158,8 @@ static int kernel_bound(const struct jr_sock *so, const struct jr_endpoint *ep, 
         return -errno;
     if (reuse)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (reuse && so->opt.reuseport)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
     if (a.sa.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
     if (bind(fd, &a.sa, a.len) == 0)
@@ -165,6 +167,13 @@ static int kernel_bound(const struct jr_sock *so, const struct jr_endpoint *ep, 
     err = errno;
     close(fd);
     return -err;
+}
+
+static bool is_ours(const struct jr_sock *so, const struct jr_endpoint *ep)
+{
+    const uint8_t families = families_of(so, ep->addr);
+
+    return (families & 1 && port_of(so, 0, ep->port)->refs) || (families & 2 && port_of(so, 1, ep->port)->refs);
 }
 
 int jr_port_reserve(struct jr_sock *so, const struct jr_endpoint *ep)
@@ -176,6 +185,8 @@ int jr_port_reserve(struct jr_sock *so, const struct jr_endpoint *ep)
         so->kernel_fd = fd;
         return 0;
     }
+    if (fd == -EADDRINUSE && is_ours(so, ep)) /* whoever shares it, the stack decides */
+        return 0;
     if (fd == -EADDRINUSE) {
         jr_count(so->ss->cfg.counters, JR_C_SOCK_PORT_TAKEN);
         return -EADDRINUSE;

@@ -35,8 +35,12 @@ void jr_self_settle(struct jr_socks *ss, jr_time now)
 
 int jr_cmd_settle(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_settle_req *req, struct jr_abi_cmd_settle_rep *rep)
 {
+    int err = 0;
+
     (void)req;
     (void)rep;
+    ctx->ss->send_error = &err;
     jr_sock_on_dirty(ctx->so, ctx->now);
-    return 0;
+    ctx->ss->send_error = NULL;
+    return err;
 }

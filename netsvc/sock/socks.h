@@ -72,6 +72,7 @@ struct jr_socks {
     struct jr_list used;      /* jr_sock.used: oldest look first */
     uint32_t nsocks, npairs, next_pair_id, next_gen;
     uint64_t embryo_bytes;
+    int *send_error;            /* where a refused datagram is told, instead of being its socket's pending error */
     uint32_t dgram_budget;      /* datagrams that may still be sent in this turn */
     uint32_t unprivileged_port; /* the first that needs no privilege */
     jr_time next_chore;

@@ -272,7 +272,8 @@ struct embryo {
 
 static bool embryo_rcvbuf(void *arg, struct jr_sockbuf *rcv)
 {
-    struct jr_socks *ss = ((struct jr_sock *)arg)->ss;
+    const struct jr_sock *listener = arg;
+    struct jr_socks *ss = listener->ss;
     struct embryo *e;
 
     if (ss->embryo_bytes + EMBRYO_BYTES > ss->cfg.embryo_bytes_max || !(e = malloc(sizeof *e + EMBRYO_BYTES))) {
@@ -283,7 +284,7 @@ static bool embryo_rcvbuf(void *arg, struct jr_sockbuf *rcv)
     e->bytes = EMBRYO_BYTES;
     ss->embryo_bytes += EMBRYO_BYTES;
     rcv->base = e->data;
-    rcv->cap = EMBRYO_BYTES;
+    rcv->cap = listener->opt.rcvbuf ? jr_min_u32(EMBRYO_BYTES, listener->rcv.cap) : EMBRYO_BYTES;
     return true;
 }
 

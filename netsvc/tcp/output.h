@@ -40,7 +40,7 @@ static inline uint32_t jr_tcp_rcv_hiwat(const struct jr_tcpcb *tp)
 {
     uint32_t cap = tp->rcv->cap, space = tp->tcp->cfg.recvspace;
     if (cap == 0)
-        return space;
+        return tp->rcv_space != 0 && tp->rcv_space < space ? tp->rcv_space : space;
     if (tp->rcv_tuned || cap <= space)
         return cap;
     /* t_maxseg is never 0; the analyzer can't know. */

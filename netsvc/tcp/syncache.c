@@ -161,6 +161,8 @@ void jr_sc_fill(struct jr_sc_entry *e, struct jr_tcpcb *l, const struct jr_tcp_s
     e->irs = seg->seq;
     e->wnd = seg->hdr.win;
     e->win = (uint16_t)jr_min_u32(tcp->cfg.recvspace, JR_TCP_MAXWIN);
+    if (l->rcv_space != 0)
+        e->win = (uint16_t)jr_min_u32(e->win, l->rcv_space);
     if (l->rcv_clamp != 0)
         e->win = (uint16_t)jr_min_u32(e->win, l->rcv_clamp);
     e->mss = o->flags & TOF_MSS ? o->mss : (uint16_t)jr_tcp_mss_default(&tcp->cfg, e->faddr);
@@ -272,6 +274,7 @@ static void inherit(struct jr_tcpcb *tp, struct jr_tcpcb *l)
     tp->t_flags2 |= l->t_flags2 & (TF2_UTO_SET | TF2_UTO_DUE);
     tp->linger2 = l->linger2;
     tp->rcv_clamp = l->rcv_clamp;
+    tp->rcv_space = l->rcv_space;
     tp->tos = l->tos;
     tp->pmtudisc = l->pmtudisc;
     tp->ttl = l->ttl;

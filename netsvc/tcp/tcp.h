@@ -75,6 +75,8 @@ enum { JR_TCP_BIND_REUSEADDR = 1u << 0, JR_TCP_BIND_REUSEPORT = 1u << 1 };
 /* port 0: an ephemeral port (RFC 6056). -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (bound already). */
 int jr_tcp_bind(struct jr_tcpcb *tp, const struct jr_endpoint *local, uint32_t flags);
 int jr_tcp_listen(struct jr_tcpcb *tp, uint32_t backlog, jr_time now);
+/* SO_RCVBUF of what the listener accepts: the window of its SYN-ACKs. 0: as configured. */
+void jr_tcp_set_rcv_space(struct jr_tcpcb *tp, uint32_t bytes);
 /* Active open with buffers attached; binds when not bound. What is in snd already may go with the SYN (TCP_FASTOPEN).
  * -EADDRNOTAVAIL, -ENETUNREACH, -EISCONN, -EADDRINUSE. */
 int jr_tcp_connect(struct jr_tcpcb *tp, const struct jr_endpoint *remote, jr_time now);

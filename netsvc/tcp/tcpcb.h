@@ -293,10 +293,11 @@ struct jr_tcpcb {
     uint32_t keepinit, keepidle, keepintvl, keepcnt, keepprobes; /* ms, ms, ms, count, sent */
     uint32_t user_timeout;                                       /* ms; 0: none */
     uint32_t uto_remote;                                         /* s; the peer's; 0: it told none */
-    uint32_t linger2;                                            /* ms in FIN_WAIT_2 */
-    uint32_t defer_accept;                                       /* s; TCP_DEFER_ACCEPT of a listener; 0: off */
-    uint8_t syncnt;                   /* TCP_SYNCNT: most SYNs to send again; 0: until keepinit */
-    struct jr_tcpcb *parent;          /* embryo: the listener */
+    uint32_t rcv_space;      /* bytes that rcv will hold once there is one: a listener's SO_RCVBUF; 0: recvspace */
+    uint32_t linger2;        /* ms in FIN_WAIT_2 */
+    uint32_t defer_accept;   /* s; TCP_DEFER_ACCEPT of a listener; 0: off */
+    uint8_t syncnt;          /* TCP_SYNCNT: most SYNs to send again; 0: until keepinit */
+    struct jr_tcpcb *parent; /* embryo: the listener */
     struct jr_tcp_listener *listener; /* LISTEN only */
     struct jr_list link;              /* accept queue, TIME_WAIT queue or the list of the dead */
     struct jr_list port_link, all_link;

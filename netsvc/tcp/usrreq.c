@@ -68,6 +68,8 @@ int jr_tcp_listen(struct jr_tcpcb *tp, uint32_t backlog, jr_time now)
     return 0;
 }
 
+void jr_tcp_set_rcv_space(struct jr_tcpcb *tp, uint32_t bytes) { tp->rcv_space = bytes; }
+
 /* Completes tp's four-tuple. */
 static int choose_addresses(struct jr_tcpcb *tp, const struct jr_endpoint *remote)
 {

@@ -284,7 +284,7 @@ int jr_udp_sendmsg(struct jr_udpcb *up, const struct jr_endpoint *to, const void
     }
     if (to->port == 0)
         return -EINVAL;
-    if ((uint64_t)a_len + b_len > up->udp->cfg.maxdgram)
+    if ((uint64_t)a_len + b_len > up->udp->cfg.maxdgram + (jr_addr_is_v4(to->addr) ? 0 : 20u)) /* by IPv4's measure */
         return -EMSGSIZE;
     err = send_to(up, to, &dg, tx ? tx : &plain, now);
     if (err)

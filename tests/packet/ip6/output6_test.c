@@ -166,7 +166,7 @@ JR_TEST(large_datagrams_leave_in_fragments)
     JR_CHECK_EQ(len, 65515);
     JR_CHECK_EQ(jr_udp_parse(all, len, &udp), JR_WIRE_OK);
     JR_CHECK(jr_udp_cksum_ok(all, &udp, US6, PEER6));
-    JR_CHECK_EQ(send_to(up, PEER6, 65508), -EMSGSIZE);
+    JR_CHECK_EQ(send_to(up, PEER6, 65528), -EMSGSIZE);
     JR_CHECK_EQ(host_counted(&h, JR_C_IP6_FRAG_TX), 2);
     host_fini(&h);
 }
