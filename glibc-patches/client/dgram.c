@@ -31,6 +31,16 @@ build_header (struct jr_sock *s, const struct msghdr *msg, struct jr_abi_dgram *
   return __jr_cmsg_take (s, msg, h);
 }
 
+/* With loopback = "service", whether a datagram stays on this host or goes
+   by way of the kernel's stack: either way the service has sent it, or knows
+   why not, when the call ends.  */
+static bool
+settles (const struct jr_abi_addr *to)
+{
+  return ld_relaxed (&jr_policy ()->loopback) == JR_ROUTE_SERVICE
+	 && (__jr_to_self (to) || __jr_route (to, false) == JR_ROUTE_KERNEL);
+}
+
 static ssize_t
 put_record (struct jr_sock *s, struct jr_iter *it, const struct jr_abi_dgram *h,
 	    struct jr_dir *d)
@@ -82,7 +92,7 @@ put_record (struct jr_sock *s, struct jr_iter *it, const struct jr_abi_dgram *h,
   __jr_tx_end (s, &t);
   if (r < 0)
     return r;
-  int err = h->peer.family != AF_UNSPEC && __jr_to_self (&h->peer)
+  int err = h->peer.family != AF_UNSPEC && settles (&h->peer)
 	    ? __jr_settle (s->seg, s->idx) : __jr_tx_published (s, d);
   return err < 0 ? err : r;
 }

@@ -227,6 +227,13 @@ static int open_socks(struct jr_ctl *ctl, jr_time now)
     return jr_socks_init(&ctl->socks, &cfg, now);
 }
 
+static void on_relay_ready(struct jr_ctl *ctl, struct jr_ctl_source *src, uint32_t events, jr_time now)
+{
+    (void)src;
+    (void)events;
+    jr_relay_service(&ctl->socks, now);
+}
+
 static int open_all(struct jr_ctl *ctl, jr_time now)
 {
     int r = jr_policy_init(&ctl->policy, ctl->cfg.spin_us, ctl->cfg.loopback);
@@ -243,7 +250,10 @@ static int open_all(struct jr_ctl *ctl, jr_time now)
     ctl->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (ctl->spare_fd < 0 || ctl->epoll_fd < 0)
         return -errno;
-    r = open_handles(ctl);
+    ctl->relay_src.ready = on_relay_ready;
+    r = ctl->socks.relay_fd < 0 ? 0 : jr_ctl_watch(ctl, ctl->socks.relay_fd, &ctl->relay_src, EPOLLIN);
+    if (r == 0)
+        r = open_handles(ctl);
     return r < 0 ? r : open_socket(ctl);
 }
 

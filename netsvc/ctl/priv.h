@@ -51,7 +51,7 @@ struct jr_ctl {
     struct jr_ctl_seg *segs;  /* by the low part of the id */
     uint32_t nsegs, seg_room; /* entries ever used, entries there is memory for */
     uint32_t seg_serial;
-    struct jr_ctl_source listen_src, handles_src;
+    struct jr_ctl_source listen_src, handles_src, relay_src;
     int listen_fd, epoll_fd, spare_fd;
     uint64_t netns_cookie;
     char *socket_path;

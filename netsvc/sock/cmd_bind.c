@@ -8,6 +8,7 @@
 
 #include "sock/cmd.h"
 #include "sock/port.h"
+#include "sock/relay.h"
 #include "sock/self.h"
 #include "sock/sock.h"
 
@@ -124,6 +125,8 @@ static int bind_both(struct jr_sock *so, struct jr_endpoint *ep)
     jr_port_use(so, ep);
     jr_sock_show_local(so, ep);
     jr_sock_set_state(so, JR_ST_BOUND | (so->kind == JR_SOCK_DGRAM ? jr_self_bit(so->ss, ep->addr) : 0), 0);
+    if (so->kind == JR_SOCK_DGRAM && jr_self_is_on(so->ss))
+        jr_relay_start(so);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "ip/ip.h"
 #include "sock/port.h"
+#include "sock/relay.h"
 #include "sock/self.h"
 
 #define TURN_DGRAMS 64u
@@ -31,6 +32,8 @@ int jr_dgram_autobind(struct jr_sock *so, jr_time now)
     jr_port_use(so, &ep);
     jr_sock_show_local(so, &ep);
     jr_sock_set_state(so, JR_ST_BOUND, 0);
+    if (jr_self_is_on(so->ss))
+        jr_relay_start(so);
     return 0;
 }
 
@@ -56,19 +59,24 @@ static int send_record(struct jr_sock *so, const struct jr_abi_dgram *h, jr_time
 {
     const uint64_t off = so->snd.head + sizeof *h;
     const uint32_t at = (uint32_t)(off & (so->snd.cap - 1)), first = jr_min_u32(h->len, so->snd.cap - at);
-    struct jr_endpoint to;
+    const bool connected = h->peer.family == 0;
+    struct jr_endpoint to = so->remote;
     struct jr_udp_tx tx;
     int r;
 
-    if (h->peer.family != 0 && (r = jr_sock_endpoint(so, &h->peer, &to)) < 0)
+    if (!connected && (r = jr_sock_endpoint(so, &h->peer, &to)) < 0)
         return r;
-    r = read_tx(so, h, &tx);
+    r = jr_dgram_autobind(so, now);
+    if (r == 0 && jr_relay_takes(so, &to, connected)) {
+        const struct iovec iov[2] = {{so->snd.base + at, first}, {so->snd.base, h->len - first}};
+        return jr_relay_send(so, &to, h, iov);
+    }
     if (r == 0)
-        r = jr_dgram_autobind(so, now);
+        r = read_tx(so, h, &tx);
     if (r < 0)
         return r;
-    return jr_udp_sendmsg(so->up, h->peer.family ? &to : NULL, so->snd.base + at, first, so->snd.base, h->len - first,
-                          &tx, now);
+    return jr_udp_sendmsg(so->up, connected ? NULL : &to, so->snd.base + at, first, so->snd.base, h->len - first, &tx,
+                          now);
 }
 
 /* The next record of the ring. false: the ring is empty, or lies. */
@@ -222,6 +230,21 @@ static void add_record(struct jr_sock *so, const struct jr_abi_dgram *h, const u
     }
 }
 
+void jr_dgram_take(struct jr_sock *so, const struct jr_abi_dgram *h, const uint8_t *data, jr_time now)
+{
+    if (so->broken)
+        return;
+    if (!merge(so, h, data, now)) {
+        if (!make_room(so, record_size(h->len), now)) {
+            so->drops++;
+            jr_count(so->ss->cfg.counters, JR_C_SOCK_DGRAM_RX_FULL);
+            return;
+        }
+        add_record(so, h, data);
+    }
+    jr_sock_touch(so, JR_SOCK_EV_DATA);
+}
+
 static void on_input(void *arg, struct jr_udpcb *up, const struct jr_endpoint *from, const struct jr_ip_rx *rx,
                      const uint8_t *data, uint32_t len, jr_time now)
 {
@@ -240,17 +263,7 @@ static void on_input(void *arg, struct jr_udpcb *up, const struct jr_endpoint *f
     };
 
     (void)up;
-    if (so->broken)
-        return;
-    if (!merge(so, &h, data, now)) {
-        if (!make_room(so, record_size(len), now)) {
-            so->drops++;
-            jr_count(so->ss->cfg.counters, JR_C_SOCK_DGRAM_RX_FULL);
-            return;
-        }
-        add_record(so, &h, data);
-    }
-    jr_sock_touch(so, JR_SOCK_EV_DATA);
+    jr_dgram_take(so, &h, data, now);
 }
 
 void jr_dgram_show_mss(struct jr_sock *so)

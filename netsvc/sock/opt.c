@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#include "sock/relay.h"
 #include "sock/sock.h"
 
 #define MIN_SNDBUF 4608 /* Linux's SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF */
@@ -136,6 +137,10 @@ static bool is_membership(int name)
 /* What datagrams' protocols know; -ENOPROTOOPT: not theirs. */
 static int pass_to_udp(struct jr_sock *so, int level, int name, const void *val, uint32_t len, jr_time now)
 {
+    const int relayed = jr_relay_setopt(so, level, name, val, len);
+
+    if (relayed != -ENOPROTOOPT)
+        return relayed;
     if (level == IPPROTO_UDP && name == UDP_GRO) {
         int32_t on = 0;
         memcpy(&on, val, jr_min_u32(len, sizeof on));

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/addr6.h"
 #include "sock/sock.h"
 
 struct port {
@@ -123,33 +124,39 @@ void jr_ports_sweep(struct jr_socks *ss, jr_time now)
 
 bool jr_ports_is_lingering(const struct jr_socks *ss) { return ss->ports->nlingering != 0; }
 
-struct kernel_addr {
-    union {
-        struct sockaddr sa;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-    };
-    socklen_t len;
-};
-
-static struct kernel_addr kernel_addr(const struct jr_endpoint *ep)
+struct jr_kernel_addr jr_kernel_addr(const struct jr_endpoint *ep, bool as_v6)
 {
-    struct kernel_addr a = {.in6 = {.sin6_family = AF_INET6, .sin6_port = htons(ep->port)}, .len = sizeof a.in6};
+    const struct jr_addr wire = jr_ipv6_wire(ep->addr);
+    struct jr_kernel_addr a = {.in6 = {.sin6_family = AF_INET6, .sin6_port = htons(ep->port)}, .len = sizeof a.in6};
 
-    if (jr_addr_is_v4(ep->addr)) {
+    if (jr_addr_is_v4(ep->addr) && !as_v6) {
         a.in = (struct sockaddr_in){
             .sin_family = AF_INET, .sin_port = htons(ep->port), .sin_addr.s_addr = jr_addr_to_v4(ep->addr)};
         a.len = sizeof a.in;
-    } else {
-        memcpy(&a.in6.sin6_addr, ep->addr.b, sizeof a.in6.sin6_addr);
+        return a;
     }
+    memcpy(&a.in6.sin6_addr, wire.b, sizeof a.in6.sin6_addr);
+    if (jr_ipv6_has_zone(ep->addr))
+        a.in6.sin6_scope_id = jr_ipv6_zone(ep->addr);
     return a;
+}
+
+struct jr_endpoint jr_kernel_endpoint(const struct jr_kernel_addr *a)
+{
+    struct jr_endpoint ep = {.addr = jr_addr_v4(a->in.sin_addr.s_addr), .port = ntohs(a->in.sin_port)};
+
+    if (a->sa.sa_family == AF_INET)
+        return ep;
+    memcpy(ep.addr.b, &a->in6.sin6_addr, sizeof ep.addr.b);
+    if (jr_ipv6_has_zone(ep.addr))
+        ep.addr = jr_ipv6_set_zone(ep.addr, (uint16_t)a->in6.sin6_scope_id);
+    return ep;
 }
 
 /* A socket of the kernel's at ep; a negative errno. */
 static int kernel_bound(const struct jr_sock *so, const struct jr_endpoint *ep, bool reuse)
 {
-    const struct kernel_addr a = kernel_addr(ep);
+    const struct jr_kernel_addr a = jr_kernel_addr(ep, false);
     const int one = 1, v6only = so->opt.v6only;
     const int fd = socket(a.sa.sa_family, so->kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int err;
@@ -202,7 +209,7 @@ int jr_port_pick(struct jr_sock *so, struct jr_endpoint *ep)
 {
     const struct jr_endpoint any = {.addr = ep->addr};
     const int fd = kernel_bound(so, &any, so->kind == JR_SOCK_STREAM);
-    struct kernel_addr a = {.len = sizeof a.in6};
+    struct jr_kernel_addr a = {.len = sizeof a.in6};
 
     if (fd < 0)
         return fd;

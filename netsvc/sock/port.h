@@ -7,11 +7,25 @@
 #ifndef JR_SOCK_PORT_H
 #define JR_SOCK_PORT_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
 #include "base/time.h"
+
+/* An address as the kernel's calls have it. */
+struct jr_kernel_addr {
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    };
+    socklen_t len;
+};
+/* as_v6: IPv4 in the form that AF_INET6 sockets take. */
+struct jr_kernel_addr jr_kernel_addr(const struct jr_endpoint *ep, bool as_v6);
+struct jr_endpoint jr_kernel_endpoint(const struct jr_kernel_addr *a);
 
 struct jr_ports;
 struct jr_sock;

@@ -83,6 +83,7 @@ struct jr_sock {
     /* ports: port.c */
     uint16_t steered_port;    /* 0: none */
     uint8_t steered_families; /* 1: IPv4, 2: IPv6 */
+    bool kernel_is_v6;        /* kernel_fd is an AF_INET6 socket; relay.c */
     int kernel_fd;            /* keeps the kernel from using the same port; -1 */
 
     /* local pairs: pair.c */
@@ -149,6 +150,8 @@ void jr_dgram_on_dirty(struct jr_sock *so, jr_time now);
 /* Sends all that is in the ring: before what would change how it goes, or ends the socket. */
 void jr_dgram_drain(struct jr_sock *so, jr_time now);
 int jr_dgram_autobind(struct jr_sock *so, jr_time now);
+/* A datagram for the socket: into its ring, or dropped. */
+void jr_dgram_take(struct jr_sock *so, const struct jr_abi_dgram *h, const uint8_t *data, jr_time now);
 /* UDP_GRO: the program sees the record that datagrams are still added to. */
 void jr_dgram_publish(struct jr_sock *so);
 /* Tells the program what the largest datagram is that it may send whole. */

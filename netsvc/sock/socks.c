@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "sock/cmd.h"
 #include "sock/pair.h"
 #include "sock/port.h"
+#include "sock/relay.h"
 #include "sock/self.h"
 #include "sock/sock.h"
 
@@ -37,7 +40,8 @@ int jr_socks_init(struct jr_socks *ss, const struct jr_socks_config *cfg, jr_tim
     *ss = (struct jr_socks){.cfg = *cfg,
                             .unprivileged_port = read_unprivileged_port(),
                             .next_chore = now + CHORE_EVERY,
-                            .dgram_budget = DGRAMS_PER_TURN};
+                            .dgram_budget = DGRAMS_PER_TURN,
+                            .relay_fd = -1};
     jr_list_init(&ss->all);
     jr_list_init(&ss->touched);
     jr_list_init(&ss->busy);
@@ -51,10 +55,15 @@ int jr_socks_init(struct jr_socks *ss, const struct jr_socks_config *cfg, jr_tim
     if (r < 0)
         return r;
     ss->ports = jr_ports_new();
-    if (ss->ports)
+    if (ss->ports && jr_self_is_on(ss))
+        ss->relay_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (ss->ports && (ss->relay_fd >= 0 || !jr_self_is_on(ss)))
         return 0;
+    r = ss->ports ? -errno : -ENOMEM;
+    free(ss->ports);
+    ss->ports = NULL;
     jr_wake_fini(&ss->wake);
-    return -ENOMEM;
+    return r;
 }
 
 void jr_socks_fini(struct jr_socks *ss, jr_time now)
@@ -73,6 +82,8 @@ void jr_socks_fini(struct jr_socks *ss, jr_time now)
     JR_LIST_EACH_SAFE(l, &ss->all)
         jr_sock_release(JR_LIST_ENTRY(l, struct jr_sock, all));
     jr_ports_free(ss);
+    if (ss->relay_fd >= 0)
+        close(ss->relay_fd);
     jr_wake_fini(&ss->wake);
 }
 
@@ -127,6 +138,8 @@ static void on_cell(struct jr_socks *ss, struct jr_seg *seg, uint32_t cell, jr_t
     } else {
         jr_count(ss->cfg.counters, JR_C_SHM_SLOT_BAD);
     }
+    if (ss->relayed) /* perhaps to another of our sockets, by a group */
+        jr_relay_service(ss, now);
     if (jr_self_is_on(ss)) { /* who waits for the answer may look at other sockets next */
         jr_self_settle(ss, now);
         jr_socks_flush(ss);

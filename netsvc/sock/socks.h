@@ -72,6 +72,8 @@ struct jr_socks {
     struct jr_list used;      /* jr_sock.used: oldest look first */
     uint32_t nsocks, npairs, next_pair_id, next_gen;
     uint64_t embryo_bytes;
+    int relay_fd;               /* epoll: kernel sockets behind datagram sockets (relay.h); -1: none */
+    bool relayed;               /* since the last look at them, something was sent by one */
     int *send_error;            /* where a refused datagram is told, instead of being its socket's pending error */
     uint32_t dgram_budget;      /* datagrams that may still be sent in this turn */
     uint32_t unprivileged_port; /* the first that needs no privilege */
@@ -92,6 +94,8 @@ void jr_sock_on_close(struct jr_sock *so, jr_time now);
 unsigned jr_socks_on_marks(struct jr_socks *ss, struct jr_seg *seg, const struct jr_seg_marks *marks, jr_time now);
 /* Datagrams left from the last turn, and chores whose time has come. */
 unsigned jr_socks_poll(struct jr_socks *ss, jr_time now);
+/* Takes what has come by relay_fd. */
+unsigned jr_relay_service(struct jr_socks *ss, jr_time now);
 jr_time jr_socks_next_event(const struct jr_socks *ss);
 static inline bool jr_socks_has_work(const struct jr_socks *ss) { return !jr_list_empty(&ss->busy); }
 /* End of the turn: publishes events to those who asked, and wakes them. */
