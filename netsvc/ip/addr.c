@@ -32,6 +32,7 @@ int jr_ip_local_rebuild(struct jr_ip *ip)
 
     for (unsigned i = 0; i < ip->n_netifs; i++)
         n += ip->netifs[i]->n_addrs + ip->netifs[i]->nd6->n_addrs;
+    n += ip->lo ? ip->lo->n_addrs : 0;
     fresh.mask = jr_pow2_ceil(4 * n + 4) - 1;
     fresh.slots = calloc(fresh.mask + 1, sizeof *fresh.slots);
     if (!fresh.slots)
@@ -45,6 +46,8 @@ int jr_ip_local_rebuild(struct jr_ip *ip)
                 put_local(&fresh, ifp->nd6->addrs[j].addr, ifp);
         }
     }
+    for (unsigned j = 0; ip->lo && j < ip->lo->n_addrs; j++)
+        put_local(&fresh, ip->lo->addrs[j].addr, ip->lo);
     free(ip->local.slots);
     ip->local = fresh;
     ip->generation++;

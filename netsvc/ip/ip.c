@@ -181,6 +181,22 @@ int jr_ip_set_loop(struct jr_ip *ip, struct jr_netif *lo, jr_time now)
     return 0;
 }
 
+/* Of both families: they are not announced, and no route leads to their subnets. */
+int jr_ip_loop_addr_add(struct jr_ip *ip, struct jr_addr addr)
+{
+    const struct jr_netif_addr a = {.addr = addr, .plen = 32, .announce_at = JR_TIME_NEVER};
+    const int err = jr_netif_addr_add(ip->lo, &a);
+
+    return err ? err : jr_ip_local_rebuild(ip);
+}
+
+int jr_ip_loop_addr_del(struct jr_ip *ip, struct jr_addr addr)
+{
+    const int err = jr_netif_addr_del(ip->lo, addr);
+
+    return err ? err : jr_ip_local_rebuild(ip);
+}
+
 enum { LOOP_MAX = 8192 }; /* packets in one go: the wire and the programs are waiting, too */
 
 unsigned jr_ip_run_loop(struct jr_ip *ip, jr_time now) { return ip->lo ? jr_loopif_run(ip->lo, LOOP_MAX, now) : 0; }

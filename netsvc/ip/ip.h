@@ -169,6 +169,9 @@ void jr_ip_netif_del(struct jr_ip *ip, struct jr_netif *ifp);
 /* Packets to this host itself, 127.0.0.0/8 and ::1 among it, leave by this interface (link/loopif.h) from now on, and
  * come in when jr_ip_run_loop() is called. It stays the caller's; without one such packets are not sent. -ENOMEM */
 int jr_ip_set_loop(struct jr_ip *ip, struct jr_netif *lo, jr_time now);
+/* Another address of this host, which no port of the stack has. -EADDRNOTAVAIL, -ENOMEM */
+int jr_ip_loop_addr_add(struct jr_ip *ip, struct jr_addr addr);
+int jr_ip_loop_addr_del(struct jr_ip *ip, struct jr_addr addr);
 /* Returns how many packets came in. */
 unsigned jr_ip_run_loop(struct jr_ip *ip, jr_time now);
 

@@ -5,6 +5,7 @@
  */
 #include "main/mirror.h"
 
+#include <errno.h>
 #include <linux/neighbour.h>
 #include <stdlib.h>
 
@@ -144,9 +145,31 @@ static void steer_addr(struct jr_worker_port *p, const struct jr_mirror_addr *a)
         jr_log(JR_LOG_WARN, "port %s: steering to an address: %s", p->cfg->dev.name, strerror(-rc));
 }
 
+static bool is_own(const struct jr_config *cfg, struct jr_addr addr);
+
+/* An address of an interface that is the kernel's alone: with loopback = "service" it is reached through the stack,
+ * too, by this host's programs. */
+static bool is_looped(struct jr_mirror *m, const struct jr_mirror_addr *a)
+{
+    const bool loopback = jr_addr_is_v4(a->addr) ? a->addr.b[12] == 127 : jr_ipv6_is_loopback(a->addr);
+
+    return m->w->lo && !loopback && !shared_port(m, a->ifindex) && !jr_ipv6_is_linklocal(a->addr) &&
+           !is_own(m->w->cfg, a->addr);
+}
+
+static void loop_addr(struct jr_mirror *m, const struct jr_mirror_addr *a, bool added)
+{
+    if (!is_looped(m, a))
+        return;
+    const int rc = added ? jr_ip_loop_addr_add(m->w->ip, a->addr) : jr_ip_loop_addr_del(m->w->ip, a->addr);
+    if (rc && rc != -EADDRNOTAVAIL)
+        jr_log(JR_LOG_WARN, "an address of this host: %s", strerror(-rc));
+}
+
 static void apply_addr(struct jr_mirror *m, const struct jr_mirror_addr *a, jr_time now)
 {
     struct jr_worker_port *p = shared_port(m, a->ifindex);
+    loop_addr(m, a, true);
     if (!p)
         return;
     const struct jr_ip_addr6 a6 = {
@@ -170,6 +193,7 @@ static void retire_addr(struct jr_mirror *m, size_t i)
     m->addrs[i] = m->addrs[--m->n_addrs];
     m->dirty = true;
     struct jr_worker_port *p = shared_port(m, a.ifindex);
+    loop_addr(m, &a, false);
     if (!p)
         return;
     jr_ip_addr_del(m->w->ip, p->ifp, a.addr);
@@ -383,7 +407,7 @@ void jr_mirror_publish(struct jr_mirror *m)
     for (size_t i = 0; i < m->n_addrs; i++) {
         if (jr_ipv6_is_linklocal(m->addrs[i].a.addr))
             continue;
-        if (shared_port(m, m->addrs[i].a.ifindex))
+        if (shared_port(m, m->addrs[i].a.ifindex) || is_looped(m, &m->addrs[i].a))
             own[n_own++] = m->addrs[i].a.addr;
         else if (!is_own(cfg, m->addrs[i].a.addr))
             put(&t, m->addrs[i].a.addr, host_plen(m->addrs[i].a.addr), JR_ROUTE_KERNEL);

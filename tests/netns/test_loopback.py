@@ -73,3 +73,35 @@ def test_a_killed_program_ends_its_connections(alone: tuple[Machine, Service]) -
             client.wait_for_log("connected")
             server.kill()
             wait_until(lambda: "ended" in client.text(), 10, "the client hears of it")
+
+
+def test_datagrams_pass_between_the_worlds(alone: tuple[Machine, Service]) -> None:
+    host, svc = alone
+    for server, client in ((host, host.on(KERNEL)), (host.on(KERNEL), host)):
+        with server.running([PYTHON, SCRIPT, "dgram-echo", "4", "7008"]) as process:
+            process.wait_for_log("bound")
+            assert client.run(PYTHON, SCRIPT, "dgram-ask", "4", "7008") == "b'hello'\n"
+    assert svc.counters()["sock_relay_rx"] >= 2
+    assert svc.counters()["sock_relay_tx"] >= 2
+
+
+def test_other_addresses_and_hosts(pair: netns.Pair, folder: Path) -> None:
+    """Interfaces that are the kernel's alone: their addresses are looped, what is behind them is the kernel's."""
+    require_joyride()
+    host, peer = Machine(pair.host, KERNEL, folder), Machine(pair.peer, KERNEL, folder)
+    config = service.Config(ports=[], tables={"policy": {"loopback": "service"}})
+    with service.running(host, config) as svc:
+        mine = host.on(svc.stack())
+        for what in ("echo", "dgram-echo"):
+            with mine.running([PYTHON, SCRIPT, what, "any", "7009"]) as process:
+                process.wait_for_log("listening" if what == "echo" else "bound")
+                ask = what.replace("echo", "ask")
+                for client, to in ((mine, pair.host_ip), (mine, "127.0.0.1"), (peer, pair.host_ip)):
+                    assert client.run(PYTHON, SCRIPT, ask, to, "7009") == "b'hello'\n"
+        for what in ("echo", "dgram-echo"):
+            with peer.running([PYTHON, SCRIPT, what, "any", "7010"]) as process:
+                process.wait_for_log("listening" if what == "echo" else "bound")
+                assert mine.run(PYTHON, SCRIPT, what.replace("echo", "ask"), pair.peer_ip, "7010") == "b'hello'\n"
+        assert svc.counters()["tcp_established"] >= 4
+        svc.wait_for_sockets(0)
+        assert svc.process.stop() == 0

@@ -21,18 +21,18 @@ from collections.abc import Callable
 from typing import Any
 
 FAMILY = {"4": socket.AF_INET, "6": socket.AF_INET6, "mapped": socket.AF_INET6}
-HOST = {"4": "127.0.0.1", "6": "::1", "mapped": "::ffff:127.0.0.1"}
+HOST = {"4": "127.0.0.1", "6": "::1", "mapped": "::ffff:127.0.0.1", "any": "0.0.0.0"}
 ANY = {"4": "0.0.0.0", "6": "::", "mapped": "::"}
 NOW = socket.MSG_DONTWAIT
 case_family = "4"
 
 
 def host() -> str:
-    return HOST[case_family]
+    return HOST.get(case_family, case_family)
 
 
 def sock(kind: int = socket.SOCK_STREAM) -> socket.socket:
-    return socket.socket(FAMILY[case_family], kind)
+    return socket.socket(FAMILY.get(case_family, socket.AF_INET), kind)
 
 
 def bound(kind: int = socket.SOCK_STREAM, to: str | None = None, port: int = 0) -> socket.socket:
@@ -606,13 +606,29 @@ def ask(port: int) -> None:
         print(c.recv(100))
 
 
+def dgram_echo(port: int) -> None:
+    with bound(socket.SOCK_DGRAM, port=port) as s:
+        print("bound", flush=True)
+        while True:
+            data, addr = s.recvfrom(100)
+            s.sendto(data, addr)
+
+
+def dgram_ask(port: int) -> None:
+    with sock(socket.SOCK_DGRAM) as c:
+        c.settimeout(5)
+        c.sendto(b"hello", (host(), port))
+        print(c.recv(100))
+
+
 def main() -> None:
     global case_family
     what, case_family, *rest = sys.argv[1:]
     if what == "all":
         run_all()
     else:
-        {"echo": echo, "hold": hold, "ask": ask}[what](int(rest[0]))
+        calls = {"echo": echo, "hold": hold, "ask": ask, "dgram-echo": dgram_echo, "dgram-ask": dgram_ask}
+        calls[what](int(rest[0]))
 
 
 main()
