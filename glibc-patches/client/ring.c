@@ -344,6 +344,7 @@ __jr_rx_consumed (struct jr_sock *s, struct jr_dir *d, uint64_t head)
   if (likely_ (d->peer_watched == NULL))
     {
       /* Datagrams have no window to open.  */
+      jr_fence_rmw ();
       if (!jr_is_stream (s) || head < ld_relaxed (&s->slot->rx_notify_at))
 	return;
       if (jr_loops (s))

@@ -8,12 +8,14 @@
 #include "sock/port.h"
 #include "sock/self.h"
 
+enum { LOOKS = 4 }; /* at a program that reads just now */
+
 /*
  * Where the app is to mark its reading next: often enough to keep the peer sending, rarely enough to cost nothing. A
  * peer whose segments are large beside the buffer may wait for just one update, and a ring that is to grow always can
- * when all of it has been read.
+ * when all of it has been read. true: the app has come as far already, and saw the old mark.
  */
-static void set_notify_at(struct jr_sock *so)
+static bool set_notify_at(struct jr_sock *so)
 {
     uint32_t step = so->rcv.cap / 4;
 
@@ -22,6 +24,7 @@ static void set_notify_at(struct jr_sock *so)
     if (so->rx_want > so->rcv.cap)
         step = jr_min_u32(step, jr_sockbuf_used(&so->rcv));
     __atomic_store_n(&so->sl->rx_notify_at, so->rcv.head + step, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(&so->sl->rx.head, __ATOMIC_SEQ_CST) - so->rcv.head >= jr_max_u32(step, 1);
 }
 
 /*
@@ -69,18 +72,21 @@ void jr_stream_attach(struct jr_sock *so)
 
 static bool sync_rx(struct jr_sock *so, jr_time now)
 {
-    const uint32_t what = jr_ring_take_rx(&so->sl->rx, &so->rcv);
+    for (int i = 0; i < LOOKS; i++) {
+        const uint32_t what = jr_ring_take_rx(&so->sl->rx, &so->rcv);
 
-    if (what & JR_RING_BAD) {
-        jr_sock_violation(so, JR_C_SHM_RING_BAD, now);
-        return false;
-    }
-    if (what & JR_RING_MOVED) {
+        if (what & JR_RING_BAD) {
+            jr_sock_violation(so, JR_C_SHM_RING_BAD, now);
+            return false;
+        }
+        if (!(what & JR_RING_MOVED))
+            return true;
         if (so->rx_want > so->rcv.cap)
             jr_tune_try_rx(so, now);
         if (so->tp)
             jr_tcp_recved(so->tp, now);
-        set_notify_at(so);
+        if (!set_notify_at(so))
+            return true;
     }
     return true;
 }

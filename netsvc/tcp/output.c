@@ -101,7 +101,8 @@ uint32_t jr_tcp_rcv_due_in(const struct jr_tcpcb *tp)
     const uint32_t segs = few ? 2 * tp->t_maxseg : jr_max_u32(2 * tp->t_maxseg, cap / 4);
     const uint64_t due = (uint64_t)open + jr_min_u32((cap + 1) / 2, segs) + unit - 1;
 
-    return due > space ? (uint32_t)(due - space) : 1;
+    const uint32_t more = due > space ? (uint32_t)(due - space) : 1;
+    return used != 0 ? jr_min_u32(more, used) : more; /* rounding may make it due when all is read */
 }
 
 static void fill_opts(const struct jr_tcpcb *tp, uint8_t flags, struct jr_tcp_opts *o, jr_time now)
