@@ -134,8 +134,9 @@ send_by_kernel (struct jr_sock *s, const struct jr_abi_dgram *h,
     {
       /* Bound by the service to one of its addresses: its own business.  */
       fd = __jr_shadow (s);
+      /* Or the service has a socket of the kernel's for it, and knows.  */
       if (fd < 0)
-	return kernel_refuses (s, msg);
+	return settles (&h->peer) ? 0 : kernel_refuses (s, msg);
     }
   else
     {
