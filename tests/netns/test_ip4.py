@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Net
@@ -21,7 +22,7 @@ SOL_PACKET, PACKET_AUXDATA = 263, 8
 PROBES = {"net.inet.ip.dad_count": 3}
 
 
-def own_port(sysctls: dict[str, int] | None = None, **keys: object) -> service.Config:
+def own_port(sysctls: dict[str, int] | None = None, **keys: Any) -> service.Config:
     """A port of the service's own, groups and sockets without an address too."""
     made = service.exclusive_config(**{"kind": "af_packet", **keys})
     made.tables = {"policy": {"multicast": "service", "udp_wildcard": "service"}, "sysctl": sysctls or {}}
