@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ctl/priv.h"
 #include "ctl/rig_test.h"
 
 static struct rig rig;
@@ -42,6 +43,20 @@ static bool is_dropped(int fd)
         if (n <= 0)
             return n == 0 || errno == ECONNRESET;
     }
+}
+
+JR_TEST(a_peer_without_a_pid_has_no_capabilities)
+{
+    start(NULL);
+    struct jr_peer *known = jr_peer_new(rig.a.ctl, getpid(), 1000, 1000);
+    struct jr_peer *unseen = jr_peer_new(rig.a.ctl, 0, 1000, 1000); /* of a PID namespace beside ours */
+    JR_CHECK(known->comm[0]);
+    JR_CHECK(!unseen->net_bind);
+    JR_CHECK_EQ(unseen->comm[0], 0);
+    JR_CHECK_EQ(unseen->exe[0], 0);
+    jr_peer_put(known);
+    jr_peer_put(unseen);
+    end();
 }
 
 JR_TEST(another_layout_is_told_and_sent_away)

@@ -85,11 +85,22 @@ static void peer_free(struct jr_peer *p)
     free(p);
 }
 
+static void look_up(struct jr_peer *p)
+{
+    char path[32];
+    ssize_t n = read_proc(p->pid, "comm", p->comm, sizeof p->comm);
+
+    if (n > 0 && p->comm[n - 1] == '\n')
+        p->comm[n - 1] = 0;
+    snprintf(path, sizeof path, "/proc/%d/exe", p->pid);
+    n = readlink(path, p->exe, sizeof p->exe - 1);
+    p->exe[n > 0 ? n : 0] = 0;
+    p->net_bind = has_net_bind(p->pid);
+}
+
 struct jr_peer *jr_peer_new(struct jr_ctl *ctl, int32_t pid, uint32_t uid, uint32_t gid)
 {
     struct jr_peer *p = calloc(1, sizeof *p);
-    char path[32];
-    ssize_t n;
 
     if (!p || !(p->user = user_get(ctl, uid))) {
         free(p);
@@ -101,13 +112,8 @@ struct jr_peer *jr_peer_new(struct jr_ctl *ctl, int32_t pid, uint32_t uid, uint3
     p->gid = gid;
     p->owner = ctl;
     p->last_put = peer_free;
-    n = read_proc(pid, "comm", p->comm, sizeof p->comm);
-    if (n > 0 && p->comm[n - 1] == '\n')
-        p->comm[n - 1] = 0;
-    snprintf(path, sizeof path, "/proc/%d/exe", pid);
-    n = readlink(path, p->exe, sizeof p->exe - 1);
-    p->exe[n > 0 ? n : 0] = 0;
-    p->net_bind = has_net_bind(pid);
+    if (pid > 0) /* 0: in no PID namespace of ours, so nothing is known but its user */
+        look_up(p);
     return p;
 }
 
