@@ -331,6 +331,17 @@ __jr_ent_unhold (uint64_t ent)
     add_fetch (&__jr.seg[jr_ent_idx (ent)]->live, -1);
 }
 
+/* What the close does has been done when the call ends.  The service may
+   have dropped the socket's segment by now, and would never answer there;
+   the one that new sockets are made in stays as long as this process.  */
+static void
+settle_close (void)
+{
+  struct jr_seg *own = ld_acquire (&__jr.pool);
+  if (own != NULL)
+    __jr_settle (own, JR_SEG_SLOTS);	/* no socket in particular */
+}
+
 /* After the kernel closed the fd: the service shall look for the report.  */
 void
 __jr_closed (uint64_t ent)
@@ -345,7 +356,7 @@ __jr_closed (uint64_t ent)
   if ((epoch & 1) && epoch != ld_relaxed (&__jr.rung))
     __jr_bell ();
   if (ld_relaxed (&jr_policy ()->loopback) == JR_ROUTE_SERVICE)
-    __jr_settle (seg, jr_ent_slot (ent));
+    settle_close ();
   if (add_fetch (&seg->live, -1) == 0 && ld_relaxed (&seg->shared))
     __jr_seg_gc ();
 }
