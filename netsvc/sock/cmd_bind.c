@@ -13,7 +13,7 @@
 #include "sock/sock.h"
 
 #define CAP_NET_BIND_SERVICE_BIT 10
-#define PICKS 8
+#define PICKS 256 /* the kernel may go through a run of ports that are in TIME_WAIT here */
 
 /* What the program's main thread may do now; it may have dropped privileges since it attached. */
 static bool still_may_bind(int32_t pid)
