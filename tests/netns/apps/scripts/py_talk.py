@@ -194,12 +194,14 @@ class Forking(socketserver.ForkingMixIn, socketserver.TCPServer):
     """A process per connection."""
 
     allow_reuse_address = True
+    request_queue_size = 64  # the kernel and FreeBSD differ about what happens to more
 
 
 class Threading(socketserver.ThreadingMixIn, socketserver.TCPServer):
     """A thread per connection."""
 
     allow_reuse_address = True
+    request_queue_size = 64  # the kernel and FreeBSD differ about what happens to more
 
 
 def socketserver_serve(where: Where, _cert: str, _key: str) -> None:
