@@ -6,6 +6,7 @@
 
 #include <libc-internal.h>
 #include <pthreadP.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sysdep-cancel.h>
 #include <unistd.h>
@@ -53,5 +54,7 @@ jr_sys_forked (void)
 #define jr_sys_secure() (__libc_enable_secure != 0)
 #define jr_sys_getenv(name) getenv (name)
 #define jr_sys_clock(clk, ts) __clock_gettime (clk, ts)
+#define jr_sys_errname(err) __get_errname (err)
+#define jr_sys_errdesc(err) __get_errlist (err)
 
 #endif /* jr-sys-glibc.h */

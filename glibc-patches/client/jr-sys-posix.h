@@ -48,5 +48,7 @@ jr_sys_forked (void)
 #define jr_sys_secure() (getauxval (AT_SECURE) != 0)
 #define jr_sys_getenv(name) getenv (name)
 #define jr_sys_clock(clk, ts) clock_gettime (clk, ts)
+#define jr_sys_errname(err) strerrorname_np (err)
+#define jr_sys_errdesc(err) strerrordesc_np (err)
 
 #endif /* jr-sys-posix.h */

@@ -433,8 +433,8 @@ __jr_line_end (struct jr_line *l, long result)
   __jr_put_int (l, result);
   if (result < 0)
     {
-      const char *name = strerrorname_np (l->saved_errno);
-      const char *text = strerrordesc_np (l->saved_errno);
+      const char *name = jr_sys_errname (l->saved_errno);
+      const char *text = jr_sys_errdesc (l->saved_errno);
       put (l, " ", 1);
       __jr_put_text (l, name != NULL ? name : "?");
       __jr_put_text (l, " (");
