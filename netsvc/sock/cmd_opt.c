@@ -75,7 +75,8 @@ int jr_cmd_shutdown(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_shutdown_req
     if (so->st & JR_ST_PAIR)
         return jr_pair_shutdown(so, how);
     if (so->kind == JR_SOCK_STREAM && (!so->tp || jr_tcp_state(so->tp) == TCPS_TIME_WAIT)) /* both ends said theirs */
-        return -ENOTCONN;
+        return so->fin_sent ? 0
+                            : -ENOTCONN; /* sent, and answered, by the ring's mark, which is set before this comes */
     if (how == SHUT_RD || so->kind == JR_SOCK_DGRAM) {
         jr_sock_touch(so, JR_SOCK_EV_STATE);
         return 0;

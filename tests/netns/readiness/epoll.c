@@ -563,7 +563,7 @@ CASE(nested)
     put(fd[1], 1);
     poll_for(fd[0], POLLIN);
     NEED(read(pipes[0], &(char){0}, 1) == 1);
-    tell("outer by the socket", outer, 0);
+    tell("outer by the socket", outer, 5000); /* the service tells the inner one a moment after the socket */
     tell("inner", inner, 0);
     SAY(ctl(inner, EPOLL_CTL_DEL, fd[0], 0, 0));
     tell("outer, removed", outer, 30);
