@@ -107,11 +107,13 @@ static int fd_from(int conn)
 int peer_socket(int domain, int type)
 {
     const int want[2] = {domain, type};
+    char end;
     const int conn = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     NEED(conn >= 0 && connect(conn, (struct sockaddr *)&server, sizeof server) == 0);
     NEED(send(conn, want, sizeof want, 0) == sizeof want);
     const int fd = fd_from(conn);
+    NEED(recv(conn, &end, sizeof end, 0) == 0); /* the server has closed its own descriptor */
     close(conn);
     return fd;
 }
