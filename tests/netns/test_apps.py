@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from apps import __main__ as command
-from apps.base import Workload
+from apps import document
+from apps.base import APPS, App, Workload
 from apps.runner import Outcome, Row, carried_wrong, play_app
 
 REPO = Path(__file__).resolve().parents[2]
@@ -45,6 +46,30 @@ def test_the_catalogue_is_whole() -> None:
         assert [p for p in app.packages if f'"{p}"' not in packages] == [], app.name
         for workload in app.workloads:
             assert set(workload.known.values()) <= set(headings), workload
+
+
+def test_loopback_has_everything_once() -> None:
+    for app in command.load().values():
+        looped = app.looped()
+        assert {w.play for w in looped} == {w.play for w in app.workloads}
+        assert len({w.play for w in looped}) == len(looped)
+        assert {(w.way, w.carries) for w in looped} <= {("loopback", c) for c in ("tcp", "udp", "some", "nothing")}
+
+
+def test_a_run_writes_its_own_part_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "PATH", tmp_path / "page.md")
+    monkeypatch.setitem(APPS, "x", None)  # so that it is out again at the end
+    apps = {"x": App("x", packages=["libc6"], needs=[])}
+    good, bad = Outcome({"a": 1}, counted={"tcp": 2}), Outcome({"a": 2}, counted={"tcp": 3})
+    document.update(False, [row(good, good), row(good, bad)], apps)
+    document.update(True, [row(good, bad, a="A heading")], apps)
+    one, two = (document.part(document.PATH.read_text(), h) for h in document.HEADINGS.values())
+    assert "1 of 2 the same" in one
+    assert "| title | serves, serves | 5 tcp | a: stock 1, Joyride 2 |" in one
+    assert "[a](compatibility.md#a-heading)" in two
+    document.update(False, [row(good, good)], apps)
+    assert document.part(document.PATH.read_text(), document.HEADINGS[True]) == two
+    assert "1 of 1 the same" in document.PATH.read_text()
 
 
 def test_an_unknown_program_is_an_error() -> None:

@@ -4,6 +4,8 @@
     nox -s apps                        every program
     nox -s apps -- nginx redis         these
     nox -s apps -- --list              what there is
+    nox -s apps -- --loopback          all of it on one machine, by `loopback = "service"`
+    nox -s apps -- --write             and put the table into docs/programs.md
 
 The exit status is 1 when a workload failed, when its facts differ and docs/compatibility.md does not say why, or when
 the service did not carry what it should have. Everything is in build/apps/results.json, the logs of failures beside it.
@@ -21,16 +23,17 @@ import time
 from pathlib import Path
 
 from harness import cleanup, hugepages, netns, service
-from harness.machine import BUILD, LIBC_PREFIX
+from harness.machine import BUILD, LIBC_PREFIX, REPO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from . import document
 from .base import APPS, PYTHON, App, Workload
 from .runner import STACKS, Row, play_app, shorten, stage
 
 OUT = BUILD / "apps"
-NOT_PROGRAMS = {"__main__", "base", "runner"}
+NOT_PROGRAMS = {"__main__", "base", "document", "runner"}
 
 
 def load() -> dict[str, App]:
@@ -41,7 +44,9 @@ def load() -> dict[str, App]:
     return APPS
 
 
-def select(apps: dict[str, App], names: list[str], ways: list[str], only: str) -> dict[str, list[Workload]]:
+def select(
+    apps: dict[str, App], names: list[str], ways: list[str], only: str, *, looped: bool = False
+) -> dict[str, list[Workload]]:
     """The workloads wanted, by program.
 
     Raises:
@@ -54,7 +59,8 @@ def select(apps: dict[str, App], names: list[str], ways: list[str], only: str) -
         name: wanted
         for name, app in apps.items()
         if (not names or name in names)
-        and (wanted := [w for w in app.workloads if (not ways or w.way in ways) and only in w.title])
+        and (all_of_it := app.looped() if looped else app.workloads)
+        and (wanted := [w for w in all_of_it if (not ways or w.way in ways) and only in w.title])
     }
 
 
@@ -147,8 +153,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the catalogue and do nothing")
     parser.add_argument("--stack", choices=[*STACKS, "both"], default="both")
     parser.add_argument("--way", action="append", default=[], choices=["serves", "asks", "local"])
+    parser.add_argument("--loopback", action="store_true", help='all programs on the host, loopback = "service"')
+    parser.add_argument("--write", action="store_true", help=f"put the table into {document.PATH.relative_to(REPO)}")
     parser.add_argument("--only", default="", metavar="TEXT", help="only workloads whose title has this in it")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if options.write and (options.programs or options.only or options.way or options.stack != "both"):
+        parser.error("--write is for a whole run, on both stacks")
+    return options
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -159,7 +170,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.list:
         console.print(listing(apps))
         return 0
-    wanted = select(apps, options.programs, options.way, options.only)
+    wanted = select(apps, options.programs, options.way, options.only, looped=options.loopback)
     check_programs([apps[name] for name in wanted])
     netns.require_root()
     cleanup.remove_leftovers()
@@ -183,7 +194,11 @@ def main(argv: list[str] | None = None) -> int:
             write(rows)
             bad = [text.splitlines()[0] for row in done for text in row.complaints()]
             progress.console.print(f"{name}: {'; '.join(bad) or 'the same'}"[:400], markup=False, highlight=False)
-    return 1 if report(rows, console, time.monotonic() - began) else 0
+    wrong = report(rows, console, time.monotonic() - began)
+    if options.write:
+        document.update(options.loopback, rows, apps)
+        console.print(f"wrote {document.PATH}")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

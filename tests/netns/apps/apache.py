@@ -67,7 +67,7 @@ def configure(scene: Scene, mpm: str, says: str = "one", *, sendfile: bool = Tru
     modules += [] if mpm == "prefork" else [f"ScriptSock {scene.path('cgisock')}"]
     return scene.write("apache.conf", CONF.format(
         folder=scene.folder, modules="\n".join(modules), cert=cert, key=key, says=says,
-        sendfile="On" if sendfile else "Off", backend=scene.pair.peer_ip))  # fmt: skip
+        sendfile="On" if sendfile else "Off", backend=scene.peer_address))  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -5,19 +5,21 @@ A workload is a function that starts programs, lets them work, checks what canno
 *facts*: what the two libcs must agree about (exit codes, hashes, counts, answers). It runs once on each, and in each of
 its ways:
 
-    serves   the server on the host (stock or patched libc), the client on the peer (always stock, always the kernel)
-    asks     the client on the host, the server on the peer
-    local    both on the host
+    serves    the server on the host (stock or patched libc), the client on the peer (always stock, always the kernel)
+    asks      the client on the host, the server on the peer
+    local     both on the host
+    loopback  everything on the host, with `loopback = "service"` (`nox -s apps -- --loopback`): each workload once
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,9 @@ class Scene:
     address: str  # of the server, as the client reaches it
     address6: str
     host: Machine  # on the stack under test
-    peer: Machine  # on the kernel
+    peer: Machine  # on the kernel; on loopback the host
+    host_address: str
+    peer_address: str
     pair: Pair
     folder: Path
 
@@ -104,6 +108,15 @@ class Scene:
         """Run a client to its end; what it printed."""
         return self.client.run(*argv, timeout=timeout, env=env)
 
+    def exchange(
+        self, serve: Sequence[object], ask: Sequence[str | Path], *, port: int = 0, timeout: float = 20
+    ) -> dict[str, Any]:
+        """What a client says, in JSON in its last line, of a server that prints "ready" or, if given, takes `port`."""
+        with self.serving(serve, port, ready=None if port else "ready", timeout=timeout):
+            said = self.ask(*ask)
+        facts: dict[str, Any] = json.loads(said.splitlines()[-1])
+        return facts
+
     def try_ask(self, *argv: object, timeout: float = 60, env: Mapping[str, str] | None = None) -> tuple[int, str]:
         """Run a client that may fail; its exit code and all it printed."""
         return run_to_end(self.client, argv, timeout=timeout, env=env)
@@ -136,6 +149,7 @@ def settle(condition: Callable[[], bool], timeout: float = 10) -> bool:
 
 
 Play = Callable[[Scene], dict[str, Any]]
+_LOOPED = ("udp", "tcp", "pairs", "some", "maybe", "nothing")  # which of a workload's ways says most of it on loopback
 
 
 @dataclass(frozen=True)
@@ -156,6 +170,11 @@ class Workload:
         """As the table has it."""
         return f"{self.title} ({self.way})"
 
+    def looped(self) -> Workload:
+        """The same on loopback, where the service has both ends of each connection, and every datagram."""
+        carries = {"pairs": "tcp", "maybe": "some"}.get(self.carries, self.carries)
+        return replace(self, way="loopback", carries=carries)
+
 
 class App:
     """A program: where it comes from, and what is done with it."""
@@ -173,6 +192,15 @@ class App:
         self.needs = tuple(needs)
         self.workloads: list[Workload] = []
         APPS[name] = self
+
+    def looped(self) -> list[Workload]:
+        """Each thing it does once, with all programs on the host and loopback = "service"."""
+        best: dict[Play, Workload] = {}
+        for workload in self.workloads:
+            other = best.setdefault(workload.play, workload)
+            if _LOOPED.index(workload.carries) < _LOOPED.index(other.carries):
+                best[workload.play] = workload
+        return [workload.looped() for workload in best.values()]
 
     def missing(self) -> list[str]:
         """Those of its programs and files that this machine lacks."""

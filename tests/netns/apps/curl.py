@@ -47,7 +47,7 @@ def curl_fails(scene: Scene) -> dict[str, Any]:
             "too slow": ["--limit-rate", "100k", "--max-time", "1", f"http://{scene.address}:8080/file"],
             "unknown authority": [f"https://{scene.address}:8443/say"],
             "from a local port": ["--local-port", "30000-30100", f"http://{scene.address}:8080/say"],
-            "from an address": ["--interface", scene.pair.host_ip, f"http://{scene.address}:8080/say"],
+            "from an address": ["--interface", scene.host_address, f"http://{scene.address}:8080/say"],
         }
         for name, options in tries.items():
             code, text = scene.try_ask("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", *options)

@@ -82,9 +82,9 @@ def dnsmasq(scene: Scene) -> dict[str, Any]:
 
 @DNSMASQ.workload("getaddrinfo with search list and two families", ways=("asks",), carries="udp", at_least=4)
 def resolver(scene: Scene) -> dict[str, Any]:
-    scene.pair.host.set_resolver(scene.pair.peer_ip)
+    scene.pair.host.set_resolver(scene.peer_address)
     records = {"one.test": "10.9.8.7", "two.test": "10.9.8.8"}
-    with programs.dnsmasq(scene.peer, scene.pair.peer_ip, records):
+    with programs.dnsmasq(scene.peer, scene.peer_address, records):
         found = {name: programs.resolve(scene.host, name) for name in records}
         ahosts = scene.ask("getent", "ahosts", "one.test").split()
         missing = scene.try_ask("getent", "hosts", "none.test")

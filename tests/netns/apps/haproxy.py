@@ -47,7 +47,7 @@ def configure(scene: Scene, says: str, threads: int) -> None:
     """Write haproxy.cfg."""
     cert, key = scene.certificate()
     pem = scene.write("both.pem", cert.read_text() + key.read_text())
-    text = CONF.format(folder=scene.folder, pem=pem, says=says, threads=threads, backend=scene.pair.peer_ip)
+    text = CONF.format(folder=scene.folder, pem=pem, says=says, threads=threads, backend=scene.peer_address)
     scene.write("haproxy.cfg", text)
 
 
@@ -56,8 +56,8 @@ def running(scene: Scene, *, threads: int = 2) -> Iterator[Process]:
     """haproxy before two servers on the peer."""
     configure(scene, "one", threads)
     with (
-        programs.nginx(scene.peer, scene.folder, port=8081, accept_from=(scene.peer, scene.pair.peer_ip)),
-        programs.nginx(scene.peer, scene.folder, port=8082, accept_from=(scene.peer, scene.pair.peer_ip)),
+        programs.nginx(scene.peer, scene.folder, port=8081, accept_from=(scene.peer, scene.peer_address)),
+        programs.nginx(scene.peer, scene.folder, port=8082, accept_from=(scene.peer, scene.peer_address)),
         scene.serving(["haproxy", "-W", "-f", scene.path("haproxy.cfg")], 8000) as process,
     ):
         yield process

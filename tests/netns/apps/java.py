@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from .base import App, Scene
@@ -14,11 +13,8 @@ APP = App("openjdk", packages=["openjdk-17-jdk-headless"], needs=["/usr/lib/jvm/
 def talk(scene: Scene, kind: str) -> dict[str, Any]:
     """scripts/Talk.java at both ends."""
     java = ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", str(scene.script("Talk.java"))]
-    with scene.server.running([*java, kind, "serve", scene.address, "7000"]) as server:
-        server.wait_for_log("ready", 30)
-        said = scene.ask(*java, kind, "ask", scene.address, "7000")
-    facts: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return facts
+    where = [scene.address, "7000"]
+    return scene.exchange([*java, kind, "serve", *where], [*java, kind, "ask", *where], timeout=30)
 
 
 @APP.workload("blocking sockets, 20 threads", ways=("serves", "asks", "local"), at_least=20)

@@ -35,12 +35,12 @@ def initialise(scene: Scene, machine: Machine, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def running(scene: Scene, machine: Machine, name: str = "data", *more: str) -> Iterator[Process]:
+def running(scene: Scene, machine: Machine, name: str = "data", port: int = 3306, *more: str) -> Iterator[Process]:
     """A server with a new data folder."""
     cert, key = scene.certificate()
     data = initialise(scene, machine, name)
     setup = scene.write("init.sql", "create user 'a'@'%';\ngrant all on *.* to 'a'@'%';\ncreate database t;\n")
-    argv = ["mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={data}/sock", "--port=3306",
+    argv = ["mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={data}/sock", f"--port={port}",
             "--bind-address=*", f"--ssl-cert={cert}", f"--ssl-key={key}", f"--init-file={setup}",
             "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve",
             "--innodb-log-file-size=4M", f"--pid-file={data}/pid", *more]  # fmt: skip
@@ -84,8 +84,8 @@ def queries(scene: Scene) -> dict[str, Any]:
 @APP.workload("replication between host and peer", ways=("serves", "asks"), at_least=2)
 def replicates(scene: Scene) -> dict[str, Any]:
     with (
-        running(scene, scene.server, "one", "--server-id=1", "--log-bin"),
-        running(scene, scene.client, "two", "--server-id=2"),
+        running(scene, scene.server, "one", 3306, "--server-id=1", "--log-bin"),
+        running(scene, scene.client, "two", 3307, "--server-id=2"),
     ):
         plain = Machine(scene.client.ns, scene.client.stack, scene.folder)
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from .base import PYTHON, App, Scene
@@ -14,10 +13,7 @@ APP = App("memcached", packages=["memcached", "python3"], needs=["memcached", "p
 def run(scene: Scene, kind: str, address: str = "0.0.0.0") -> dict[str, Any]:
     """The server, and scripts/memcache.py as its client."""
     argv = ["memcached", "-u", "nobody", "-t", "4", "-l", address, "-p", "11211", "-U", "11211", "-v"]
-    with scene.serving(argv, 11211):
-        said = scene.ask(PYTHON, scene.script("memcache.py"), kind, scene.address, "11211")
-    answers: dict[str, Any] = json.loads(said)
-    return answers
+    return scene.exchange(argv, [PYTHON, scene.script("memcache.py"), kind, scene.address, "11211"], port=11211)
 
 
 @APP.workload("20 TCP clients: sets, gets, big values, counters", ways=("serves", "asks", "local"), at_least=20)

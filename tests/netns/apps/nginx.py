@@ -108,8 +108,8 @@ def requests(scene: Scene) -> dict[str, Any]:
 @APP.workload("proxy to a server on the peer", ways=("serves",), at_least=8)
 def proxies(scene: Scene) -> dict[str, Any]:
     _, digest = scene.file(4 * MIB)
-    with programs.nginx(scene.peer, scene.folder, port=8081, accept_from=(scene.peer, scene.pair.peer_ip)):
-        conf = configure(scene, backend=scene.pair.peer_ip)
+    with programs.nginx(scene.peer, scene.folder, port=8081, accept_from=(scene.peer, scene.peer_address)):
+        conf = configure(scene, backend=scene.peer_address)
         conf.write_text(conf.read_text().replace("server { listen 8081;", "server { listen 8082;"))
         argv = ["nginx", "-c", conf, "-p", scene.folder, "-e", scene.path("error.log")]
         with scene.serving(argv, 8080):

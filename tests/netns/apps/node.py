@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any
 
 from .base import App, Scene
@@ -14,22 +14,15 @@ APP = App("node", packages=["nodejs", "apache2-utils"], needs=["node", "ab"])
 @APP.workload("http, https, net: 200 requests, big bodies, errors", ways=("serves", "asks", "local"), at_least=20)
 def web(scene: Scene) -> dict[str, Any]:
     cert, key = scene.certificate()
-    script = scene.script("node_talk.js")
-    with scene.server.running(["node", script, "serve", "8000", cert, key]) as server:
-        server.wait_for_log("ready")
-        said = scene.ask("node", script, "ask", scene.address, "8000", cert)
-    facts: dict[str, Any] = json.loads(said)
-    return facts
+    talk: list[str | Path] = ["node", scene.script("node_talk.js")]
+    return scene.exchange([*talk, "serve", "8000", cert, key], [*talk, "ask", scene.address, "8000", cert])
 
 
 @APP.workload("dgram", ways=("serves", "asks"), carries="maybe")
 def datagrams(scene: Scene) -> dict[str, Any]:
-    script = scene.script("node_talk.js")
-    with scene.server.running(["node", script, "udp-serve", scene.address, "8000"]) as server:
-        server.wait_for_log("ready")
-        said = scene.ask("node", script, "udp-ask", scene.address, "8000")
-    facts: dict[str, Any] = json.loads(said)
-    return facts
+    talk: list[str | Path] = ["node", scene.script("node_talk.js")]
+    where = [scene.address, "8000"]
+    return scene.exchange([*talk, "udp-serve", *where], [*talk, "udp-ask", *where])
 
 
 def cluster(scene: Scene, policy: str) -> dict[str, Any]:

@@ -70,10 +70,10 @@ def running(scene: Scene) -> Iterator[Process]:
         yield process
 
 
-def is_ready(machine: Machine, address: str) -> bool:
+def is_ready(machine: Machine, address: str, port: int = 5432) -> bool:
     """Whether a server takes queries (the port is open while it still starts)."""
     plain = Machine(machine.ns, KERNEL, machine.folder)
-    return run_to_end(plain, [program("pg_isready"), "-q", "-h", address])[0] == 0
+    return run_to_end(plain, [program("pg_isready"), "-q", "-h", address, "-p", port])[0] == 0
 
 
 def psql(scene: Scene, *commands: str, mode: str = "disable", timeout: float = 60) -> str:
@@ -147,12 +147,13 @@ def replicates(scene: Scene) -> dict[str, Any]:
         )
         shutil.copy(scene.path("data/key.pem"), copy / "key.pem")
         shutil.chown(copy / "key.pem", "postgres", "postgres")
-        (copy / "postgresql.auto.conf").open("a").write(f"\nssl_key_file = '{copy}/key.pem'\n")
+        (copy / "postgresql.auto.conf").open("a").write(f"\nssl_key_file = '{copy}/key.pem'\nport = 5433\n")
         with scene.client.running([*AS, program("postgres"), "-D", copy]) as standby:
-            standby.wait_for_port(scene.client.ns, scene.pair.peer_ip, 5432)
-            must(settle(lambda: is_ready(scene.client, "127.0.0.1")), "the standby does not come up")
+            standby.wait_for_port(scene.client.ns, scene.peer_address, 5433)
+            must(settle(lambda: is_ready(scene.client, "127.0.0.1", 5433)), "the standby does not come up")
             psql(scene, "insert into t select generate_series(1, 5000)")
-            ask = [program("psql"), "-XAtq", "-h", scene.pair.peer_ip, "-U", "postgres", "-c", "select count(*) from t"]
+            there = ["-h", scene.peer_address, "-p", "5433", "-U", "postgres"]
+            ask = [program("psql"), "-XAtq", *there, "-c", "select count(*) from t"]
             reached = settle(lambda: scene.client.run(*ask).strip() == "15000")
             state = psql(scene, "select state from pg_stat_replication")
     return {"reached": reached, "state": state}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any
 
 from harness import programs
@@ -21,13 +21,9 @@ WEB = App("python-web", packages=["python3-gunicorn", "python3-aiohttp", "python
 def talk(scene: Scene, kind: str) -> dict[str, Any]:
     """scripts/py_talk.py at both ends."""
     cert, key = scene.certificate()
-    script = scene.script("py_talk.py")
+    talk: list[str | Path] = [PYTHON, scene.script("py_talk.py"), kind]
     bind = scene.address if kind == "datagrams" else "0.0.0.0"
-    with scene.server.running([PYTHON, script, kind, "serve", bind, "7000", cert, key]) as server:
-        server.wait_for_log("ready")
-        said = scene.ask(PYTHON, script, kind, "ask", scene.address, "7000", str(cert), str(key))
-    facts: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return facts
+    return scene.exchange([*talk, "serve", bind, "7000", cert, key], [*talk, "ask", scene.address, "7000", cert, key])
 
 
 @PY.workload("asyncio: streams, TLS, 100 connections, cancellation", ways=("serves", "asks", "local"), at_least=100)

@@ -109,13 +109,16 @@ class Stage:
 
     def scene(self, workload: Workload, folder: Path) -> Scene:
         """The scene of a workload in its way."""
+        looped = workload.way == "loopback"
         host = Machine(self.host.ns, self.host.stack, folder)
-        peer = Machine(self.peer.ns, KERNEL, folder)
+        peer = host if looped else Machine(self.peer.ns, KERNEL, folder)
         server = peer if workload.way == "asks" else host
         client = peer if workload.way == "serves" else host
-        where = {"serves": (self.pair.host_ip, self.pair.host_ip6), "asks": (self.pair.peer_ip, self.pair.peer_ip6),
-                 "local": ("127.0.0.1", "::1")}  # fmt: skip
-        return Scene(workload.way, server, client, *where[workload.way], host, peer, self.pair, folder)
+        pair = self.pair
+        where = {"serves": (pair.host_ip, pair.host_ip6), "asks": (pair.peer_ip, pair.peer_ip6)}
+        address, address6 = where.get(workload.way, ("127.0.0.1", "::1"))
+        both = ("127.0.0.1", "127.0.0.1") if looped else (pair.host_ip, pair.peer_ip)
+        return Scene(workload.way, server, client, address, address6, host, peer, *both, pair, folder)
 
     def counters(self) -> dict[str, int]:
         """The service's counters now; none without a service."""
@@ -202,14 +205,19 @@ def _at_most(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, old)
 
 
+def configuration(looped: bool) -> service.Config:
+    """Of the service: on the host's end of the veth, or on loopback only."""
+    return service.Config(ports=[], tables={"policy": {"loopback": "service"}}) if looped else service.veth_config()
+
+
 @contextlib.contextmanager
-def stage(stack: str) -> Iterator[Stage]:
+def stage(stack: str, *, looped: bool = False) -> Iterator[Stage]:
     """Fresh machines for one program; with a service, unless it is the stock libc's turn."""
     with machine.work_folder() as folder, netns.veth_pair() as pair, contextlib.ExitStack() as inside:
         folder.chmod(0o755)
         svc = None
         if stack == "joyride":
-            svc = inside.enter_context(service.running(Machine(pair.host, KERNEL, folder), service.veth_config()))
+            svc = inside.enter_context(service.running(Machine(pair.host, KERNEL, folder), configuration(looped)))
         yield Stage(stack, folder, pair, svc)
         if svc and svc.process.running and svc.process.stop() != 0:
             raise RuntimeError(f"the service did not end cleanly\n{svc.process.tail()}")
@@ -239,7 +247,7 @@ def _play_some(
     app: App, stack: str, todo: list[tuple[int, Row]], logs: Path, tell: Callable[[Workload, str], None]
 ) -> list[tuple[int, Row]]:
     try:
-        with stage(stack) as st:
+        with stage(stack, looped=todo[0][1].workload.way == "loopback") as st:
             for at, (number, row) in enumerate(todo):
                 tell(row.workload, stack)
                 outcome = row.outcomes[stack] = st.play(row.workload, number)
