@@ -256,6 +256,18 @@ def apps(s):
 
 
 @session
+def suites(s):
+    """Run test suites of well-known programs on both libcs, and compare the result of each test (`-- --list`)."""
+    need_root(s, "the suites run in network namespaces: it")
+    env = {**BUILT, "PYTHONPATH": f"{REPO / 'tests'}:{REPO / 'tests/netns'}"}
+    if {"--list", "--remove"} & set(s.posargs):
+        python_tools(s)
+    else:
+        everything(s)
+    run_netns(s, BIN / "python", "-m", "suites", *s.posargs, env=env)
+
+
+@session
 def sim(s):
     """Simulate congestion control in virtual time (arguments: scenarios); table and plots go to build/sim."""
     python_tools(s, "bench")

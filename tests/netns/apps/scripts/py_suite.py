@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs modules of Python's own test suite: py_suite.py FOLDER MODULE...; a line per test goes to FOLDER/results."""
+"""Runs unit tests, such as Python's own: py_suite.py FOLDER MODULE...; a line per test goes to FOLDER/results.
+
+With - for the folder the lines go to standard output, after "@ ".
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,11 @@ class Result(unittest.TextTestResult):
     """Says what begins and how it ended."""
 
     out: Any = None
+    before = ""
 
     def tell(self, word: str, test: Any) -> None:
         """A line."""
-        self.out.write(f"{word} {test.id()}\n")
+        self.out.write(f"{self.before}{word} {test.id()}\n")
         self.out.flush()
 
     def startTest(self, test: unittest.TestCase) -> None:  # noqa: N802
@@ -68,8 +72,13 @@ def main() -> None:
     """Run them."""
     support.verbose = 0
     support.use_resources = ["network"]
-    os.chdir(sys.argv[1])
-    with Path(sys.argv[1], "results").open("w") as out:
+    if sys.argv[1] == "-":
+        Result.before = "\n@ "
+        place = Path("/proc/self/fd", str(os.dup(1)))
+    else:
+        os.chdir(sys.argv[1])
+        place = Path(sys.argv[1], "results")
+    with place.open("a") as out:
         Result.out = out
         suite = unittest.TestSuite()
         for name in sys.argv[2:]:

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""memcached's own tests: the text and binary protocols over TCP and UDP, limits, restarts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .base import Job, Suite, tap
+
+LEAVE = ("ssl_", "64bit", "issue_67", "lru", "slab", "extstore", "chunked", "stress")  # no stack in it, or minutes long
+
+
+def jobs(tree: Path) -> list[Job]:
+    """A job for each file."""
+    found = []
+    for path in sorted((tree / "t").glob("*.t")):
+        if any(word in path.name for word in LEAVE):
+            continue
+
+        def named(text: str, code: int, name: str = path.stem) -> dict[str, str]:
+            return {f"{name}: {test}": word for test, word in tap(text, code).items()}
+
+        found.append(Job(path.stem, f"perl -I t/lib t/{path.name} 2>&1", 90, named))
+    return found
+
+
+Suite("memcached", jobs, source="memcached", copy=True, env={"HARNESS_ACTIVE": "0"},
+      build='./configure -q && make -j "$JOBS" memcached memcached-debug')  # fmt: skip
