@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a differential program is made of. It runs twice, on the stock libc and on the patched one, against a peer on
- * the kernel's stack (peer.py), and must print the same both times. Each CASE runs in a process of its own and prints
- * lines; how it ended is printed too. */
+/*
+ * What a differential program is made of: cases, each a few calls whose results are printed one a line. The program
+ * runs on the stock libc and on the patched one, and must print the same both times. A case runs in a process of its
+ * own, beside others, with a time limit.
+ *
+ * The other side of a connection is a kernel socket of the peer's namespace that the case holds itself, so that it
+ * drives both ends (ends.c), or a service of the peer's (peer.py), where the case has to wait for another process or
+ * has no right to enter the namespace. Between two programs of one host both are sockets of the stack under test.
+ */
 #ifndef JR_DIFF_H
 #define JR_DIFF_H
-#define _GNU_SOURCE
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -38,198 +48,139 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The peer's services. */
-enum { ECHO = 7, SILENT = 9, FULL = 10, END = 11, RESET = 12, HELLO = 13, FLOOD = 19, CONTROL = 7000 };
-
-extern const char *host_ip, *peer_ip, *self_path;
-extern const char *case_name;
-
-/* One line, in one write, whatever other processes print. */
-static __attribute__((format(printf, 1, 2), unused)) void say(const char *format, ...)
-{
-    char line[512];
-    va_list args;
-    va_start(args, format);
-    int n = snprintf(line, sizeof line, "%s: ", case_name);
-    n += vsnprintf(line + n, sizeof line - n - 1, format, args);
-    va_end(args);
-    line[n++] = '\n';
-    if (syscall(SYS_write, STDOUT_FILENO, line, n) < 0)
-        _exit(99);
-}
-
-static __attribute__((unused)) long show(const char *what, long r)
-{
-    if (r == -1)
-        say("%s = -1 %s", what, strerrorname_np(errno));
-    else
-        say("%s = %ld", what, r);
-    return r;
-}
-/* An expression and its value, or its error. */
-#define SHOW(e) show(#e, (long)(e))
-
-/* Goes on only if the expression, part of the preparation, did not fail. */
-#define MUST(e)                                                                                                        \
-    ({                                                                                                                 \
-        long must_ = (long)(e);                                                                                        \
-        if (must_ < 0) {                                                                                               \
-            say("line %d: %s failed: %s", __LINE__, #e, strerrorname_np(errno));                                       \
-            _exit(98);                                                                                                 \
-        }                                                                                                              \
-        must_;                                                                                                         \
-    })
-
 struct diff_case {
     const char *name;
     void (*run)(void);
-    struct diff_case *next;
 };
-extern struct diff_case *cases;
 
 #define CASE(id)                                                                                                       \
-    static void id(void);                                                                                              \
-    static struct diff_case case_##id = {#id, id, NULL};                                                               \
-    __attribute__((constructor)) static void enter_##id(void)                                                          \
-    {                                                                                                                  \
-        struct diff_case **at = &cases;                                                                                \
-        while (*at)                                                                                                    \
-            at = &(*at)->next;                                                                                         \
-        *at = &case_##id;                                                                                              \
-    }                                                                                                                  \
-    static void id(void)
+    static void case_##id(void);                                                                                       \
+    static const struct diff_case diff_of_##id = {#id, case_##id};                                                     \
+    __attribute__((used, section("diff_cases"))) static const struct diff_case *const diff_at_##id = &diff_of_##id;    \
+    static void case_##id(void)
 
-static __attribute__((unused)) struct sockaddr_in address(const char *ip, int port)
-{
-    struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
-    inet_pton(AF_INET, ip, &sin.sin_addr);
-    return sin;
-}
+extern const char *self_path, *case_name;
+/* A program that executes itself, with SELF SELF HOST PEER "exec" CASE ARGS..., comes back here: CASE ARGS... */
+int executed(int argc, char **argv);
 
-/* A socket connected to one of the peer's services. */
-static __attribute__((unused)) int dial(int port)
-{
-    struct sockaddr_in sin = address(peer_ip, port);
-    int fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
-    MUST(connect(fd, (struct sockaddr *)&sin, sizeof sin));
-    return fd;
-}
+/* ---- words.c: what a case says ---- */
 
-static __attribute__((unused)) int dial_udp(int port)
-{
-    struct sockaddr_in sin = address(peer_ip, port);
-    int fd = MUST(socket(AF_INET, SOCK_DGRAM, 0));
-    MUST(connect(fd, (struct sockaddr *)&sin, sizeof sin));
-    return fd;
-}
+/* One line, in one write, whatever other processes print. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* An expression and its value and, if that is negative, the error. */
+#define SAY(e) say_result(#e, (errno = 0, (long)(e)))
+/* The same with a name of the case's own, for loops. */
+#define SAY_AS(name, e) say_result(name, (errno = 0, (long)(e)))
+long say_result(const char *what, long result);
+/* Bytes as text, other than letters as hexadecimal. */
+void say_bytes(const char *what, const void *bytes, size_t n);
+/* Family, length, address, and whether there is a port. */
+void say_addr(const char *what, const void *sa, socklen_t len);
+/* "IN|RDHUP", in a buffer that the next but seven call overwrites; the bits are the same for poll and epoll. */
+const char *bits_text(uint32_t bits);
+const char *errno_text(int err);
 
-/* A listener on an address of the host ("0.0.0.0" for all) and a free port. */
-static __attribute__((unused)) int listener(const char *ip, int *port)
-{
-    struct sockaddr_in sin = address(ip, 0);
-    socklen_t len = sizeof sin;
-    int fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
-    MUST(bind(fd, (struct sockaddr *)&sin, sizeof sin));
-    MUST(listen(fd, 128));
-    MUST(getsockname(fd, (struct sockaddr *)&sin, &len));
-    *port = ntohs(sin.sin_port);
-    return fd;
-}
+/* What the case takes for granted; it ends when that is not so. MUST: the value is not negative. */
+#define NEED(cond) ((cond) ? (void)0 : could_not(#cond, __LINE__))
+#define MUST(e)                                                                                                        \
+    ({                                                                                                                 \
+        const long must_ = (long)(e);                                                                                  \
+        if (must_ < 0)                                                                                                 \
+            could_not(#e, __LINE__);                                                                                   \
+        must_;                                                                                                         \
+    })
+void could_not(const char *what, int line) __attribute__((noreturn));
 
-/* Asks the peer for something (peer.py: class Control); its answer, a line without the end. */
-static __attribute__((unused, format(printf, 3, 4))) void ask(char *answer, size_t size, const char *format, ...)
-{
-    char line[200];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof line - 1, format, args);
-    va_end(args);
-    line[n++] = '\n';
-    int fd = dial(CONTROL);
-    MUST(send(fd, line, n, 0));
-    size_t got = 0;
-    while (got < size - 1) {
-        ssize_t r = recv(fd, answer + got, size - 1 - got, 0);
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r <= 0)
-            break;
-        got += r;
-    }
-    answer[got] = '\0';
-    answer[strcspn(answer, "\n")] = '\0';
-    close(fd);
-}
+/* ---- ends.c: sockets of both sides ---- */
 
-/* The peer opens COUNT connections of a KIND (its services' names) to the host's PORT. */
-static __attribute__((unused)) void call_me(int port, int count, const char *kind)
-{
-    char answer[64];
-    ask(answer, sizeof answer, "dial %d %d %s", port, count, kind);
-    if (strcmp(answer, "ok") != 0) {
-        say("the peer could not connect: %s", answer);
-        _exit(97);
-    }
-}
+extern const char *host_ip, *peer_ip;
+extern struct sockaddr_in host4, peer4; /* port 0 */
+extern struct sockaddr_in6 host6, peer6;
 
+struct ends {
+    int s, p; /* the side under test; the peer's */
+};
+
+/* A kernel socket in the peer's namespace, or one of this side where both are one. */
+int peer_socket(int domain, int type);
+/* One that listens: *sa is filled in. The second: at *port. */
+int peer_listen(struct sockaddr_in *sa);
+int peer_listener(int *port);
+/* The host's sockets, what is under test; the service carries them when it should. */
+int host_socket(int type);
+int host_listen(struct sockaddr_in *sa);
+int host_listener(int *port);
+int udp_bound(void);
+void must_be_carried(int fd);
+
+struct ends tcp_ends(void);      /* the host connects */
+struct ends accepted_ends(void); /* the peer does */
+struct ends udp_ends(void);      /* both connected */
+/* The same: [0] is the host's end, [1] the peer's. */
+void tcp_pair(int fd[2]);
+void tcp_pair_passive(int fd[2]);
+void udp_pair(int fd[2]);
+
+struct sockaddr_in at(struct in_addr ip, int port);
+struct sockaddr_in address(const char *ip, int port);
+struct sockaddr_in name_of(int fd);
+int port_of(int fd);
+int try_bind(int fd, struct in_addr ip, int port);
+int try_connect(int fd, struct in_addr ip, int port);
+
+/* The peer's services (peer.py). */
+enum { ECHO = 7, SILENT = 9, FULL = 10, END = 11, RESET = 12, HELLO = 13, FLOOD = 19, CONTROL = 7000 };
+
+/* Connected to one of them. */
+int dial(int port);
+int dial_udp(int port);
 /* What a socket to an echo is good for. */
-static __attribute__((unused)) bool echoes(int fd)
-{
-    char buf[16] = "";
-    return send(fd, "ping", 4, MSG_NOSIGNAL) == 4 && recv(fd, buf, 4, MSG_WAITALL) == 4 && memcmp(buf, "ping", 4) == 0;
-}
+bool echoes(int fd);
+/* A listener on an address of the host ("0.0.0.0" for all) and a free port. */
+int listen_on(const char *ip, int *port);
+/* Asks the peer for something (peer.py: class Control); its answer, a line without the end. */
+void ask(char *answer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The peer opens COUNT connections of a KIND (its services' names) to the host's PORT. */
+void call_me(int port, int count, const char *kind);
 
-static __attribute__((unused)) void nap(int ms)
-{
-    struct timespec ts = {ms / 1000, ms % 1000 * 1000000L};
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
-}
+/* ---- helpers.c ---- */
+
+void nap(int ms);
+int64_t now_ms(void);
+long ms_since(const struct timespec *start);
+
+/* Poll for these events; what came, 0 after a while. */
+int await(int fd, short events);
+void await_bytes(int fd, int n);
+/* All that poll can tell about an fd, now and after at most five seconds' waiting for EVENTS. */
+uint32_t poll_now(int fd);
+uint32_t poll_for(int fd, short events);
+/* What the peer sends arrives at S, all of it. */
+void feed(struct ends e, const char *text);
+/* Bytes until nothing is left; non-blocking. */
+size_t drain_off(int fd);
+/* Fills the send buffer until EAGAIN, also what the peer's receive buffer takes. */
+size_t fill_both(int fd);
+void nonblocking(int fd);
+/* The next close sends RST. */
+void reset_at_close(int fd);
+int set_int(int fd, int level, int name, int v);
+int get_int(int fd, int level, int name); /* or -1 */
+int set_timeout(int fd, int name, int ms);
+#define BAD_PAGE(n) ((char *)bad_page() + (n))
+void *bad_page(void); /* nobody may touch it */
+
+int count_signals(int sig); /* from here on; signals tells how many */
+extern volatile sig_atomic_t signals, last_signal;
 
 /* How a child ended. */
-static __attribute__((unused)) void reap(const char *who, pid_t pid)
-{
-    int status = 0;
-    pid_t r;
-    while ((r = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
-        ;
-    if (r < 0)
-        say("%s: waitpid: %s", who, strerrorname_np(errno));
-    else if (WIFSIGNALED(status))
-        say("%s: signal %s", who, sigabbrev_np(WTERMSIG(status)));
-    else
-        say("%s: exit %d", who, WEXITSTATUS(status));
-}
-
+void reap(const char *who, pid_t pid);
 /* Waits until a thread or process sleeps in the kernel, which is where a blocking call ends. */
-static __attribute__((unused)) void wait_asleep(pid_t tid)
-{
-    char path[64], line[256];
-    for (int calm = 0, i = 0; calm < 10 && i < 5000; i++) {
-        snprintf(path, sizeof path, "/proc/%d/stat", tid);
-        FILE *f = fopen(path, "re");
-        if (!f)
-            return;
-        bool asleep = fgets(line, sizeof line, f) && strrchr(line, ')') && strrchr(line, ')')[2] == 'S';
-        fclose(f);
-        calm = asleep ? calm + 1 : 0;
-        nap(1);
-    }
-}
-
+void wait_asleep(pid_t tid);
 /* The first sleep on a socket may be preceded by preparations that sleep, too. */
-static __attribute__((unused)) void warm(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    struct epoll_event ev = {.events = EPOLLIN};
-    int ep = epoll_create1(0);
-    poll(&p, 1, 1);
-    epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
-    epoll_wait(ep, &ev, 1, 1);
-    close(ep);
-}
+void warm(int fd);
 
-/* ---- a thread that makes one call ---- */
-
+/* A thread that makes one call. */
 struct blocked {
     pthread_t thread;
     pid_t tid; /* atomic; 0: not yet */
@@ -238,51 +189,9 @@ struct blocked {
     long result;
     int error;
 };
-
-static void *blocked_main(void *arg)
-{
-    struct blocked *b = arg;
-    __atomic_store_n(&b->tid, gettid(), __ATOMIC_SEQ_CST);
-    b->result = b->call(b->arg);
-    b->error = errno;
-    return NULL;
-}
-
 /* Starts it and waits until it sleeps. */
-static __attribute__((unused)) void block(struct blocked *b, long (*call)(void *), void *arg)
-{
-    b->call = call;
-    b->arg = arg;
-    b->tid = 0;
-    MUST(-pthread_create(&b->thread, NULL, blocked_main, b));
-    while (__atomic_load_n(&b->tid, __ATOMIC_SEQ_CST) == 0)
-        sched_yield();
-    wait_asleep(b->tid);
-}
-
+void block(struct blocked *b, long (*call)(void *), void *arg);
 /* Whether it has come back within a time; then its result is printed. */
-static __attribute__((unused)) bool came_back(const char *who, struct blocked *b, int ms)
-{
-    struct timespec end;
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += ms / 1000;
-    end.tv_nsec += ms % 1000 * 1000000L;
-    if (end.tv_nsec >= 1000000000L) {
-        end.tv_sec++;
-        end.tv_nsec -= 1000000000L;
-    }
-    void *r = NULL;
-    if (pthread_timedjoin_np(b->thread, &r, &end) != 0) {
-        say("%s: still blocked", who);
-        return false;
-    }
-    if (r == PTHREAD_CANCELED)
-        say("%s: cancelled", who);
-    else if (b->result == -1)
-        say("%s: -1 %s", who, strerrorname_np(b->error));
-    else
-        say("%s: %ld", who, b->result);
-    return true;
-}
+bool came_back(const char *who, struct blocked *b, int ms);
 
 #endif

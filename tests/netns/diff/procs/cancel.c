@@ -192,9 +192,9 @@ static void usable(const struct point *p, int fd)
             ;
         say("%s: full: %s", p->name, strerrorname_np(errno));
     }
-    SHOW(getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len));
-    SHOW(shutdown(fd, SHUT_RDWR));
-    SHOW(close(fd));
+    SAY(getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len));
+    SAY(shutdown(fd, SHUT_RDWR));
+    SAY(close(fd));
 }
 
 static void cancel_each(int with)
@@ -206,7 +206,7 @@ static void cancel_each(int with)
         current = &points[i];
         cleaned = 0;
         block(&b, with_cleanup, &fd);
-        SHOW(pthread_cancel(b.thread));
+        SAY(pthread_cancel(b.thread));
         came_back(points[i].name, &b, 5000);
         usable(&points[i], fd);
     }
@@ -239,7 +239,7 @@ CASE(already_pending)
         block(&b, pending, &fd);
         came_back(points[i].name, &b, 5000);
         if (points[i].port == ECHO)
-            SHOW(recv(fd, buf, sizeof buf, 0));
+            SAY(recv(fd, buf, sizeof buf, 0));
         close(fd);
     }
 }
@@ -267,16 +267,16 @@ static void cancel_accept(const char *ip)
 {
     for (mode = 0; mode < 2; mode++)
         for (int i = 0; i < 2; i++) {
-            int port, l = listener(ip, &port);
+            int port, l = listen_on(ip, &port);
             struct blocked b;
             current = &acceptors[i];
             cleaned = 0;
             block(&b, with_cleanup, &l);
             pthread_cancel(b.thread);
             came_back(current->name, &b, 5000);
-            SHOW(cleaned);
+            SAY(cleaned);
             call_me(port, 1, "echo");
-            SHOW(echoes(accept(l, NULL, NULL)));
+            SAY(echoes(accept(l, NULL, NULL)));
         }
 }
 
@@ -301,8 +301,8 @@ CASE(connecting)
         block(&b, with_cleanup, &fd);
         pthread_cancel(b.thread);
         came_back("connect", &b, 5000);
-        SHOW(cleaned);
-        SHOW(close(fd));
+        SAY(cleaned);
+        SAY(close(fd));
     }
 }
 
@@ -322,7 +322,7 @@ CASE(datagrams)
         block(&b, with_cleanup, &fd);
         pthread_cancel(b.thread);
         came_back("recv", &b, 5000);
-        SHOW(echoes(fd));
+        SAY(echoes(fd));
     }
 }
 
@@ -342,7 +342,7 @@ static long no_points(void *arg)
     r |= ioctl(fd, FIONREAD, &v);
     r |= dup2(fd, 99) != 99;
     r |= shutdown(fd, SHUT_WR);
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     r |= l < 0;
     __atomic_store_n((int *)arg, 1000 + (int)r, __ATOMIC_SEQ_CST);
     pthread_testcancel();
@@ -355,7 +355,7 @@ CASE(not_cancellation_points)
     struct blocked b;
     block(&b, no_points, &fd);
     came_back("none", &b, 3000);
-    SHOW(fd);
+    SAY(fd);
 }
 
 static volatile int spin_fd;
@@ -389,5 +389,5 @@ CASE(asynchronously_anywhere)
             ;
         ok += close(spin_fd) == 0;
     }
-    SHOW(ok);
+    SAY(ok);
 }

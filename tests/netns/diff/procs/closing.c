@@ -62,34 +62,34 @@ CASE(close_while_recv)
     int other = dup(fd);
     struct blocked b;
     block(&b, do_recv, &fd);
-    SHOW(close(fd));
+    SAY(close(fd));
     came_back("recv", &b, 100);
     int n = open("/dev/null", O_RDONLY);
-    SHOW(n == fd);
+    SAY(n == fd);
     send(other, "x", 1, 0);
     came_back("recv", &b, 3000);
 }
 
 CASE(close_last_while_recv)
 {
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     call_me(port, 1, "ask");
     int fd = MUST(accept(l, NULL, NULL));
     char buf[4];
     MUST(recv(fd, buf, 4, MSG_WAITALL));
     struct blocked b;
     block(&b, do_recv, &fd);
-    SHOW(close(fd));
+    SAY(close(fd));
     came_back("recv", &b, 200);
-    SHOW(recv(fd, buf, 1, 0));
+    SAY(recv(fd, buf, 1, 0));
 }
 
 CASE(close_while_accept)
 {
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     struct blocked b;
     block(&b, do_accept, &l);
-    SHOW(close(l));
+    SAY(close(l));
     came_back("accept", &b, 100);
 }
 
@@ -98,7 +98,7 @@ CASE(close_while_poll)
     int fd = dial(SILENT);
     struct blocked b;
     block(&b, do_poll, &fd);
-    SHOW(close(fd));
+    SAY(close(fd));
     came_back("poll", &b, 100);
 }
 
@@ -109,11 +109,11 @@ CASE(close_while_epoll)
     epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
     struct blocked b;
     block(&b, do_epoll, &ep);
-    SHOW(close(fd));
+    SAY(close(fd));
     came_back("epoll_wait", &b, 100);
     int pair[2];
     MUST(pipe(pair));
-    SHOW(epoll_ctl(ep, EPOLL_CTL_ADD, pair[0], &ev));
+    SAY(epoll_ctl(ep, EPOLL_CTL_ADD, pair[0], &ev));
     write(pair[1], "x", 1);
     came_back("epoll_wait", &b, 2000);
 }
@@ -125,9 +125,9 @@ CASE(close_the_epoll_itself)
     epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
     struct blocked b;
     block(&b, do_epoll, &ep);
-    SHOW(close(ep));
+    SAY(close(ep));
     came_back("epoll_wait", &b, 100);
-    SHOW(epoll_wait(ep, &ev, 1, 0));
+    SAY(epoll_wait(ep, &ev, 1, 0));
 }
 
 #define SHUTDOWN(name, how, call)                                                                                      \
@@ -136,9 +136,9 @@ CASE(close_the_epoll_itself)
         int fd = dial(SILENT);                                                                                         \
         struct blocked b;                                                                                              \
         block(&b, call, &fd);                                                                                          \
-        SHOW(shutdown(fd, how));                                                                                       \
+        SAY(shutdown(fd, how));                                                                                       \
         if (!came_back(#call, &b, 200)) {                                                                              \
-            SHOW(shutdown(fd, SHUT_RDWR));                                                                             \
+            SAY(shutdown(fd, SHUT_RDWR));                                                                             \
             came_back(#call, &b, 3000);                                                                                \
         }                                                                                                              \
     }
@@ -156,36 +156,36 @@ SHUTDOWN(shut_rd_send, SHUT_RD, do_send_all)
 CASE(shutdown_a_listener)
 {
     for (int how = SHUT_RD; how <= SHUT_RDWR; how++) {
-        int port, l = listener(host_ip, &port);
+        int port, l = listen_on(host_ip, &port);
         struct blocked b;
         block(&b, do_accept, &l);
-        SHOW(shutdown(l, how));
+        SAY(shutdown(l, how));
         if (!came_back("accept", &b, 200)) {
-            SHOW(shutdown(l, SHUT_RDWR));
+            SAY(shutdown(l, SHUT_RDWR));
             came_back("accept", &b, 3000);
         }
-        SHOW(accept(l, NULL, NULL));
-        SHOW(listen(l, 5));
+        SAY(accept(l, NULL, NULL));
+        SAY(listen(l, 5));
         close(l);
     }
 }
 
 CASE(shutdown_a_listener_on_any_address)
 {
-    int port, l = listener("0.0.0.0", &port);
+    int port, l = listen_on("0.0.0.0", &port);
     struct blocked b;
     block(&b, do_accept, &l);
-    SHOW(shutdown(l, SHUT_RDWR));
+    SAY(shutdown(l, SHUT_RDWR));
     came_back("accept", &b, 3000);
-    SHOW(accept(l, NULL, NULL));
+    SAY(accept(l, NULL, NULL));
 }
 
 CASE(shutdown_a_polled_listener)
 {
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     struct blocked b;
     block(&b, do_poll, &l);
-    SHOW(shutdown(l, SHUT_RDWR));
+    SAY(shutdown(l, SHUT_RDWR));
     came_back("poll", &b, 3000);
 }
 
@@ -196,7 +196,7 @@ CASE(shutdown_an_epolled_one)
     epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
     struct blocked b;
     block(&b, do_epoll, &ep);
-    SHOW(shutdown(fd, SHUT_RDWR));
+    SAY(shutdown(fd, SHUT_RDWR));
     came_back("epoll_wait", &b, 3000);
 }
 
@@ -205,13 +205,13 @@ CASE(shutdown_udp)
     int fd = dial_udp(SILENT);
     struct blocked b;
     block(&b, do_recv, &fd);
-    SHOW(shutdown(fd, SHUT_RD));
+    SAY(shutdown(fd, SHUT_RD));
     came_back("recv", &b, 3000);
     int un = socket(AF_INET, SOCK_DGRAM, 0);
     struct sockaddr_in sin = address(host_ip, 0);
     MUST(bind(un, (struct sockaddr *)&sin, sizeof sin));
     block(&b, do_recv, &un);
-    SHOW(shutdown(un, SHUT_RDWR));
+    SAY(shutdown(un, SHUT_RDWR));
     came_back("recv", &b, 1000);
 }
 
@@ -220,7 +220,7 @@ CASE(close_while_connect)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct blocked b;
     block(&b, do_connect, &fd);
-    SHOW(close(fd));
+    SAY(close(fd));
     came_back("connect", &b, 100);
 }
 
@@ -229,7 +229,7 @@ CASE(shutdown_while_connect)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct blocked b;
     block(&b, do_connect, &fd);
-    SHOW(shutdown(fd, SHUT_RDWR));
+    SAY(shutdown(fd, SHUT_RDWR));
     came_back("connect", &b, 1000);
 }
 
@@ -238,10 +238,10 @@ CASE(dup2_over_a_blocked_one)
     int fd = dial(SILENT), n = open("/dev/null", O_RDONLY), keep = dup(fd);
     struct blocked b;
     block(&b, do_recv, &fd);
-    SHOW(dup2(n, fd) == fd);
+    SAY(dup2(n, fd) == fd);
     came_back("recv", &b, 100);
-    SHOW(do_recv(&fd));
-    SHOW(shutdown(keep, SHUT_RDWR));
+    SAY(do_recv(&fd));
+    SAY(shutdown(keep, SHUT_RDWR));
     came_back("recv", &b, 3000);
 }
 
@@ -283,7 +283,7 @@ CASE(many_senders_many_receivers)
     shutdown(shared, SHUT_WR);
     for (int i = 0; i < 4; i++)
         pthread_join(r[i], NULL);
-    SHOW(total);
+    SAY(total);
 }
 
 static void *own(void *arg)
@@ -305,9 +305,9 @@ CASE(threads_open_and_close)
         pthread_create(&t[i], NULL, own, NULL);
     for (int i = 0; i < 8; i++)
         pthread_join(t[i], NULL);
-    SHOW(total);
+    SAY(total);
     int fd = dial(ECHO);
-    SHOW(fd);
+    SAY(fd);
 }
 
 static void *taker(void *arg)
@@ -326,14 +326,14 @@ static void *taker(void *arg)
 
 CASE(threads_accept)
 {
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     pthread_t t[6];
     char answer[64];
     for (int i = 0; i < 6; i++)
         pthread_create(&t[i], NULL, taker, &l);
     ask(answer, sizeof answer, "answers %d 100", port);
     say("%s", answer);
-    SHOW(shutdown(l, SHUT_RDWR));
+    SAY(shutdown(l, SHUT_RDWR));
     for (int i = 0; i < 6; i++)
         pthread_join(t[i], NULL);
     say("all ended");
@@ -353,7 +353,7 @@ CASE(sockets_outlive_their_thread)
         pthread_t t;
         pthread_create(&t, NULL, leaves, &fd);
         pthread_join(t, NULL);
-        SHOW(echoes(fd));
+        SAY(echoes(fd));
     }
     /* The main thread goes, another one stays. */
 }
@@ -361,9 +361,9 @@ CASE(sockets_outlive_their_thread)
 static void *stays(void *arg)
 {
     pthread_join(*(pthread_t *)arg, NULL);
-    SHOW(echoes(shared));
+    SAY(echoes(shared));
     shared = dial(ECHO);
-    SHOW(echoes(shared));
+    SAY(echoes(shared));
     exit(6);
 }
 
@@ -391,6 +391,6 @@ CASE(killed_in_the_middle)
         nap(50);
         while (recv(fd, buf, sizeof buf, MSG_DONTWAIT) > 0)
             ;
-        SHOW(echoes(fd));
+        SAY(echoes(fd));
     }
 }

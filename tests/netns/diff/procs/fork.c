@@ -25,7 +25,7 @@ CASE(in_turn)
         waitpid(pid, &status, 0);
         ok += status == 0 && echoes(fd);
     }
-    SHOW(ok);
+    SAY(ok);
 }
 
 CASE(close_in_one_is_no_end)
@@ -33,9 +33,9 @@ CASE(close_in_one_is_no_end)
     int fd = dial(ECHO);
     pid_t pid = MUST(fork());
     if (pid == 0) {
-        SHOW(close(fd));
-        SHOW(close(fd));
-        SHOW(recv(fd, &pid, 1, 0));
+        SAY(close(fd));
+        SAY(close(fd));
+        SAY(recv(fd, &pid, 1, 0));
         _exit(0);
     }
     reap("child", pid);
@@ -45,13 +45,13 @@ CASE(close_in_one_is_no_end)
         nap(50);
         _exit(!echoes(fd));
     }
-    SHOW(close(fd));
+    SAY(close(fd));
     reap("child goes on", pid);
 }
 
 CASE(last_close_ends_it)
 {
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     call_me(port, 1, "echo");
     int fd = MUST(accept(l, NULL, NULL));
     int gone = dial(ECHO);
@@ -81,20 +81,20 @@ CASE(flags_are_shared)
     char c;
     int value = 0;
     socklen_t len = sizeof value;
-    SHOW(!!(fcntl(fd, F_GETFL) & O_NONBLOCK));
-    SHOW(fcntl(fd, F_GETFD));
-    SHOW(recv(fd, &c, 1, 0));
+    SAY(!!(fcntl(fd, F_GETFL) & O_NONBLOCK));
+    SAY(fcntl(fd, F_GETFD));
+    SAY(recv(fd, &c, 1, 0));
     getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &len);
-    SHOW(value);
+    SAY(value);
     getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, &len);
-    SHOW(value);
+    SAY(value);
     struct timeval tv = {0};
     len = sizeof tv;
     getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len);
-    SHOW(tv.tv_sec);
-    SHOW(tv.tv_usec > 40000);
+    SAY(tv.tv_sec);
+    SAY(tv.tv_usec > 40000);
     fcntl(fd, F_SETFL, 0);
-    SHOW(recv(fd, &c, 1, 0));
+    SAY(recv(fd, &c, 1, 0));
 }
 
 CASE(connect_in_the_child)
@@ -103,12 +103,12 @@ CASE(connect_in_the_child)
     int fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
     pid_t pid = MUST(fork());
     if (pid == 0) {
-        SHOW(connect(fd, (struct sockaddr *)&sin, sizeof sin));
+        SAY(connect(fd, (struct sockaddr *)&sin, sizeof sin));
         _exit(0);
     }
     reap("child", pid);
     say("parent echoes %d", echoes(fd));
-    SHOW(connect(fd, (struct sockaddr *)&sin, sizeof sin));
+    SAY(connect(fd, (struct sockaddr *)&sin, sizeof sin));
 }
 
 CASE(bind_in_the_child_listen_in_the_parent)
@@ -118,13 +118,13 @@ CASE(bind_in_the_child_listen_in_the_parent)
     int l = MUST(socket(AF_INET, SOCK_STREAM, 0));
     pid_t pid = MUST(fork());
     if (pid == 0) {
-        SHOW(bind(l, (struct sockaddr *)&sin, sizeof sin));
+        SAY(bind(l, (struct sockaddr *)&sin, sizeof sin));
         _exit(0);
     }
     reap("child", pid);
-    SHOW(listen(l, 5));
-    SHOW(getsockname(l, (struct sockaddr *)&sin, &len));
-    SHOW(sin.sin_port != 0);
+    SAY(listen(l, 5));
+    SAY(getsockname(l, (struct sockaddr *)&sin, &len));
+    SAY(sin.sin_port != 0);
     call_me(ntohs(sin.sin_port), 1, "echo");
     int fd = MUST(accept(l, NULL, NULL));
     say("echoes %d", echoes(fd));
@@ -143,7 +143,7 @@ CASE(shutdown_in_the_child_wakes_the_parent)
     block(&b, do_recv, &fd);
     pid_t pid = MUST(fork());
     if (pid == 0) {
-        SHOW(shutdown(fd, SHUT_RDWR));
+        SAY(shutdown(fd, SHUT_RDWR));
         _exit(0);
     }
     reap("child", pid);
@@ -152,7 +152,7 @@ CASE(shutdown_in_the_child_wakes_the_parent)
 
 CASE(data_for_one_of_many_readers)
 {
-    int port, l = listener(host_ip, &port), done[2];
+    int port, l = listen_on(host_ip, &port), done[2];
     call_me(port, 1, "ask");
     int fd = MUST(accept(l, NULL, NULL));
     char buf[8];
@@ -168,7 +168,7 @@ CASE(data_for_one_of_many_readers)
     int ends = 0;
     for (int i = 0; i < 4; i++)
         ends += read(done[0], buf, 1) == 1 && buf[0] == 'e';
-    SHOW(ends);
+    SAY(ends);
 }
 
 static void worker(int l, const char *name)
@@ -186,7 +186,7 @@ static void worker(int l, const char *name)
 
 static void prefork(const char *ip)
 {
-    int port, l = listener(ip, &port);
+    int port, l = listen_on(ip, &port);
     char answer[64];
     pid_t pid[4];
     for (int i = 0; i < 4; i++)
@@ -207,7 +207,7 @@ CASE(prefork_servers_on_any_address) { prefork("0.0.0.0"); }
 
 CASE(no_worker_starves)
 {
-    int port, l = listener(host_ip, &port), served[2], kinds = 0;
+    int port, l = listen_on(host_ip, &port), served[2], kinds = 0;
     MUST(pipe(served));
     for (int i = 0; i < 4; i++)
         if (MUST(fork()) == 0)
@@ -226,12 +226,12 @@ CASE(no_worker_starves)
         kinds += !seen[c - '0'];
         seen[c - '0'] = true;
     }
-    SHOW(kinds);
+    SAY(kinds);
 }
 
 CASE(nonblocking_workers_with_epoll)
 {
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     char answer[64];
     fcntl(l, F_SETFL, O_NONBLOCK);
     for (int i = 0; i < 3; i++)
@@ -258,7 +258,7 @@ CASE(nonblocking_workers_with_epoll)
 
 CASE(a_dead_worker_takes_nothing_along)
 {
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     for (int i = 0; i < 3; i++) {
         pid_t pid = MUST(fork());
         if (pid == 0) {
@@ -279,7 +279,7 @@ CASE(child_makes_its_own)
     int before = dial(ECHO);
     pid_t pid = MUST(fork());
     if (pid == 0) {
-        int port, fd = dial(ECHO), l = listener(host_ip, &port);
+        int port, fd = dial(ECHO), l = listen_on(host_ip, &port);
         say("fds %d %d, echoes %d", fd - before, l - before, echoes(fd));
         call_me(port, 1, "echo");
         int a = MUST(accept(l, NULL, NULL));
@@ -340,7 +340,7 @@ CASE(threads_talk_while_others_fork)
     stop = true;
     for (int i = 0; i < 3; i++)
         pthread_join(t[i], NULL);
-    SHOW(ok);
+    SAY(ok);
 }
 
 CASE(blocked_threads_do_not_hold_the_child)
@@ -355,9 +355,9 @@ CASE(blocked_threads_do_not_hold_the_child)
     if (pid == 0) {
         for (int i = 0; i < 3; i++) {
             char c;
-            SHOW(recv(fd[i], &c, 1, MSG_DONTWAIT));
-            SHOW(send(fd[i], "x", 1, 0));
-            SHOW(close(fd[i]));
+            SAY(recv(fd[i], &c, 1, MSG_DONTWAIT));
+            SAY(send(fd[i], "x", 1, 0));
+            SAY(close(fd[i]));
         }
         int own = dial(ECHO);
         say("child echoes %d", echoes(own));
@@ -365,7 +365,7 @@ CASE(blocked_threads_do_not_hold_the_child)
     }
     reap("child", pid);
     for (int i = 0; i < 3; i++) {
-        SHOW(shutdown(fd[i], SHUT_RDWR));
+        SAY(shutdown(fd[i], SHUT_RDWR));
         came_back("recv", &b[i], 5000);
     }
 }
@@ -409,7 +409,7 @@ CASE(handlers_fork_while_data_flows)
     for (int i = 0; i < 2000; i++)
         ok += echoes(fd);
     setitimer(ITIMER_REAL, &off, NULL);
-    SHOW(ok);
+    SAY(ok);
 }
 
 CASE(exit_handlers_use_sockets)
@@ -434,13 +434,13 @@ CASE(udp_shared)
         pid_t pid = MUST(fork());
         if (pid == 0) {
             char buf[16] = "";
-            SHOW(send(fd, "child", 5, 0));
-            SHOW(recv(fd, buf, sizeof buf, 0));
+            SAY(send(fd, "child", 5, 0));
+            SAY(recv(fd, buf, sizeof buf, 0));
             _exit(0);
         }
         reap("child", pid);
     }
     char buf[16];
-    SHOW(send(fd, "me", 2, 0));
-    SHOW(recv(fd, buf, sizeof buf, 0));
+    SAY(send(fd, "me", 2, 0));
+    SAY(recv(fd, buf, sizeof buf, 0));
 }

@@ -11,24 +11,24 @@ static int port_of_own;
 
 static void go_on(int fd)
 {
-    SHOW(echoes(fd));
+    SAY(echoes(fd));
     int own = dial(ECHO);
     say("new one: %d, echoes %d", own - fd, echoes(own));
-    int l = listener(host_ip, &port_of_own);
+    int l = listen_on(host_ip, &port_of_own);
     call_me(port_of_own, 1, "echo");
-    SHOW(echoes(accept(l, NULL, NULL)));
+    SAY(echoes(accept(l, NULL, NULL)));
     for (int i = 0; i < 200; i++) /* more than were ready before */
         if (socket(AF_INET, SOCK_STREAM, 0) < 0)
             say("socket %d: %s", i, strerrorname_np(errno));
     own = dial(ECHO);
-    SHOW(echoes(own));
+    SAY(echoes(own));
 }
 
 CASE(another_user)
 {
     int fd = dial(ECHO);
-    SHOW(setgid(65534));
-    SHOW(setuid(65534));
+    SAY(setgid(65534));
+    SAY(setuid(65534));
     go_on(fd);
     pid_t pid = MUST(fork());
     if (pid == 0) {
@@ -40,31 +40,31 @@ CASE(another_user)
 
 CASE(another_user_before_the_first)
 {
-    SHOW(setresgid(65534, 65534, 65534));
-    SHOW(setresuid(65534, 65534, 65534));
+    SAY(setresgid(65534, 65534, 65534));
+    SAY(setresuid(65534, 65534, 65534));
     go_on(dial(ECHO));
 }
 
 CASE(effective_user)
 {
     int fd = dial(ECHO);
-    SHOW(seteuid(65534));
+    SAY(seteuid(65534));
     go_on(fd);
-    SHOW(seteuid(0));
-    SHOW(echoes(fd));
+    SAY(seteuid(0));
+    SAY(echoes(fd));
 }
 
 CASE(privileged_port)
 {
     struct sockaddr_in sin = address(host_ip, 81);
     int fd = dial(ECHO), l = socket(AF_INET, SOCK_STREAM, 0), m = socket(AF_INET, SOCK_STREAM, 0);
-    SHOW(bind(l, (struct sockaddr *)&sin, sizeof sin));
+    SAY(bind(l, (struct sockaddr *)&sin, sizeof sin));
     setuid(65534);
     sin.sin_port = htons(82);
-    SHOW(bind(m, (struct sockaddr *)&sin, sizeof sin));
-    SHOW(bind(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&sin, sizeof sin));
-    SHOW(listen(l, 4));
-    SHOW(echoes(fd));
+    SAY(bind(m, (struct sockaddr *)&sin, sizeof sin));
+    SAY(bind(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&sin, sizeof sin));
+    SAY(listen(l, 4));
+    SAY(echoes(fd));
 }
 
 static char *empty_folder(void)
@@ -79,13 +79,13 @@ CASE(changed_root)
 {
     char *root = empty_folder();
     int fd = dial(ECHO);
-    SHOW(chroot(root));
-    SHOW(chdir("/"));
+    SAY(chroot(root));
+    SAY(chdir("/"));
     go_on(fd);
     pid_t pid = MUST(fork());
     if (pid == 0) {
-        SHOW(echoes(fd));
-        SHOW(echoes(dial(ECHO)));
+        SAY(echoes(fd));
+        SAY(echoes(dial(ECHO)));
         _exit(0);
     }
     reap("child", pid);
@@ -95,10 +95,10 @@ CASE(another_mount_namespace)
 {
     char *root = empty_folder();
     int fd = dial(ECHO);
-    SHOW(unshare(CLONE_NEWNS));
-    SHOW(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
-    SHOW(mount("none", root, "tmpfs", 0, NULL));
-    SHOW(mount("none", "/tmp", "tmpfs", 0, NULL));
+    SAY(unshare(CLONE_NEWNS));
+    SAY(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+    SAY(mount("none", root, "tmpfs", 0, NULL));
+    SAY(mount("none", "/tmp", "tmpfs", 0, NULL));
     go_on(fd);
     umount2("/tmp", MNT_DETACH);
     umount2(root, MNT_DETACH);
@@ -108,40 +108,40 @@ CASE(another_mount_namespace)
 /* New sockets are of the network where the process is, older ones stay where they were made. */
 CASE(another_network_namespace)
 {
-    int fd = dial(ECHO), port, l = listener(host_ip, &port);
+    int fd = dial(ECHO), port, l = listen_on(host_ip, &port);
     int here = MUST(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
-    SHOW(unshare(CLONE_NEWNET));
-    SHOW(echoes(fd));
+    SAY(unshare(CLONE_NEWNET));
+    SAY(echoes(fd));
     struct sockaddr_in sin = address(peer_ip, ECHO);
     int own = MUST(socket(AF_INET, SOCK_STREAM, 0));
-    SHOW(connect(own, (struct sockaddr *)&sin, sizeof sin));
+    SAY(connect(own, (struct sockaddr *)&sin, sizeof sin));
     sin = address(host_ip, 0);
     int b = MUST(socket(AF_INET, SOCK_STREAM, 0));
-    SHOW(bind(b, (struct sockaddr *)&sin, sizeof sin));
+    SAY(bind(b, (struct sockaddr *)&sin, sizeof sin));
     pid_t pid = MUST(fork());
     if (pid == 0) {
         sin = address(peer_ip, ECHO);
-        SHOW(echoes(fd));
-        SHOW(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&sin, sizeof sin));
+        SAY(echoes(fd));
+        SAY(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&sin, sizeof sin));
         _exit(0);
     }
     reap("child", pid);
-    SHOW(setns(here, CLONE_NEWNET));
-    SHOW(echoes(dial(ECHO)));
+    SAY(setns(here, CLONE_NEWNET));
+    SAY(echoes(dial(ECHO)));
     call_me(port, 1, "echo");
-    SHOW(echoes(accept(l, NULL, NULL)));
+    SAY(echoes(accept(l, NULL, NULL)));
 }
 
 /* One made before, connected after. */
 CASE(made_before_used_after)
 {
     int fd = MUST(socket(AF_INET, SOCK_STREAM, 0)), u = MUST(socket(AF_INET, SOCK_DGRAM, 0));
-    SHOW(unshare(CLONE_NEWNET));
+    SAY(unshare(CLONE_NEWNET));
     struct sockaddr_in sin = address(peer_ip, ECHO);
-    SHOW(connect(fd, (struct sockaddr *)&sin, sizeof sin));
-    SHOW(echoes(fd));
-    SHOW(connect(u, (struct sockaddr *)&sin, sizeof sin));
-    SHOW(echoes(u));
+    SAY(connect(fd, (struct sockaddr *)&sin, sizeof sin));
+    SAY(echoes(fd));
+    SAY(connect(u, (struct sockaddr *)&sin, sizeof sin));
+    SAY(echoes(u));
 }
 
 CASE(a_thread_in_another_network)
@@ -160,8 +160,8 @@ CASE(a_thread_in_another_network)
     pthread_create(&t, NULL, thread, NULL);
     pthread_join(t, NULL);
     say("thread: %d %s", result, strerrorname_np(error));
-    SHOW(echoes(fd));
-    SHOW(echoes(dial(ECHO)));
+    SAY(echoes(fd));
+    SAY(echoes(dial(ECHO)));
 }
 
 CASE(daemon_3)
@@ -171,19 +171,19 @@ CASE(daemon_3)
     pid_t pid = MUST(fork());
     if (pid == 0) {
         int out = dup(1);
-        SHOW(daemon(0, 0));
+        SAY(daemon(0, 0));
         dup2(out, 1);
-        SHOW(echoes(fd));
-        SHOW(echoes(dial(ECHO)));
-        int port, l = listener(host_ip, &port);
+        SAY(echoes(fd));
+        SAY(echoes(dial(ECHO)));
+        int port, l = listen_on(host_ip, &port);
         call_me(port, 1, "echo");
-        SHOW(echoes(accept(l, NULL, NULL)));
+        SAY(echoes(accept(l, NULL, NULL)));
         _exit(0);
     }
     close(p[1]);
     waitpid(pid, NULL, 0);
     char c;
-    SHOW(read(p[0], &c, 1)); /* until the daemon is gone */
+    SAY(read(p[0], &c, 1)); /* until the daemon is gone */
 }
 
 CASE(daemon_by_hand)
@@ -204,19 +204,19 @@ CASE(daemon_by_hand)
         MUST(open("/dev/null", O_RDWR));
         MUST(dup2(out, 1));
         dup2(out, 2);
-        SHOW(echoes(fd));
+        SAY(echoes(fd));
         int own = dial(ECHO);
-        SHOW(own);
-        SHOW(echoes(own));
-        int port, l = listener(host_ip, &port);
+        SAY(own);
+        SAY(echoes(own));
+        int port, l = listen_on(host_ip, &port);
         call_me(port, 1, "echo");
-        SHOW(echoes(accept(l, NULL, NULL)));
+        SAY(echoes(accept(l, NULL, NULL)));
         _exit(0);
     }
     close(p[1]);
     waitpid(pid, NULL, 0);
     char c;
-    SHOW(read(p[0], &c, 1));
+    SAY(read(p[0], &c, 1));
 }
 
 /* ---- memory ---- */
@@ -232,14 +232,14 @@ static long resident_megabytes(void)
 
 CASE(memory_locked_before)
 {
-    SHOW(mlockall(MCL_CURRENT | MCL_FUTURE));
+    SAY(mlockall(MCL_CURRENT | MCL_FUTURE));
     int fd = dial(ECHO);
-    SHOW(echoes(fd));
-    SHOW(resident_megabytes() < 100);
+    SAY(echoes(fd));
+    SAY(resident_megabytes() < 100);
     char *more = mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     unsigned char in[2048];
-    SHOW(mincore(more, 8 << 20, in));
-    SHOW(in[1000] & 1);
+    SAY(mincore(more, 8 << 20, in));
+    SAY(in[1000] & 1);
 }
 
 CASE(memory_locked_after)
@@ -247,13 +247,13 @@ CASE(memory_locked_after)
     int fd = dial(ECHO);
     char *more = mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     unsigned char in[2048];
-    SHOW(mlockall(MCL_CURRENT | MCL_FUTURE));
-    SHOW(resident_megabytes() < 100);
-    SHOW(mincore(more, 8 << 20, in));
-    SHOW(in[1000] & 1);
-    SHOW(echoes(fd));
-    SHOW(munlockall());
-    SHOW(echoes(dial(ECHO)));
+    SAY(mlockall(MCL_CURRENT | MCL_FUTURE));
+    SAY(resident_megabytes() < 100);
+    SAY(mincore(more, 8 << 20, in));
+    SAY(in[1000] & 1);
+    SAY(echoes(fd));
+    SAY(munlockall());
+    SAY(echoes(dial(ECHO)));
 }
 
 /* What a core file would have of each mapping. */
@@ -272,8 +272,8 @@ CASE(a_core_file_is_small)
             all += dumped ? size : 0;
         }
     }
-    SHOW(all >> 10 < 200);
-    SHOW(echoes(fd));
+    SAY(all >> 10 < 200);
+    SAY(echoes(fd));
 }
 
 /* ---- tracers ---- */
@@ -290,14 +290,14 @@ CASE(attached_by_a_tracer)
         ssize_t r = recv(fd, &c, 1, 0);
         say("recv: %zd", r);
         struct pollfd p = {.fd = fd, .events = 0};
-        SHOW(poll(&p, 1, 10) >= 0);
+        SAY(poll(&p, 1, 10) >= 0);
         _exit(0);
     }
     wait_asleep(pid);
     for (int i = 0; i < 3; i++) {
-        SHOW(ptrace(PTRACE_ATTACH, pid, NULL, NULL));
-        SHOW(waitpid(pid, NULL, 0) == pid);
-        SHOW(ptrace(PTRACE_DETACH, pid, NULL, NULL));
+        SAY(ptrace(PTRACE_ATTACH, pid, NULL, NULL));
+        SAY(waitpid(pid, NULL, 0) == pid);
+        SAY(ptrace(PTRACE_DETACH, pid, NULL, NULL));
         nap(20);
     }
     MUST(shutdown(fd, SHUT_RDWR));
@@ -317,10 +317,10 @@ CASE(interrupted_by_a_tracer)
         _exit(0);
     }
     wait_asleep(pid);
-    SHOW(ptrace(PTRACE_SEIZE, pid, NULL, NULL));
-    SHOW(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL));
-    SHOW(waitpid(pid, NULL, 0) == pid);
-    SHOW(ptrace(PTRACE_CONT, pid, NULL, 0));
+    SAY(ptrace(PTRACE_SEIZE, pid, NULL, NULL));
+    SAY(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL));
+    SAY(waitpid(pid, NULL, 0) == pid);
+    SAY(ptrace(PTRACE_CONT, pid, NULL, 0));
     nap(50);
     shutdown(fd, SHUT_RDWR);
     reap("traced", pid);
@@ -332,20 +332,20 @@ CASE(a_library_opened_later)
 {
     int fd = dial(ECHO);
     void *lib = dlopen("libresolv.so.2", RTLD_NOW);
-    SHOW(lib != NULL);
+    SAY(lib != NULL);
     ssize_t (*theirs)(int, const void *, size_t, int) = dlsym(RTLD_DEFAULT, "send");
     char c;
-    SHOW(theirs(fd, "x", 1, 0));
-    SHOW(recv(fd, &c, 1, 0));
-    SHOW(dlclose(lib));
-    SHOW(echoes(fd));
+    SAY(theirs(fd, "x", 1, 0));
+    SAY(recv(fd, &c, 1, 0));
+    SAY(dlclose(lib));
+    SAY(echoes(fd));
 }
 
 CASE(another_namespace_of_libraries)
 {
     int fd = dial(ECHO);
     void *lib = dlmopen(LM_ID_NEWLM, "libc.so.6", RTLD_NOW);
-    SHOW(lib != NULL);
+    SAY(lib != NULL);
     if (lib == NULL)
         return;
     int (*their_socket)(int, int, int) = dlsym(lib, "socket");
@@ -356,13 +356,13 @@ CASE(another_namespace_of_libraries)
     struct sockaddr_in sin = address(peer_ip, ECHO);
     char c;
     int own = their_socket(AF_INET, SOCK_STREAM, 0);
-    SHOW(own - fd);
-    SHOW(their_connect(own, (struct sockaddr *)&sin, sizeof sin));
-    SHOW(their_write(own, "x", 1));
-    SHOW(their_read(own, &c, 1));
-    SHOW(their_close(own));
-    SHOW(echoes(fd));
-    SHOW(echoes(dial(ECHO)));
+    SAY(own - fd);
+    SAY(their_connect(own, (struct sockaddr *)&sin, sizeof sin));
+    SAY(their_write(own, "x", 1));
+    SAY(their_read(own, &c, 1));
+    SAY(their_close(own));
+    SAY(echoes(fd));
+    SAY(echoes(dial(ECHO)));
 }
 
 static int early = -1;
@@ -371,17 +371,17 @@ __attribute__((constructor)) static void first(void) { early = socket(AF_INET, S
 CASE(made_by_a_constructor)
 {
     struct sockaddr_in sin = address(peer_ip, ECHO);
-    SHOW(early >= 3);
-    SHOW(connect(early, (struct sockaddr *)&sin, sizeof sin));
-    SHOW(echoes(early));
+    SAY(early >= 3);
+    SAY(connect(early, (struct sockaddr *)&sin, sizeof sin));
+    SAY(echoes(early));
 }
 
 static int last_fd = -1;
 __attribute__((destructor)) static void last(void)
 {
     if (last_fd >= 0) {
-        SHOW(echoes(last_fd));
-        SHOW(echoes(dial(ECHO)));
+        SAY(echoes(last_fd));
+        SAY(echoes(dial(ECHO)));
     }
 }
 
@@ -395,7 +395,7 @@ static __thread int tls_fd;
 static pthread_key_t key;
 static void key_gone(void *value)
 {
-    SHOW(echoes((int)(intptr_t)value));
+    SAY(echoes((int)(intptr_t)value));
     close((int)(intptr_t)value);
 }
 

@@ -18,63 +18,63 @@ CASE(stream)
     char buf[64];
     struct sockaddr_in sin;
     socklen_t len = sizeof sin, vlen = sizeof v;
-    SHOW(syscall(SYS_write, fd, "abc", 3));
-    SHOW(syscall(SYS_read, fd, buf, 3));
-    SHOW(syscall(SYS_sendto, fd, "defg", 4, 0, NULL, 0));
-    SHOW(syscall(SYS_recvfrom, fd, buf, 4, MSG_WAITALL, NULL, NULL));
+    SAY(syscall(SYS_write, fd, "abc", 3));
+    SAY(syscall(SYS_read, fd, buf, 3));
+    SAY(syscall(SYS_sendto, fd, "defg", 4, 0, NULL, 0));
+    SAY(syscall(SYS_recvfrom, fd, buf, 4, MSG_WAITALL, NULL, NULL));
     struct iovec v2[2] = {{"hi", 2}, {"jk", 2}}, in = {buf, 4};
     struct msghdr m = {.msg_iov = v2, .msg_iovlen = 2}, mi = {.msg_iov = &in, .msg_iovlen = 1};
-    SHOW(syscall(SYS_writev, fd, v2, 2));
-    SHOW(syscall(SYS_readv, fd, &in, 1) > 0);
-    SHOW(syscall(SYS_sendmsg, fd, &m, 0));
-    SHOW(syscall(SYS_recvmsg, fd, &mi, 0) > 0);
-    SHOW(syscall(SYS_setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof v));
-    SHOW(syscall(SYS_getsockopt, fd, IPPROTO_TCP, TCP_NODELAY, &v, &vlen));
-    SHOW(v);
-    SHOW(syscall(SYS_getsockname, fd, &sin, &len));
-    SHOW(syscall(SYS_getpeername, fd, &sin, &len));
-    SHOW(ntohs(sin.sin_port));
-    SHOW(syscall(SYS_fcntl, fd, F_SETFL, O_NONBLOCK));
-    SHOW(!!(syscall(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK));
-    SHOW(syscall(SYS_read, fd, buf, 0));
-    SHOW(syscall(SYS_ioctl, fd, FIONREAD, &v));
-    SHOW(syscall(SYS_dup, fd) - fd);
-    SHOW(syscall(SYS_dup2, fd, 70));
-    SHOW(syscall(SYS_dup3, fd, 71, O_CLOEXEC));
-    SHOW(syscall(SYS_shutdown, fd, SHUT_RDWR));
-    SHOW(syscall(SYS_close, fd));
-    SHOW(syscall(SYS_close, fd));
-    SHOW(syscall(SYS_close_range, 70, 71, 0));
-    SHOW(syscall(SYS_close, 70));
-    SHOW(syscall(SYS_read, -1, buf, 1));
-    SHOW(syscall(SYS_socket, AF_INET, 77, 0));
+    SAY(syscall(SYS_writev, fd, v2, 2));
+    SAY(syscall(SYS_readv, fd, &in, 1) > 0);
+    SAY(syscall(SYS_sendmsg, fd, &m, 0));
+    SAY(syscall(SYS_recvmsg, fd, &mi, 0) > 0);
+    SAY(syscall(SYS_setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof v));
+    SAY(syscall(SYS_getsockopt, fd, IPPROTO_TCP, TCP_NODELAY, &v, &vlen));
+    SAY(v);
+    SAY(syscall(SYS_getsockname, fd, &sin, &len));
+    SAY(syscall(SYS_getpeername, fd, &sin, &len));
+    SAY(ntohs(sin.sin_port));
+    SAY(syscall(SYS_fcntl, fd, F_SETFL, O_NONBLOCK));
+    SAY(!!(syscall(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK));
+    SAY(syscall(SYS_read, fd, buf, 0));
+    SAY(syscall(SYS_ioctl, fd, FIONREAD, &v));
+    SAY(syscall(SYS_dup, fd) - fd);
+    SAY(syscall(SYS_dup2, fd, 70));
+    SAY(syscall(SYS_dup3, fd, 71, O_CLOEXEC));
+    SAY(syscall(SYS_shutdown, fd, SHUT_RDWR));
+    SAY(syscall(SYS_close, fd));
+    SAY(syscall(SYS_close, fd));
+    SAY(syscall(SYS_close_range, 70, 71, 0));
+    SAY(syscall(SYS_close, 70));
+    SAY(syscall(SYS_read, -1, buf, 1));
+    SAY(syscall(SYS_socket, AF_INET, 77, 0));
 }
 
 CASE(readiness)
 {
     int fd = raw_dial(HELLO);
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    SHOW(syscall(SYS_poll, &p, 1, 3000));
+    SAY(syscall(SYS_poll, &p, 1, 3000));
     struct timespec ts = {3, 0};
-    SHOW(syscall(SYS_ppoll, &p, 1, &ts, NULL, 8));
+    SAY(syscall(SYS_ppoll, &p, 1, &ts, NULL, 8));
     fd_set s;
     FD_ZERO(&s);
     FD_SET(fd, &s);
-    SHOW(syscall(SYS_select, fd + 1, &s, NULL, NULL, NULL));
+    SAY(syscall(SYS_select, fd + 1, &s, NULL, NULL, NULL));
     struct {
         void *set;
         size_t size;
     } mask = {NULL, 8};
-    SHOW(syscall(SYS_pselect6, fd + 1, &s, NULL, NULL, &ts, &mask));
-    SHOW(syscall(SYS_pselect6, fd + 1, &s, NULL, NULL, &ts, NULL));
+    SAY(syscall(SYS_pselect6, fd + 1, &s, NULL, NULL, &ts, &mask));
+    SAY(syscall(SYS_pselect6, fd + 1, &s, NULL, NULL, &ts, NULL));
     int ep = syscall(SYS_epoll_create1, 0);
     struct epoll_event ev = {.events = EPOLLIN};
-    SHOW(syscall(SYS_epoll_ctl, ep, EPOLL_CTL_ADD, fd, &ev));
-    SHOW(syscall(SYS_epoll_wait, ep, &ev, 1, 3000));
-    SHOW(syscall(SYS_epoll_pwait, ep, &ev, 1, 3000, NULL, 8));
-    SHOW(syscall(SYS_epoll_pwait2, ep, &ev, 1, &ts, NULL, 8));
-    SHOW(syscall(SYS_epoll_ctl, ep, EPOLL_CTL_DEL, fd, NULL));
-    SHOW(syscall(SYS_close, ep));
+    SAY(syscall(SYS_epoll_ctl, ep, EPOLL_CTL_ADD, fd, &ev));
+    SAY(syscall(SYS_epoll_wait, ep, &ev, 1, 3000));
+    SAY(syscall(SYS_epoll_pwait, ep, &ev, 1, 3000, NULL, 8));
+    SAY(syscall(SYS_epoll_pwait2, ep, &ev, 1, &ts, NULL, 8));
+    SAY(syscall(SYS_epoll_ctl, ep, EPOLL_CTL_DEL, fd, NULL));
+    SAY(syscall(SYS_close, ep));
 }
 
 CASE(server)
@@ -82,14 +82,14 @@ CASE(server)
     struct sockaddr_in sin = address(host_ip, 0);
     socklen_t len = sizeof sin;
     int l = syscall(SYS_socket, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    SHOW(syscall(SYS_bind, l, &sin, sizeof sin));
-    SHOW(syscall(SYS_listen, l, 5));
-    SHOW(syscall(SYS_getsockname, l, &sin, &len));
+    SAY(syscall(SYS_bind, l, &sin, sizeof sin));
+    SAY(syscall(SYS_listen, l, 5));
+    SAY(syscall(SYS_getsockname, l, &sin, &len));
     call_me(ntohs(sin.sin_port), 2, "echo");
-    SHOW(echoes(syscall(SYS_accept, l, NULL, NULL)));
+    SAY(echoes(syscall(SYS_accept, l, NULL, NULL)));
     int a = syscall(SYS_accept4, l, NULL, NULL, SOCK_CLOEXEC);
-    SHOW(echoes(a));
-    SHOW(fcntl(a, F_GETFD));
+    SAY(echoes(a));
+    SAY(fcntl(a, F_GETFD));
 }
 
 CASE(copies)
@@ -98,15 +98,15 @@ CASE(copies)
     char buf[512];
     MUST(pipe(p));
     MUST(write(p[1], "0123456789", 10));
-    SHOW(syscall(SYS_splice, p[0], NULL, fd, NULL, 10, 0));
-    SHOW(recv(fd, buf, 10, MSG_WAITALL));
+    SAY(syscall(SYS_splice, p[0], NULL, fd, NULL, 10, 0));
+    SAY(recv(fd, buf, 10, MSG_WAITALL));
     FILE *t = tmpfile();
     fputs("0123456789", t);
     fflush(t);
     off_t off = 3;
-    SHOW(syscall(SYS_sendfile, fd, fileno(t), &off, 4));
-    SHOW(off);
-    SHOW(recv(fd, buf, 4, MSG_WAITALL));
+    SAY(syscall(SYS_sendfile, fd, fileno(t), &off, 4));
+    SAY(off);
+    SAY(recv(fd, buf, 4, MSG_WAITALL));
     say("%.4s", buf);
 }
 
@@ -136,7 +136,7 @@ CASE(forks)
         _exit(0);
     }
     reap("clone3", pid);
-    SHOW(echoes(fd));
+    SAY(echoes(fd));
 }
 
 /* Not a cancellation point, whatever it calls. */
@@ -156,5 +156,5 @@ CASE(no_cancellation_point)
     struct blocked b;
     block(&b, canceled, &fd);
     came_back("thread", &b, 3000);
-    SHOW(fd);
+    SAY(fd);
 }

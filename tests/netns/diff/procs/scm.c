@@ -85,16 +85,16 @@ CASE(to_oneself)
 {
     int sv[2], fd = dial(ECHO);
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
-    SHOW(pass_one(sv[0], fd));
+    SAY(pass_one(sv[0], fd));
     int got = take_one(sv[1]);
     say("%d", got - fd);
-    SHOW(echoes(got));
+    SAY(echoes(got));
     close(fd);
-    SHOW(echoes(got));
-    SHOW(pass_one(sv[0], got));
+    SAY(echoes(got));
+    SAY(pass_one(sv[0], got));
     close(got); /* only in flight now */
     got = take_one(sv[1]);
-    SHOW(echoes(got));
+    SAY(echoes(got));
 }
 
 CASE(to_a_child)
@@ -110,7 +110,7 @@ CASE(to_a_child)
     int fd = dial(ECHO);
     MUST(pass_one(sv[0], fd));
     reap("child", pid);
-    SHOW(echoes(fd));
+    SAY(echoes(fd));
 }
 
 CASE(to_the_parent)
@@ -119,13 +119,13 @@ CASE(to_the_parent)
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
     pid_t pid = MUST(fork());
     if (pid == 0) {
-        SHOW(pass_one(sv[1], dial(ECHO)));
+        SAY(pass_one(sv[1], dial(ECHO)));
         _exit(0);
     }
     reap("child", pid);
     int fd = take_one(sv[0]);
-    SHOW(echoes(fd));
-    SHOW(echoes(dial(ECHO)));
+    SAY(echoes(fd));
+    SAY(echoes(dial(ECHO)));
 }
 
 CASE(to_a_stranger)
@@ -134,7 +134,7 @@ CASE(to_a_stranger)
     pid_t pid = stranger("echoes", &u);
     MUST(pass_one(u, fd));
     reap("stranger", pid);
-    SHOW(echoes(fd));
+    SAY(echoes(fd));
 }
 
 CASE(to_a_stranger_and_closed)
@@ -143,17 +143,17 @@ CASE(to_a_stranger_and_closed)
     pid_t pid = stranger("echoes", &u);
     int r = pass_one(u, fd) | close(fd) << 8;
     reap("stranger", pid);
-    SHOW(r);
+    SAY(r);
 }
 
 CASE(a_listener_to_a_stranger)
 {
-    int u, port, l = listener(host_ip, &port);
+    int u, port, l = listen_on(host_ip, &port);
     call_me(port, 2, "echo");
     pid_t pid = stranger("accepts", &u);
     MUST(pass_one(u, l));
     reap("stranger", pid);
-    SHOW(echoes(accept(l, NULL, NULL)));
+    SAY(echoes(accept(l, NULL, NULL)));
 }
 
 CASE(there_and_back)
@@ -163,10 +163,10 @@ CASE(there_and_back)
     MUST(pass_one(u, fd));
     int got = take_one(u);
     reap("stranger", pid);
-    SHOW(echoes(got));
-    SHOW(echoes(fd));
-    SHOW(close(fd));
-    SHOW(echoes(got));
+    SAY(echoes(got));
+    SAY(echoes(fd));
+    SAY(close(fd));
+    SAY(echoes(got));
 }
 
 CASE(bytes_in_flight_move_along)
@@ -174,10 +174,10 @@ CASE(bytes_in_flight_move_along)
     int u, fd = dial(ECHO);
     char buf[1 << 16];
     memset(buf, 'x', sizeof buf);
-    SHOW(send(fd, buf, sizeof buf, 0));
+    SAY(send(fd, buf, sizeof buf, 0));
     pid_t pid = stranger("back", &u);
     MUST(pass_one(u, fd));
-    SHOW(close(fd));
+    SAY(close(fd));
     fd = take_one(u);
     reap("stranger", pid);
     long n = 0;
@@ -187,8 +187,8 @@ CASE(bytes_in_flight_move_along)
             break;
         n += r;
     }
-    SHOW(n);
-    SHOW(echoes(fd));
+    SAY(n);
+    SAY(echoes(fd));
 }
 
 CASE(many_at_once)
@@ -197,13 +197,13 @@ CASE(many_at_once)
     MUST(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv));
     for (int i = 0; i < 20; i++)
         fds[i] = dial(ECHO);
-    SHOW(pass(sv[0], fds, 20));
+    SAY(pass(sv[0], fds, 20));
     for (int i = 0; i < 20; i++)
         close(fds[i]);
-    SHOW(take(sv[1], got, 20, MSG_CMSG_CLOEXEC));
+    SAY(take(sv[1], got, 20, MSG_CMSG_CLOEXEC));
     for (int i = 0; i < 20; i++)
         ok += echoes(got[i]) && fcntl(got[i], F_GETFD) == FD_CLOEXEC;
-    SHOW(ok);
+    SAY(ok);
 }
 
 CASE(fewer_taken_than_sent)
@@ -212,13 +212,13 @@ CASE(fewer_taken_than_sent)
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
     for (int i = 0; i < 3; i++)
         fds[i] = dial(ECHO);
-    SHOW(pass(sv[0], fds, 3));
-    SHOW(take(sv[1], got, 1, 0));
-    SHOW(echoes(got[0]));
-    SHOW(pass(sv[0], fds, 1));
+    SAY(pass(sv[0], fds, 3));
+    SAY(take(sv[1], got, 1, 0));
+    SAY(echoes(got[0]));
+    SAY(pass(sv[0], fds, 1));
     char c;
-    SHOW(read(sv[1], &c, 1));
-    SHOW(echoes(fds[0]));
+    SAY(read(sv[1], &c, 1));
+    SAY(echoes(fds[0]));
 }
 
 CASE(udp_to_a_stranger)
@@ -227,7 +227,7 @@ CASE(udp_to_a_stranger)
     pid_t pid = stranger("echoes", &u);
     MUST(pass_one(u, fd));
     reap("stranger", pid);
-    SHOW(echoes(fd));
+    SAY(echoes(fd));
 }
 
 CASE(unconnected_to_a_stranger_first)
@@ -238,9 +238,9 @@ CASE(unconnected_to_a_stranger_first)
     int got = take_one(u);
     reap("stranger", pid);
     struct sockaddr_in sin = address(peer_ip, ECHO);
-    SHOW(connect(fd, (struct sockaddr *)&sin, sizeof sin));
-    SHOW(echoes(got));
-    SHOW(echoes(fd));
+    SAY(connect(fd, (struct sockaddr *)&sin, sizeof sin));
+    SAY(echoes(got));
+    SAY(echoes(fd));
 }
 
 CASE(taken_from_a_process)
@@ -259,10 +259,10 @@ CASE(taken_from_a_process)
     read(p[0], &theirs, sizeof theirs);
     int pidfd = syscall(SYS_pidfd_open, pid, 0);
     int got = syscall(SYS_pidfd_getfd, pidfd, theirs, 0);
-    SHOW(got >= 0);
-    SHOW(echoes(got));
+    SAY(got >= 0);
+    SAY(echoes(got));
     got = pidfd_getfd(pidfd, fd, 0);
-    SHOW(echoes(got));
+    SAY(echoes(got));
     kill(pid, SIGKILL);
     reap("child", pid);
     (void)c;
@@ -275,13 +275,13 @@ CASE(a_stranger_epolls)
     struct epoll_event ev = {.events = EPOLLIN, .data.u32 = 7};
     int ep = epoll_create1(0);
     epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
-    SHOW(pass_one(sv[0], fd));
+    SAY(pass_one(sv[0], fd));
     int got = take_one(sv[1]);
-    SHOW(epoll_wait(ep, &ev, 1, 2000));
+    SAY(epoll_wait(ep, &ev, 1, 2000));
     ev.data.u32 = 8;
-    SHOW(epoll_ctl(ep, EPOLL_CTL_ADD, got, &ev));
+    SAY(epoll_ctl(ep, EPOLL_CTL_ADD, got, &ev));
     close(fd);
-    SHOW(epoll_ctl(ep, EPOLL_CTL_DEL, got, &ev));
+    SAY(epoll_ctl(ep, EPOLL_CTL_DEL, got, &ev));
     char buf[8];
-    SHOW(recv(got, buf, 8, 0));
+    SAY(recv(got, buf, 8, 0));
 }

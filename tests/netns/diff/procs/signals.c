@@ -102,7 +102,7 @@ static const struct {
 static int one(int port, bool full)
 {
     struct epoll_event ev = {.events = EPOLLIN};
-    int fd = port ? dial(port) : listener(host_ip, &port);
+    int fd = port ? dial(port) : listen_on(host_ip, &port);
     warm(fd);
     if (full)
         fill_up(fd);
@@ -222,7 +222,7 @@ CASE(some_bytes_then_a_signal)
             shutdown(fd, SHUT_RDWR);
             came_back("recv", &b, 3000);
         }
-        SHOW(recv(fd, big, 10, MSG_DONTWAIT));
+        SAY(recv(fd, big, 10, MSG_DONTWAIT));
         close(fd);
     }
 }
@@ -241,36 +241,36 @@ CASE(ppoll_masks)
     handle(SIGUSR1, nothing, SA_RESTART);
     sigprocmask(SIG_BLOCK, &usr1, NULL);
     raise(SIGUSR1);
-    SHOW(poll(&p, 1, 20));
-    SHOW(ppoll(&p, 1, &ts, &none));
-    SHOW(ppoll(&p, 1, &ts, &none));
+    SAY(poll(&p, 1, 20));
+    SAY(ppoll(&p, 1, &ts, &none));
+    SAY(ppoll(&p, 1, &ts, &none));
     raise(SIGUSR1);
     fd_set s;
     FD_ZERO(&s);
     FD_SET(fd, &s);
-    SHOW(pselect(fd + 1, &s, NULL, NULL, &ts, &none));
+    SAY(pselect(fd + 1, &s, NULL, NULL, &ts, &none));
     raise(SIGUSR1);
     int ep = epoll_create1(0);
     struct epoll_event ev = {.events = EPOLLIN};
     epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
-    SHOW(epoll_pwait(ep, &ev, 1, 50, &none));
-    SHOW(epoll_pwait(ep, &ev, 1, 50, &none));
+    SAY(epoll_pwait(ep, &ev, 1, 50, &none));
+    SAY(epoll_pwait(ep, &ev, 1, 50, &none));
     raise(SIGUSR1);
     struct timespec left = {0, 50000000};
-    SHOW(epoll_pwait2(ep, &ev, 1, &left, &none));
+    SAY(epoll_pwait2(ep, &ev, 1, &left, &none));
     /* Ready at once: the signal stays pending. */
     int e = dial(HELLO);
     while (recv(e, big, 5, MSG_PEEK) != 5)
         ;
     p.fd = e;
     raise(SIGUSR1);
-    SHOW(ppoll(&p, 1, &ts, &none));
+    SAY(ppoll(&p, 1, &ts, &none));
     sigset_t pending;
     sigpending(&pending);
-    SHOW(sigismember(&pending, SIGUSR1));
+    SAY(sigismember(&pending, SIGUSR1));
     sigset_t now;
     sigprocmask(SIG_SETMASK, NULL, &now);
-    SHOW(sigismember(&now, SIGUSR1));
+    SAY(sigismember(&now, SIGUSR1));
 }
 
 /* ---- handlers that use sockets ---- */
@@ -323,7 +323,7 @@ static void prepare_handler(void)
     int port;
     h_echo = dial(ECHO);
     h_silent = dial(SILENT);
-    h_listen = listener(host_ip, &port);
+    h_listen = listen_on(host_ip, &port);
     fcntl(h_listen, F_SETFL, O_NONBLOCK);
 }
 
@@ -333,7 +333,7 @@ CASE(handler_uses_sockets_between_calls)
     handle(SIGUSR1, uses_all, 0);
     for (int i = 0; i < 20; i++)
         raise(SIGUSR1);
-    SHOW(handled);
+    SAY(handled);
 }
 
 CASE(handler_uses_sockets_in_a_blocked_call)
@@ -350,7 +350,7 @@ CASE(handler_uses_sockets_in_a_blocked_call)
     }
     shutdown(fd, SHUT_RDWR);
     came_back("recv", &b, 3000);
-    SHOW(handled);
+    SAY(handled);
 }
 
 static int ticks_wanted(int n)
@@ -381,8 +381,8 @@ CASE(handler_uses_sockets_at_any_moment)
     }
     ticks_wanted(0);
     ok = echoes(fd) && echoes(h_echo);
-    SHOW(ok);
-    SHOW(handled >= 50);
+    SAY(ok);
+    SAY(handled >= 50);
 }
 
 static int same;
@@ -446,14 +446,14 @@ CASE(jump_out_of_each_call)
             say("%s: away", calls[i].name);
         if (calls[i].port == SILENT) {
             char c;
-            SHOW(recv(fd, &c, 1, MSG_DONTWAIT));
+            SAY(recv(fd, &c, 1, MSG_DONTWAIT));
             if (calls[i].call != c_send)
-                SHOW(send(fd, &c, 1, MSG_DONTWAIT));
+                SAY(send(fd, &c, 1, MSG_DONTWAIT));
         }
-        SHOW(close(fd));
+        SAY(close(fd));
     }
     int fd = dial(ECHO);
-    SHOW(echoes(fd));
+    SAY(echoes(fd));
 }
 
 CASE(jump_at_any_moment)
@@ -479,10 +479,10 @@ CASE(jump_at_any_moment)
     shutdown(fd, SHUT_WR);
     while (recv(fd, buf, sizeof buf, 0) > 0)
         ;
-    SHOW(close(fd));
+    SAY(close(fd));
     fd = dial(ECHO);
-    SHOW(echoes(fd));
-    SHOW(jumped >= 40);
+    SAY(echoes(fd));
+    SAY(jumped >= 40);
 }
 
 CASE(jump_while_opening_and_closing)
@@ -510,8 +510,8 @@ CASE(jump_while_opening_and_closing)
     }
     ticks_wanted(0);
     int fd = dial(ECHO);
-    SHOW(fd);
-    SHOW(echoes(fd));
+    SAY(fd);
+    SAY(echoes(fd));
 }
 
 /* ---- deaths ---- */
@@ -520,11 +520,11 @@ CASE(sigpipe)
 {
     int fd = dial(END);
     char c;
-    SHOW(recv(fd, &c, 1, 0));
+    SAY(recv(fd, &c, 1, 0));
     shutdown(fd, SHUT_WR);
-    SHOW(send(fd, "x", 1, MSG_NOSIGNAL));
+    SAY(send(fd, "x", 1, MSG_NOSIGNAL));
     handle(SIGPIPE, nothing, 0);
-    SHOW(write(fd, "x", 1));
+    SAY(write(fd, "x", 1));
     pid_t pid = MUST(fork());
     if (pid == 0) {
         signal(SIGPIPE, SIG_DFL);
@@ -561,6 +561,6 @@ CASE(abort_and_core)
         _exit(0);
     }
     reap("child", pid);
-    SHOW(echoes(fd));
+    SAY(echoes(fd));
     (void)on_io;
 }

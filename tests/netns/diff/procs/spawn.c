@@ -85,7 +85,7 @@ CASE(exec_keeps_sockets)
 
 CASE(sock_cloexec)
 {
-    int a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port, l = listener(host_ip, &port);
+    int a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port, l = listen_on(host_ip, &port);
     call_me(port, 2, "echo");
     int b = accept4(l, NULL, NULL, SOCK_CLOEXEC), c = accept4(l, NULL, NULL, 0);
     int d = dup(a), e = fcntl(c, F_DUPFD_CLOEXEC, 0);
@@ -99,21 +99,21 @@ CASE(ioctl_cloexec)
 {
     int a = dial(ECHO), b = dial(ECHO);
     fcntl(b, F_SETFD, FD_CLOEXEC);
-    SHOW(ioctl(a, FIOCLEX));
-    SHOW(ioctl(b, FIONCLEX));
+    SAY(ioctl(a, FIOCLEX));
+    SAY(ioctl(b, FIONCLEX));
     execv(self_path, ARGS("open", number(a), "echoes", number(b)));
 }
 
 CASE(exec_a_listener)
 {
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     call_me(port, 1, "echo");
     execv(self_path, ARGS("accept", number(l)));
 }
 
 CASE(exec_a_listener_on_any_address)
 {
-    int port, l = listener("0.0.0.0", &port);
+    int port, l = listen_on("0.0.0.0", &port);
     call_me(port, 1, "echo");
     execv(self_path, ARGS("accept", number(l)));
 }
@@ -121,13 +121,13 @@ CASE(exec_a_listener_on_any_address)
 CASE(exec_fails)
 {
     int a = dial(ECHO);
-    SHOW(execl("/nonexistent/program", "x", NULL));
-    SHOW(execl("/etc/passwd", "x", NULL));
-    SHOW(echoes(a));
+    SAY(execl("/nonexistent/program", "x", NULL));
+    SAY(execl("/etc/passwd", "x", NULL));
+    SAY(echoes(a));
     fcntl(a, F_SETFD, FD_CLOEXEC);
-    SHOW(execl("/nonexistent/program", "x", NULL));
-    SHOW(echoes(a));
-    SHOW(fcntl(a, F_GETFD));
+    SAY(execl("/nonexistent/program", "x", NULL));
+    SAY(echoes(a));
+    SAY(fcntl(a, F_GETFD));
 }
 
 CASE(exec_twice)
@@ -139,7 +139,7 @@ CASE(exec_twice)
 /* A shell whose three standard fds are the connection, as inetd gives them. */
 CASE(inetd)
 {
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     call_me(port, 1, "echo");
     int fd = MUST(accept(l, NULL, NULL));
     pid_t pid = MUST(fork());
@@ -157,7 +157,7 @@ CASE(inetd)
 
 CASE(listen_fds)
 {
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     call_me(port, 1, "echo");
     pid_t pid = MUST(fork());
     if (pid == 0) {
@@ -222,15 +222,15 @@ CASE(exec_in_a_vfork_child)
         _exit(9);
     }
     reap("child", pid);
-    SHOW(echoes(a));
-    SHOW(echoes(b));
+    SAY(echoes(a));
+    SAY(echoes(b));
     struct stat st;
-    SHOW(fstat(0, &st) == 0 && S_ISSOCK(st.st_mode));
+    SAY(fstat(0, &st) == 0 && S_ISSOCK(st.st_mode));
 }
 
 CASE(vfork_child_closes_all)
 {
-    int a = dial(ECHO), port, l = listener(host_ip, &port);
+    int a = dial(ECHO), port, l = listen_on(host_ip, &port);
     for (int i = 0; i < 5; i++) {
         pid_t pid = vfork();
         if (pid == 0) {
@@ -239,11 +239,11 @@ CASE(vfork_child_closes_all)
             _exit(0);
         }
         reap("child", pid);
-        SHOW(echoes(a));
+        SAY(echoes(a));
         close(dial(ECHO));
     }
     call_me(port, 1, "echo");
-    SHOW(echoes(accept(l, NULL, NULL)));
+    SAY(echoes(accept(l, NULL, NULL)));
 }
 
 static void spawned(const char *who, posix_spawn_file_actions_t *fa, char **argv)
@@ -268,11 +268,11 @@ CASE(spawn_actions)
     spawned("spawned", &fa,
             ARGS("echoes", "0", "echoes", number(a), "open", number(b), "echoes", number(c), "open", number(x),
                  "echoes", "40"));
-    SHOW(echoes(a));
-    SHOW(echoes(b));
-    SHOW(echoes(c));
-    SHOW(echoes(x));
-    SHOW(fcntl(40, F_GETFD));
+    SAY(echoes(a));
+    SAY(echoes(b));
+    SAY(echoes(c));
+    SAY(echoes(x));
+    SAY(fcntl(40, F_GETFD));
     posix_spawn_file_actions_adddup2(&fa, x, x);
     posix_spawn_file_actions_addclosefrom_np(&fa, x + 1);
     spawned("same number", &fa, ARGS("echoes", number(x), "open", number(x + 1), "open", "40"));
@@ -280,15 +280,15 @@ CASE(spawn_actions)
     spawned("bad close", &fa, ARGS("echoes", "0"));
     posix_spawn_file_actions_adddup2(&fa, 998, 3);
     spawned("bad dup2", &fa, ARGS("echoes", "0"));
-    SHOW(echoes(a));
+    SAY(echoes(a));
 }
 
 CASE(spawn_a_listener)
 {
-    int port, l = listener(host_ip, &port);
+    int port, l = listen_on(host_ip, &port);
     call_me(port, 2, "echo");
     spawned("spawned", NULL, ARGS("accept", number(l), "own", "0"));
-    SHOW(echoes(accept(l, NULL, NULL)));
+    SAY(echoes(accept(l, NULL, NULL)));
 }
 
 CASE(spawnp_many)
@@ -303,7 +303,7 @@ CASE(spawnp_many)
             ok++;
         ok += echoes(a);
     }
-    SHOW(ok);
+    SAY(ok);
 }
 
 static volatile bool stop;
@@ -327,31 +327,31 @@ CASE(spawn_among_threads)
     stop = true;
     for (int i = 0; i < 2; i++)
         pthread_join(t[i], NULL);
-    SHOW(ok);
+    SAY(ok);
 }
 
 CASE(system_and_popen)
 {
     int a = MUST(fcntl(dial(ECHO), F_DUPFD, 9));
     char line[64] = "";
-    SHOW(system("echo to the socket >&9") >> 8);
-    SHOW(read(a, line, 14));
+    SAY(system("echo to the socket >&9") >> 8);
+    SAY(read(a, line, 14));
     FILE *f = popen("read x <&9; echo \"got $x\"", "r");
     send(a, "something\n", 10, 0);
     fgets(line, sizeof line, f);
     say("%s", line);
-    SHOW(pclose(f));
+    SAY(pclose(f));
     f = popen("cat >&9", "w");
     fputs("abc", f);
-    SHOW(pclose(f));
-    SHOW(recv(a, line, 3, MSG_WAITALL));
-    SHOW(echoes(a));
+    SAY(pclose(f));
+    SAY(recv(a, line, 3, MSG_WAITALL));
+    SAY(echoes(a));
 }
 
 CASE(a_pipeline_of_programs)
 {
     int a = MUST(fcntl(dial(ECHO), F_DUPFD, 9));
-    SHOW(system(
+    SAY(system(
         "for i in 1 2 3; do echo $i; done | tee /dev/null | cat >&9; head -c 6 <&9 | tr -d '\\n' | grep -q 123"));
-    SHOW(echoes(a));
+    SAY(echoes(a));
 }

@@ -40,24 +40,24 @@ CASE(masks)
 {
     uint64_t usr1 = 1ull << (SIGUSR1 - 1), all = ~0ull, old = 0, none = 0;
     signal(SIGUSR1, count);
-    SHOW(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &usr1, &old, 8));
-    SHOW(!!(old & usr1));
+    SAY(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &usr1, &old, 8));
+    SAY(!!(old & usr1));
     raise(SIGUSR1);
-    SHOW(handled);
-    SHOW(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, &old, 8));
-    SHOW(!!(old & usr1));
-    SHOW(handled);
-    SHOW(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8));
+    SAY(handled);
+    SAY(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, &old, 8));
+    SAY(!!(old & usr1));
+    SAY(handled);
+    SAY(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8));
     int fd = raw_dial(ECHO);
-    SHOW(echoes(fd));
-    SHOW(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8));
-    SHOW(syscall(SYS_rt_sigprocmask, 77, &none, NULL, 8));
+    SAY(echoes(fd));
+    SAY(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8));
+    SAY(syscall(SYS_rt_sigprocmask, 77, &none, NULL, 8));
     sigset_t set;
     sigfillset(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    SHOW(syscall(SYS_write, fd, "x", 1));
+    SAY(syscall(SYS_write, fd, "x", 1));
     pthread_sigmask(SIG_SETMASK, &set, NULL);
-    SHOW(syscall(SYS_getppid) == getppid());
+    SAY(syscall(SYS_getppid) == getppid());
 }
 
 struct kernel_action {
@@ -82,19 +82,19 @@ CASE(handlers_of_its_own)
 {
     struct kernel_action act = {raw_handler, 0x04000000, own_restorer, ~0ull}, old;
     handler_fd = raw_dial(ECHO);
-    SHOW(syscall(SYS_rt_sigaction, SIGUSR2, &act, NULL, 8));
-    SHOW(syscall(SYS_rt_sigaction, SIGUSR2, NULL, &old, 8));
-    SHOW(old.handler == raw_handler);
+    SAY(syscall(SYS_rt_sigaction, SIGUSR2, &act, NULL, 8));
+    SAY(syscall(SYS_rt_sigaction, SIGUSR2, NULL, &old, 8));
+    SAY(old.handler == raw_handler);
     for (int i = 0; i < 5; i++)
         syscall(SYS_kill, getpid(), SIGUSR2);
-    SHOW(handled);
-    SHOW(syscall(SYS_rt_sigaction, SIGSYS, &act, &old, 8));
-    SHOW(old.handler == SIG_DFL);
-    SHOW(syscall(SYS_rt_sigaction, SIGSYS, NULL, &old, 8));
-    SHOW(old.handler == raw_handler);
+    SAY(handled);
+    SAY(syscall(SYS_rt_sigaction, SIGSYS, &act, &old, 8));
+    SAY(old.handler == SIG_DFL);
+    SAY(syscall(SYS_rt_sigaction, SIGSYS, NULL, &old, 8));
+    SAY(old.handler == raw_handler);
     raise(SIGSYS);
-    SHOW(handled);
-    SHOW(echoes(handler_fd));
+    SAY(handled);
+    SAY(echoes(handler_fd));
 }
 
 static char alt[1 << 16];
@@ -112,18 +112,18 @@ static void where(int sig)
 CASE(alternate_stack)
 {
     stack_t new = {.ss_sp = alt, .ss_size = sizeof alt}, old;
-    SHOW(syscall(SYS_sigaltstack, &new, NULL));
-    SHOW(syscall(SYS_sigaltstack, NULL, &old));
-    SHOW(old.ss_sp == alt);
+    SAY(syscall(SYS_sigaltstack, &new, NULL));
+    SAY(syscall(SYS_sigaltstack, NULL, &old));
+    SAY(old.ss_sp == alt);
     struct sigaction sa = {.sa_handler = where, .sa_flags = SA_ONSTACK};
     sigaction(SIGUSR1, &sa, NULL);
     raise(SIGUSR1);
-    SHOW(on_alt);
-    SHOW(handled);
+    SAY(on_alt);
+    SAY(handled);
     new.ss_flags = SS_DISABLE;
-    SHOW(syscall(SYS_sigaltstack, &new, NULL));
+    SAY(syscall(SYS_sigaltstack, &new, NULL));
     raise(SIGUSR1);
-    SHOW(on_alt);
+    SAY(on_alt);
 }
 
 CASE(interrupted)
@@ -134,22 +134,22 @@ CASE(interrupted)
     struct itimerval it = {.it_value.tv_usec = 30000};
     sigaction(SIGALRM, &sa, NULL);
     setitimer(ITIMER_REAL, &it, NULL);
-    SHOW(syscall(SYS_read, fd, &c, 1));
+    SAY(syscall(SYS_read, fd, &c, 1));
     setitimer(ITIMER_REAL, &it, NULL);
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    SHOW(syscall(SYS_poll, &p, 1, 3000));
-    SHOW(handled);
+    SAY(syscall(SYS_poll, &p, 1, 3000));
+    SAY(handled);
 }
 
 CASE(its_own_name)
 {
     char by_libc[256] = "", without[256] = "", at[256] = "";
     readlink("/proc/self/exe", by_libc, sizeof by_libc - 1);
-    SHOW(syscall(SYS_readlink, "/proc/self/exe", without, sizeof without - 1) > 0);
-    SHOW(syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", at, sizeof at - 1) > 0);
-    SHOW(strcmp(by_libc, without) == 0 && strcmp(by_libc, at) == 0);
-    SHOW(strcmp(strrchr(without, '/'), "/inline"));
-    SHOW(syscall(SYS_readlink, "/nowhere", at, sizeof at));
+    SAY(syscall(SYS_readlink, "/proc/self/exe", without, sizeof without - 1) > 0);
+    SAY(syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", at, sizeof at - 1) > 0);
+    SAY(strcmp(by_libc, without) == 0 && strcmp(by_libc, at) == 0);
+    SAY(strcmp(strrchr(without, '/'), "/inline"));
+    SAY(syscall(SYS_readlink, "/nowhere", at, sizeof at));
 }
 
 CASE(traced)
@@ -175,8 +175,8 @@ int executed(int argc, char **argv)
     char c = 0;
     int fd = atoi(argv[1]);
     say("new program, %d", argc);
-    SHOW(syscall(SYS_write, fd, "n", 1));
-    SHOW(syscall(SYS_read, fd, &c, 1));
+    SAY(syscall(SYS_write, fd, "n", 1));
+    SAY(syscall(SYS_read, fd, &c, 1));
     return 0;
 }
 
@@ -200,9 +200,9 @@ static void *in_a_thread(void *arg)
 {
     int fd = raw_dial(ECHO);
     char c = 0;
-    SHOW(syscall(SYS_write, fd, "t", 1));
-    SHOW(syscall(SYS_read, fd, &c, 1));
-    SHOW(syscall(SYS_close, fd));
+    SAY(syscall(SYS_write, fd, "t", 1));
+    SAY(syscall(SYS_read, fd, &c, 1));
+    SAY(syscall(SYS_close, fd));
     return arg;
 }
 
@@ -238,8 +238,8 @@ CASE(children_of_all_kinds)
     char c;
     pid_t pid = fork();
     if (pid == 0) {
-        SHOW(syscall(SYS_write, fd, "f", 1));
-        SHOW(syscall(SYS_read, fd, &c, 1));
+        SAY(syscall(SYS_write, fd, "f", 1));
+        SAY(syscall(SYS_read, fd, &c, 1));
         syscall(SYS_exit_group, 0);
     }
     reap("fork", pid);
@@ -252,8 +252,8 @@ CASE(children_of_all_kinds)
         syscall(SYS_exit, 9);
     }
     reap("execve", pid);
-    SHOW(syscall(SYS_write, fd, "p", 1));
-    SHOW(syscall(SYS_read, fd, &c, 1));
+    SAY(syscall(SYS_write, fd, "p", 1));
+    SAY(syscall(SYS_read, fd, &c, 1));
 }
 
 static volatile int bare;
@@ -287,10 +287,10 @@ CASE(a_bare_thread)
                      : "=a"(tid)
                      : "a"(SYS_clone), "D"(flags), "S"(top), "d"(0), "r"(r10), "r"(r8)
                      : "rcx", "r11", "memory");
-    SHOW(tid > 0);
+    SAY(tid > 0);
     while (!bare)
         sched_yield();
-    SHOW(bare == getpid());
+    SAY(bare == getpid());
     int fd = raw_dial(ECHO);
-    SHOW(echoes(fd));
+    SAY(echoes(fd));
 }

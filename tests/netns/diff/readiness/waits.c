@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Waiting: time limits, signals and masks, threads, and that whatever happens meanwhile ends the wait. */
-#include "cases.h"
+#include "diff.h"
 
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -72,14 +72,14 @@ struct later {
     pthread_t thread, target;
     pid_t pid;
 };
-enum { SEND, SHUT, RESET, CLOSE, KILL, DRAIN, CONNECT };
+enum { SEND, SHUT, RST, CLOSE, KILL, DRAIN, CONNECT };
 static struct sockaddr_in later_to;
 
 static void *do_later(void *arg)
 {
     const struct later *l = arg;
 
-    sleep_ms(l->ms);
+    nap(l->ms);
     switch (l->what) {
     case SEND:
         NEED(send(l->fd, "x", 1, MSG_NOSIGNAL) == 1);
@@ -87,8 +87,8 @@ static void *do_later(void *arg)
     case SHUT:
         NEED(shutdown(l->fd, SHUT_WR) == 0);
         break;
-    case RESET:
-        reset(l->fd);
+    case RST:
+        reset_at_close(l->fd);
         close(l->fd);
         break;
     case CLOSE:
@@ -99,9 +99,9 @@ static void *do_later(void *arg)
         break;
     case DRAIN:
         for (int idle = 0; idle < 30; idle++) {
-            if (drain(l->fd) > 0)
+            if (drain_off(l->fd) > 0)
                 idle = 0;
-            sleep_ms(5);
+            nap(5);
         }
         break;
     case CONNECT:
@@ -141,7 +141,7 @@ static const char *took(int64_t since, int ms)
 
 CASE(wakes_up)
 {
-    static const int whats[] = {SEND, SHUT, RESET, CLOSE};
+    static const int whats[] = {SEND, SHUT, RST, CLOSE};
     static const char *const names[] = {"data", "FIN", "reset", "close"};
     struct later l;
     int fd[2];
@@ -192,7 +192,7 @@ CASE(wakes_up_for_room)
 
     for (enum way w = 0; w < WAYS; w++) {
         tcp_pair(fd);
-        fill(fd[0]);
+        fill_both(fd[0]);
         later(&l, 15, DRAIN, fd[1]);
         say("%s: %d", way_names[w], wait_way(w, fd[0], POLLOUT, 10000, NULL));
         pthread_join(l.thread, NULL);
@@ -266,7 +266,7 @@ CASE(nanoseconds)
     later(&l, 20, SEND, fd[1]);
     SAY(epoll_pwait2(ep, &ev, 1, &huge, NULL));
     pthread_join(l.thread, NULL);
-    drain(fd[0]);
+    drain_off(fd[0]);
     struct pollfd p = {.fd = fd[0], .events = POLLIN};
     SAY(ppoll(&p, 1, &tiny, NULL));
     later(&l, 20, SEND, fd[1]);
@@ -346,7 +346,7 @@ CASE(select_tells_what_is_left)
     SAY(select(fd[0] + 1, &in, NULL, NULL, &tv));
     say("left %d", tv.tv_sec < 20 && tv.tv_sec > 10);
     pthread_join(l.thread, NULL);
-    drain(fd[0]);
+    drain_off(fd[0]);
     tv = (struct timeval){0, 30000};
     SAY(select(fd[0] + 1, &in, NULL, NULL, &tv));
     say("left %ld.%06ld, set %d", (long)tv.tv_sec, (long)tv.tv_usec, FD_ISSET(fd[0], &in));
@@ -361,7 +361,7 @@ CASE(select_tells_what_is_left)
     say("left %d", tv.tv_sec >= 1 && tv.tv_sec <= 3 && tv.tv_usec < 1000000);
     pthread_join(l.thread, NULL);
     catch_usr1(0);
-    drain(fd[0]);
+    drain_off(fd[0]);
     later(&l, 20, KILL, -1);
     tv = (struct timeval){20, 0};
     SAY(select(fd[0] + 1, &in, NULL, NULL, &tv));
@@ -444,7 +444,7 @@ static void many_wait(const char *how, uint32_t events)
     NEED(epoll_ctl(shared_ep, EPOLL_CTL_ADD, fd[0], &ev) == 0);
     for (int i = 0; i < 5; i++)
         NEED(pthread_create(&t[i], NULL, one_wait, NULL) == 0);
-    sleep_ms(100);
+    nap(100);
     NEED(send(fd[1], "x", 1, 0) == 1);
     for (int i = 0; i < 5; i++)
         pthread_join(t[i], NULL);
@@ -491,7 +491,7 @@ CASE(many_threads_share_the_work)
     for (int i = 0; i < 400; i++)
         NEED(send(fd[i % 4][1], "x", 1, 0) == 1);
     for (int i = 0; i < 500 && __atomic_load_n(&shared_n, __ATOMIC_SEQ_CST) < 400; i++)
-        sleep_ms(10);
+        nap(10);
     say("%d read", shared_n);
     for (int i = 0; i < 4; i++)
         NEED(send(fd[i][1], "q", 1, 0) == 1);
@@ -521,20 +521,20 @@ CASE(changed_while_waiting)
     NEED(send(fd[1], "x", 1, 0) == 1);
     poll_for(fd[0], POLLIN);
     NEED(pthread_create(&t, NULL, wait_on, &ep) == 0);
-    sleep_ms(50);
+    nap(50);
     SAY(epoll_ctl(ep, EPOLL_CTL_ADD, fd[0], &ev));
     pthread_join(t, &got);
     say("added: %d", (int)(intptr_t)got);
     ev.events = 0;
     SAY(epoll_ctl(ep, EPOLL_CTL_MOD, fd[0], &ev));
     NEED(pthread_create(&t, NULL, wait_on, &ep) == 0);
-    sleep_ms(50);
+    nap(50);
     ev = (struct epoll_event){.events = EPOLLIN | EPOLLONESHOT, .data.u32 = 2};
     SAY(epoll_ctl(ep, EPOLL_CTL_MOD, fd[0], &ev));
     pthread_join(t, &got);
     say("modified: %d", (int)(intptr_t)got);
     NEED(pthread_create(&t, NULL, wait_on, &ep) == 0);
-    sleep_ms(50);
+    nap(50);
     ev = (struct epoll_event){.events = EPOLLIN, .data.u32 = 3};
     SAY(epoll_ctl(ep, EPOLL_CTL_ADD, other[0], &ev));
     SAY(epoll_ctl(ep, EPOLL_CTL_DEL, fd[0], NULL));
@@ -556,7 +556,7 @@ CASE(connect_while_waiting)
     NEED(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) == 0);
     SAY(epoll_wait(ep, &ev, 1, 0));
     NEED(pthread_create(&t, NULL, wait_on, &ep) == 0);
-    sleep_ms(50);
+    nap(50);
     SAY(connect(fd, (struct sockaddr *)&sa, sizeof sa));
     pthread_join(t, &got);
     say("connected: %d", (int)(intptr_t)got);
@@ -643,7 +643,7 @@ CASE(received_socket)
         SAY(epoll_wait(ep, &ev, 1, 5000));
         SAY(epoll_wait(ep, &ev, 1, 30));
     }
-    say("%zu bytes", drain(sock));
+    say("%zu bytes", drain_off(sock));
     close(conn[0]);
     say("%d %s", epoll_wait(ep, &ev, 1, 5000), bits_text(ev.events));
 }
@@ -665,7 +665,7 @@ CASE(passed_socket_stays_here)
         close(fd[0]);
         const int got = take(conn[1]);
         poll_for(got, POLLIN);
-        say("child reads %zu", drain(got));
+        say("child reads %zu", drain_off(got));
         _exit(0);
     }
     NEED(send(fd[1], "x", 1, 0) == 1);
@@ -673,5 +673,5 @@ CASE(passed_socket_stays_here)
     SAY(epoll_wait(ep, &ev, 1, 30));
     NEED(send(fd[1], "x", 1, 0) == 1);
     SAY(epoll_wait(ep, &ev, 1, 5000));
-    say("%zu here", drain(fd[0]));
+    say("%zu here", drain_off(fd[0]));
 }

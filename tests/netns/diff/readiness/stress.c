@@ -4,7 +4,7 @@
  * the next, while threads wait at two epolls and others register, modify, remove, copy, close and replace all the time.
  * A byte that nobody answers for seconds was a lost wake-up.
  */
-#include "cases.h"
+#include "diff.h"
 
 #include <stdatomic.h>
 
@@ -135,7 +135,7 @@ static void *changer(void *arg)
     while (!over) {
         change(&conns[(unsigned)rand_r(&dice) % CONNS], &dice);
         if (rand_r(&dice) % 4 == 0)
-            sleep_ms(1);
+            nap(1);
     }
     return NULL;
 }
@@ -144,7 +144,7 @@ static void *changer(void *arg)
 static void replace(struct conn *c)
 {
     pthread_mutex_lock(&c->lock);
-    reset(c->fd); /* no TIME_WAIT: a long run has more connections than there are ports */
+    reset_at_close(c->fd); /* no TIME_WAIT: a long run has more connections than there are ports */
     close(c->fd);
     if (c->copy >= 0)
         close(c->copy);

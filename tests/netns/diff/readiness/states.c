@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a socket is ready for in every state, told by poll, select and epoll: as tcp_poll and datagram_poll have it. */
-#include "cases.h"
+#include "diff.h"
 
 static const char *select_text(int fd)
 {
@@ -112,7 +112,7 @@ CASE(connecting)
         nonblocking(first);
         connect(first, (struct sockaddr *)&sa, sizeof sa);
     }
-    sleep_ms(50);
+    nap(50);
     nonblocking(fd);
     SAY(connect(fd, (struct sockaddr *)&sa, sizeof sa));
     tell("connecting", fd, 0);
@@ -147,7 +147,7 @@ static void established(void (*make)(int fd[2]))
     tell("data", fd[0], POLLIN);
     NEED(recv(fd[0], &c, 1, 0) == 1);
     tell("less data", fd[0], 0);
-    drain(fd[0]);
+    drain_off(fd[0]);
     tell("no data", fd[0], 0);
 }
 
@@ -162,12 +162,12 @@ CASE(peer_shuts_first)
     tcp_pair(fd);
     NEED(send(fd[1], "abc", 3, 0) == 3 && shutdown(fd[1], SHUT_WR) == 0);
     tell("data and FIN", fd[0], POLLRDHUP);
-    drain(fd[0]);
+    drain_off(fd[0]);
     tell("FIN", fd[0], 0);
     NEED(send(fd[0], "abc", 3, 0) == 3);
     tell("sent behind it", fd[0], 0);
     SAY(shutdown(fd[0], SHUT_WR));
-    sleep_ms(50);
+    nap(50);
     tell("both shut", fd[0], 0);
     SAY(send(fd[0], "x", 1, MSG_NOSIGNAL));
     shutdown(fd[0], SHUT_RD);
@@ -183,8 +183,8 @@ CASE(host_shuts_first)
     tell("shut", fd[0], 0);
     NEED(send(fd[1], "abc", 3, 0) == 3);
     tell("data", fd[0], POLLIN);
-    drain(fd[0]);
-    sleep_ms(50);
+    drain_off(fd[0]);
+    nap(50);
     tell("FIN_WAIT_2", fd[0], 0);
     NEED(shutdown(fd[1], SHUT_WR) == 0);
     tell("both shut", fd[0], POLLHUP);
@@ -198,7 +198,7 @@ CASE(shut_for_reading)
     SAY(shutdown(fd[0], SHUT_RD));
     tell("shut", fd[0], 0);
     NEED(send(fd[1], "abc", 3, 0) == 3);
-    sleep_ms(50);
+    nap(50);
     tell("data", fd[0], POLLIN);
     char buf[8];
     SAY(recv(fd[0], buf, sizeof buf, MSG_DONTWAIT));
@@ -215,7 +215,7 @@ CASE(shut_both_ways)
     SAY(shutdown(fd[0], SHUT_RDWR));
     tell("shut", fd[0], 0);
     NEED(shutdown(fd[1], SHUT_WR) == 0);
-    sleep_ms(50);
+    nap(50);
     tell("by the peer, too", fd[0], 0);
 }
 
@@ -243,7 +243,7 @@ CASE(reset_by_peer)
     tcp_pair(fd);
     NEED(send(fd[1], "abc", 3, 0) == 3);
     poll_for(fd[0], POLLIN);
-    reset(fd[1]);
+    reset_at_close(fd[1]);
     close(fd[1]);
     tell("reset", fd[0], POLLRDHUP);
     NEED(getsockopt(fd[0], SOL_SOCKET, SO_ERROR, &err, &len) == 0);
@@ -261,7 +261,7 @@ CASE(reset_read_first)
     int fd[2];
 
     tcp_pair_passive(fd);
-    reset(fd[1]);
+    reset_at_close(fd[1]);
     close(fd[1]);
     tell("reset", fd[0], POLLRDHUP);
     SAY(recv(fd[0], &(char){0}, 1, 0));
@@ -294,7 +294,7 @@ CASE(low_water)
     tcp_pair(fd);
     NEED(setsockopt(fd[0], SOL_SOCKET, SO_RCVLOWAT, &low, sizeof low) == 0);
     NEED(send(fd[1], "12345", 5, 0) == 5);
-    sleep_ms(60);
+    nap(60);
     tell("five", fd[0], 0);
     NEED(send(fd[1], "12345", 5, 0) == 5);
     tell("ten", fd[0], POLLIN);
@@ -303,7 +303,7 @@ CASE(low_water)
     low = 5;
     NEED(setsockopt(fd[0], SOL_SOCKET, SO_RCVLOWAT, &low, sizeof low) == 0);
     tell("nine of five", fd[0], 0);
-    drain(fd[0]);
+    drain_off(fd[0]);
     NEED(shutdown(fd[1], SHUT_WR) == 0);
     tell("FIN", fd[0], POLLIN);
 }
@@ -313,17 +313,17 @@ CASE(full)
     int fd[2];
 
     tcp_pair(fd);
-    fill(fd[0]);
+    fill_both(fd[0]);
     tell("full", fd[0], 0);
     NEED(recv(fd[1], &(char){0}, 1, 0) == 1);
-    sleep_ms(20);
+    nap(20);
     tell("a byte of room", fd[0], 0);
     for (int i = 0; i < 200 && !(poll_now(fd[0]) & POLLOUT); i++) {
-        drain(fd[1]);
-        sleep_ms(10);
+        drain_off(fd[1]);
+        nap(10);
     }
     tell("room", fd[0], POLLOUT);
-    fill(fd[0]);
+    fill_both(fd[0]);
     SAY(shutdown(fd[0], SHUT_WR));
     tell("full and shut", fd[0], 0);
 }
@@ -353,7 +353,7 @@ CASE(udp_shut)
     SAY(shutdown(fd[0], SHUT_RD));
     tell("for reading, too", fd[0], 0);
     NEED(send(fd[1], "x", 1, 0) == 1);
-    sleep_ms(40);
+    nap(40);
     tell("datagram", fd[0], 0);
 }
 

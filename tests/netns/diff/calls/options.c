@@ -174,7 +174,7 @@ static void show(int fd, const struct opt *o, const char *how)
     int n;
 
     snprintf(text, sizeof text, "get %s %s", o->text, how);
-    const long r = TN(text, getsockopt(fd, o->level, o->name, v, &len));
+    const long r = SAY_AS(text, getsockopt(fd, o->level, o->name, v, &len));
     memcpy(&n, v, sizeof n);
     say("%s: %d length %u", o->text, n, r == 0 ? len : 0);
 }
@@ -187,7 +187,7 @@ static void try_values(int fd, const struct opt *o)
 
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         snprintf(text, sizeof text, "set %s to %d", o->text, values[i]);
-        TN(text, set_int(fd, o->level, o->name, values[i]));
+        SAY_AS(text, set_int(fd, o->level, o->name, values[i]));
         show(fd, o, "");
     }
 }
@@ -201,10 +201,10 @@ static void try_lengths(int fd, const struct opt *o)
         unsigned char v[64] = {1, 0};
         socklen_t len = lens[i];
         snprintf(text, sizeof text, "set %s length %d", o->text, (int)len);
-        TN(text, setsockopt(fd, o->level, o->name, v, len));
+        SAY_AS(text, setsockopt(fd, o->level, o->name, v, len));
         snprintf(text, sizeof text, "get %s length %d", o->text, (int)len);
         memset(v, 0xee, sizeof v);
-        const long r = TN(text, getsockopt(fd, o->level, o->name, v, &len));
+        const long r = SAY_AS(text, getsockopt(fd, o->level, o->name, v, &len));
         say("%s: length %d, %s", o->text, r < 0 ? 0 : (int)len,
             v[len < 8 ? len : 8] == 0xee ? "not beyond" : "touched more");
     }
@@ -295,15 +295,15 @@ CASE(opt_levels)
 
     for (size_t i = 0; i < N(levels); i++) {
         snprintf(text, sizeof text, "stream level %d", levels[i]);
-        TN(text, set_int(e.s, levels[i], 9999, 1));
-        TN(text, get_int(e.s, levels[i], 9999));
+        SAY_AS(text, set_int(e.s, levels[i], 9999, 1));
+        SAY_AS(text, get_int(e.s, levels[i], 9999));
         snprintf(text, sizeof text, "datagram level %d", levels[i]);
-        TN(text, set_int(u.s, levels[i], 9999, 1));
-        TN(text, get_int(u.s, levels[i], 9999));
+        SAY_AS(text, set_int(u.s, levels[i], 9999, 1));
+        SAY_AS(text, get_int(u.s, levels[i], 9999));
     }
-    T(setsockopt(-1, SOL_SOCKET, SO_KEEPALIVE, text, 4));
-    T(setsockopt(0, SOL_SOCKET, SO_KEEPALIVE, text, 4));
-    T(getsockopt(0, SOL_SOCKET, SO_KEEPALIVE, text, &(socklen_t){4}));
+    SAY(setsockopt(-1, SOL_SOCKET, SO_KEEPALIVE, text, 4));
+    SAY(setsockopt(0, SOL_SOCKET, SO_KEEPALIVE, text, 4));
+    SAY(getsockopt(0, SOL_SOCKET, SO_KEEPALIVE, text, &(socklen_t){4}));
 }
 
 static void buffers(int fd)
@@ -315,10 +315,10 @@ static void buffers(int fd)
     for (size_t i = 0; i < N(names); i++)
         for (size_t j = 0; j < N(values); j++) {
             snprintf(text, sizeof text, "set %d to %d", names[i], values[j]);
-            TN(text, set_int(fd, SOL_SOCKET, names[i], values[j]));
+            SAY_AS(text, set_int(fd, SOL_SOCKET, names[i], values[j]));
             say("%d", get_int(fd, SOL_SOCKET, i % 2 ? SO_RCVBUF : SO_SNDBUF));
         }
-    T(get_int(fd, SOL_SOCKET, SO_SNDBUFFORCE));
+    SAY(get_int(fd, SOL_SOCKET, SO_SNDBUFFORCE));
 }
 
 CASE(opt_buffers_fresh) { buffers(fresh(AF_INET, SOCK_STREAM)); }
@@ -326,10 +326,10 @@ CASE(opt_buffers_stream) { buffers(tcp_ends().s); }
 CASE(opt_buffers_dgram) { buffers(udp_ends().s); }
 CASE(opt_buffers_default)
 {
-    T(get_int(fresh(AF_INET, SOCK_STREAM), SOL_SOCKET, SO_SNDBUF));
-    T(get_int(fresh(AF_INET, SOCK_STREAM), SOL_SOCKET, SO_RCVBUF));
-    T(get_int(fresh(AF_INET, SOCK_DGRAM), SOL_SOCKET, SO_SNDBUF));
-    T(get_int(fresh(AF_INET, SOCK_DGRAM), SOL_SOCKET, SO_RCVBUF));
+    SAY(get_int(fresh(AF_INET, SOCK_STREAM), SOL_SOCKET, SO_SNDBUF));
+    SAY(get_int(fresh(AF_INET, SOCK_STREAM), SOL_SOCKET, SO_RCVBUF));
+    SAY(get_int(fresh(AF_INET, SOCK_DGRAM), SOL_SOCKET, SO_SNDBUF));
+    SAY(get_int(fresh(AF_INET, SOCK_DGRAM), SOL_SOCKET, SO_RCVBUF));
 }
 
 CASE(opt_linger)
@@ -338,23 +338,23 @@ CASE(opt_linger)
     struct linger l = {77, 77};
     socklen_t len = sizeof l;
 
-    T(getsockopt(s, SOL_SOCKET, SO_LINGER, &l, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_LINGER, &l, &len));
     say("%d %d %u", l.l_onoff, l.l_linger, len);
     static const struct linger all[] = {{1, 5}, {5, 0}, {0, 9}, {1, -1}, {1, 1 << 30}, {-1, 3}};
     for (size_t i = 0; i < N(all); i++) {
-        T(setsockopt(s, SOL_SOCKET, SO_LINGER, &all[i], sizeof all[i]));
-        T(getsockopt(s, SOL_SOCKET, SO_LINGER, &l, &len));
+        SAY(setsockopt(s, SOL_SOCKET, SO_LINGER, &all[i], sizeof all[i]));
+        SAY(getsockopt(s, SOL_SOCKET, SO_LINGER, &l, &len));
         say("%d %d", l.l_onoff, l.l_linger);
     }
-    T(setsockopt(s, SOL_SOCKET, SO_LINGER, &l, 7));
-    T(setsockopt(s, SOL_SOCKET, SO_LINGER, &l, 4));
+    SAY(setsockopt(s, SOL_SOCKET, SO_LINGER, &l, 7));
+    SAY(setsockopt(s, SOL_SOCKET, SO_LINGER, &l, 4));
     len = 4;
-    T(getsockopt(s, SOL_SOCKET, SO_LINGER, &l, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_LINGER, &l, &len));
     len = 100;
-    T(getsockopt(s, SOL_SOCKET, SO_LINGER, &l, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_LINGER, &l, &len));
     say("%u", len);
     const struct linger off = {0, 0};
-    T(setsockopt(udp_ends().s, SOL_SOCKET, SO_LINGER, &off, sizeof off));
+    SAY(setsockopt(udp_ends().s, SOL_SOCKET, SO_LINGER, &off, sizeof off));
 }
 
 CASE(opt_device)
@@ -363,26 +363,26 @@ CASE(opt_device)
     char name[IFNAMSIZ] = {0};
     socklen_t len = sizeof name;
 
-    T(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
     say("%u %s", len, name);
-    T(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "nothere", 8));
-    T(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "", 0));
-    T(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "jr0", 4));
+    SAY(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "nothere", 8));
+    SAY(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "", 0));
+    SAY(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "jr0", 4));
     len = sizeof name;
-    T(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
     say("%u %s", len, name);
     len = 3;
-    T(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
-    T(send(s, "a", 1, 0));
-    T(get_int(s, SOL_SOCKET, SO_BINDTOIFINDEX) > 0);
-    T(set_int(s, SOL_SOCKET, SO_BINDTOIFINDEX, 0));
-    T(set_int(s, SOL_SOCKET, SO_BINDTOIFINDEX, -1));
+    SAY(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
+    SAY(send(s, "a", 1, 0));
+    SAY(get_int(s, SOL_SOCKET, SO_BINDTOIFINDEX) > 0);
+    SAY(set_int(s, SOL_SOCKET, SO_BINDTOIFINDEX, 0));
+    SAY(set_int(s, SOL_SOCKET, SO_BINDTOIFINDEX, -1));
     s = fresh(AF_INET, SOCK_DGRAM);
-    T(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "jr0", 3));
+    SAY(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "jr0", 3));
     len = sizeof name;
-    T(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
     say("%u %s", len, name);
-    T(try_connect(s, peer_ip, 9));
+    SAY(try_connect(s, peer4.sin_addr, 9));
 }
 
 CASE(opt_identity)
@@ -395,31 +395,31 @@ CASE(opt_identity)
     socklen_t len = sizeof cred;
     char name[64];
 
-    T(getsockopt(s, SOL_SOCKET, SO_PEERCRED, &cred, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_PEERCRED, &cred, &len));
     say("%d %d %d", cred.pid, cred.uid, cred.gid);
     len = 8;
-    T(getsockopt(s, SOL_SOCKET, SO_COOKIE, &a, &len));
-    T(getsockopt(t, SOL_SOCKET, SO_COOKIE, &b, &len));
-    T(getsockopt(s, SOL_SOCKET, SO_COOKIE, &c, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_COOKIE, &a, &len));
+    SAY(getsockopt(t, SOL_SOCKET, SO_COOKIE, &b, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_COOKIE, &c, &len));
     say("cookies %d %d", a != 0 && a != b, a == c);
     len = 4;
-    T(getsockopt(s, SOL_SOCKET, SO_COOKIE, &a, &len));
-    T(get_int(s, SOL_SOCKET, SO_INCOMING_CPU) >= -1);
-    T(set_int(s, SOL_SOCKET, SO_INCOMING_CPU, 0));
+    SAY(getsockopt(s, SOL_SOCKET, SO_COOKIE, &a, &len));
+    SAY(get_int(s, SOL_SOCKET, SO_INCOMING_CPU) >= -1);
+    SAY(set_int(s, SOL_SOCKET, SO_INCOMING_CPU, 0));
     len = sizeof name;
-    T(getsockopt(s, SOL_SOCKET, SO_PEERSEC, name, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_PEERSEC, name, &len));
     len = sizeof name;
-    T(getsockopt(s, SOL_SOCKET, SO_PEERGROUPS, name, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_PEERGROUPS, name, &len));
     len = sizeof name;
-    T(getsockopt(s, SOL_SOCKET, SO_PEERNAME, name, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_PEERNAME, name, &len));
     say("%u", len);
     len = 8;
-    T(getsockopt(s, SOL_SOCKET, 71 /* SO_NETNS_COOKIE */, name, &len));
+    SAY(getsockopt(s, SOL_SOCKET, 71 /* SO_NETNS_COOKIE */, name, &len));
     len = 36;
-    T(getsockopt(s, SOL_SOCKET, SO_MEMINFO, name, &len));
+    SAY(getsockopt(s, SOL_SOCKET, SO_MEMINFO, name, &len));
     say("%u", len);
-    T(setsockopt(s, SOL_SOCKET, SO_PEERCRED, &cred, sizeof cred));
-    T(set_int(s, SOL_SOCKET, SO_COOKIE, 1));
+    SAY(setsockopt(s, SOL_SOCKET, SO_PEERCRED, &cred, sizeof cred));
+    SAY(set_int(s, SOL_SOCKET, SO_COOKIE, 1));
 }
 
 CASE(opt_filter)
@@ -429,39 +429,39 @@ CASE(opt_filter)
     struct ends u = udp_ends();
     char b[16];
 
-    T(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p - 1));
-    T(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &(struct sock_fprog){1, bad}, sizeof p));
-    T(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &(struct sock_fprog){0, drop}, sizeof p));
-    T(set_int(u.s, SOL_SOCKET, SO_DETACH_FILTER, 0));
-    T(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p));
+    SAY(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p - 1));
+    SAY(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &(struct sock_fprog){1, bad}, sizeof p));
+    SAY(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &(struct sock_fprog){0, drop}, sizeof p));
+    SAY(set_int(u.s, SOL_SOCKET, SO_DETACH_FILTER, 0));
+    SAY(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p));
     send(u.p, "abc", 3, 0);
     usleep(20000);
-    T(recv(u.s, b, 16, MSG_DONTWAIT));
-    T(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &(struct sock_fprog){1, two}, sizeof p));
+    SAY(recv(u.s, b, 16, MSG_DONTWAIT));
+    SAY(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &(struct sock_fprog){1, two}, sizeof p));
     send(u.p, "abcdef", 6, 0);
     usleep(20000);
-    T(recv(u.s, b, 16, MSG_DONTWAIT));
-    T(set_int(u.s, SOL_SOCKET, SO_DETACH_FILTER, 0));
-    T(set_int(u.s, SOL_SOCKET, SO_DETACH_FILTER, 0));
-    T(set_int(u.s, SOL_SOCKET, SO_ATTACH_BPF, -1));
-    T(set_int(u.s, SOL_SOCKET, SO_ATTACH_BPF, 0));
+    SAY(recv(u.s, b, 16, MSG_DONTWAIT));
+    SAY(set_int(u.s, SOL_SOCKET, SO_DETACH_FILTER, 0));
+    SAY(set_int(u.s, SOL_SOCKET, SO_DETACH_FILTER, 0));
+    SAY(set_int(u.s, SOL_SOCKET, SO_ATTACH_BPF, -1));
+    SAY(set_int(u.s, SOL_SOCKET, SO_ATTACH_BPF, 0));
 }
 
 CASE(opt_timestamping)
 {
     struct ends u = udp_ends();
 
-    T(set_int(u.s, SOL_SOCKET, SO_TIMESTAMPING, 0));
-    T(get_int(u.s, SOL_SOCKET, SO_TIMESTAMPING));
-    T(set_int(u.s, SOL_SOCKET, SO_TIMESTAMPING, 1 << 30));
-    T(set_int(u.s, SOL_SOCKET, SO_TIMESTAMP, 1));
-    T(get_int(u.s, SOL_SOCKET, SO_TIMESTAMP));
-    T(get_int(u.s, SOL_SOCKET, SO_TIMESTAMPNS));
-    T(set_int(u.s, SOL_SOCKET, SO_TIMESTAMPNS, 1));
-    T(get_int(u.s, SOL_SOCKET, SO_TIMESTAMP));
-    T(get_int(u.s, SOL_SOCKET, SO_TIMESTAMPNS));
-    T(set_int(u.s, SOL_SOCKET, SO_TIMESTAMP, 0));
-    T(get_int(u.s, SOL_SOCKET, SO_TIMESTAMPNS));
+    SAY(set_int(u.s, SOL_SOCKET, SO_TIMESTAMPING, 0));
+    SAY(get_int(u.s, SOL_SOCKET, SO_TIMESTAMPING));
+    SAY(set_int(u.s, SOL_SOCKET, SO_TIMESTAMPING, 1 << 30));
+    SAY(set_int(u.s, SOL_SOCKET, SO_TIMESTAMP, 1));
+    SAY(get_int(u.s, SOL_SOCKET, SO_TIMESTAMP));
+    SAY(get_int(u.s, SOL_SOCKET, SO_TIMESTAMPNS));
+    SAY(set_int(u.s, SOL_SOCKET, SO_TIMESTAMPNS, 1));
+    SAY(get_int(u.s, SOL_SOCKET, SO_TIMESTAMP));
+    SAY(get_int(u.s, SOL_SOCKET, SO_TIMESTAMPNS));
+    SAY(set_int(u.s, SOL_SOCKET, SO_TIMESTAMP, 0));
+    SAY(get_int(u.s, SOL_SOCKET, SO_TIMESTAMPNS));
 }
 
 CASE(opt_congestion)
@@ -470,26 +470,26 @@ CASE(opt_congestion)
     char name[32] = {0};
     socklen_t len = sizeof name;
 
-    T(setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "reno", 4));
-    T(getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, name, &len));
+    SAY(setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "reno", 4));
+    SAY(getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, name, &len));
     say("%u %s", len, name);
     len = 3;
     memset(name, 0, sizeof name);
-    T(getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, name, &len));
+    SAY(getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, name, &len));
     say("%u %s", len, name);
-    T(setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "nonesuch", 8));
-    T(setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "", 0));
-    T(setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "cubic", 6));
+    SAY(setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "nonesuch", 8));
+    SAY(setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "", 0));
+    SAY(setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "cubic", 6));
     len = sizeof name;
-    T(getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, name, &len));
+    SAY(getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, name, &len));
     say("%u %s", len, name);
     len = sizeof name;
-    T(getsockopt(s, IPPROTO_TCP, TCP_ULP, name, &len));
+    SAY(getsockopt(s, IPPROTO_TCP, TCP_ULP, name, &len));
     say("%u", len);
-    T(setsockopt(s, IPPROTO_TCP, TCP_ULP, "nonesuch", 8));
-    T(setsockopt(s, IPPROTO_TCP, TCP_ULP, "", 0));
+    SAY(setsockopt(s, IPPROTO_TCP, TCP_ULP, "nonesuch", 8));
+    SAY(setsockopt(s, IPPROTO_TCP, TCP_ULP, "", 0));
     len = sizeof name;
-    T(getsockopt(s, IPPROTO_TCP, TCP_CC_INFO, name, &len));
+    SAY(getsockopt(s, IPPROTO_TCP, TCP_CC_INFO, name, &len));
 }
 
 CASE(opt_tcp_info)
@@ -500,7 +500,7 @@ CASE(opt_tcp_info)
     socklen_t len = sizeof b;
 
     memset(b, 0xee, sizeof b);
-    T(getsockopt(e.s, IPPROTO_TCP, TCP_INFO, b, &len));
+    SAY(getsockopt(e.s, IPPROTO_TCP, TCP_INFO, b, &len));
     say("length %u", len);
     say("state %u ca %u retransmits %u probes %u backoff %u options %u", i->tcpi_state, i->tcpi_ca_state,
         i->tcpi_retransmits, i->tcpi_probes, i->tcpi_backoff, i->tcpi_options & 7);
@@ -508,21 +508,21 @@ CASE(opt_tcp_info)
         i->tcpi_lost, i->tcpi_retrans, i->tcpi_total_retrans);
     say("pmtu %u advmss %u cwnd %u reordering %u", i->tcpi_pmtu, i->tcpi_advmss, i->tcpi_snd_cwnd, i->tcpi_reordering);
     len = 10;
-    T(getsockopt(e.s, IPPROTO_TCP, TCP_INFO, b, &len));
+    SAY(getsockopt(e.s, IPPROTO_TCP, TCP_INFO, b, &len));
     say("length %u", len);
     const int s = fresh(AF_INET, SOCK_STREAM);
     len = sizeof b;
-    T(getsockopt(s, IPPROTO_TCP, TCP_INFO, b, &len));
+    SAY(getsockopt(s, IPPROTO_TCP, TCP_INFO, b, &len));
     say("length %u state %u", len, i->tcpi_state);
-    try_bind(s, host_ip, 0);
-    T(listen(s, 7));
-    T(getsockopt(s, IPPROTO_TCP, TCP_INFO, b, &len));
+    try_bind(s, host4.sin_addr, 0);
+    SAY(listen(s, 7));
+    SAY(getsockopt(s, IPPROTO_TCP, TCP_INFO, b, &len));
     say("state %u unacked %u sacked %u", i->tcpi_state, i->tcpi_unacked, i->tcpi_sacked);
     shutdown(e.p, SHUT_WR);
     await(e.s, POLLRDHUP);
-    T(getsockopt(e.s, IPPROTO_TCP, TCP_INFO, b, &len));
+    SAY(getsockopt(e.s, IPPROTO_TCP, TCP_INFO, b, &len));
     say("state %u", i->tcpi_state);
-    T(setsockopt(e.s, IPPROTO_TCP, TCP_INFO, b, 4));
+    SAY(setsockopt(e.s, IPPROTO_TCP, TCP_INFO, b, 4));
 }
 
 CASE(opt_tcp_bytes)
@@ -538,26 +538,26 @@ CASE(opt_tcp_bytes)
     usleep(50000);
     getsockopt(e.s, IPPROTO_TCP, TCP_INFO, &i, &len);
     say("acked %d rtt %d lastsent %d", i.tcpi_unacked == 0, i.tcpi_rtt > 0, i.tcpi_last_data_sent < 1000);
-    T(get_int(e.s, IPPROTO_TCP, TCP_MAXSEG));
-    T(set_int(e.s, IPPROTO_TCP, TCP_MAXSEG, 500));
-    T(get_int(e.s, IPPROTO_TCP, TCP_MAXSEG));
+    SAY(get_int(e.s, IPPROTO_TCP, TCP_MAXSEG));
+    SAY(set_int(e.s, IPPROTO_TCP, TCP_MAXSEG, 500));
+    SAY(get_int(e.s, IPPROTO_TCP, TCP_MAXSEG));
     const int s = fresh(AF_INET, SOCK_STREAM);
-    T(get_int(s, IPPROTO_TCP, TCP_MAXSEG));
-    T(set_int(s, IPPROTO_TCP, TCP_MAXSEG, 500));
-    T(get_int(s, IPPROTO_TCP, TCP_MAXSEG));
-    T(set_int(s, IPPROTO_TCP, TCP_MAXSEG, 50));
-    T(set_int(s, IPPROTO_TCP, TCP_MAXSEG, 70000));
+    SAY(get_int(s, IPPROTO_TCP, TCP_MAXSEG));
+    SAY(set_int(s, IPPROTO_TCP, TCP_MAXSEG, 500));
+    SAY(get_int(s, IPPROTO_TCP, TCP_MAXSEG));
+    SAY(set_int(s, IPPROTO_TCP, TCP_MAXSEG, 50));
+    SAY(set_int(s, IPPROTO_TCP, TCP_MAXSEG, 70000));
 }
 
 CASE(opt_mtu)
 {
     struct ends e = tcp_ends(), u = udp_ends();
 
-    T(get_int(e.s, IPPROTO_IP, IP_MTU));
-    T(get_int(u.s, IPPROTO_IP, IP_MTU));
-    T(get_int(fresh(AF_INET, SOCK_STREAM), IPPROTO_IP, IP_MTU));
-    T(get_int(fresh(AF_INET, SOCK_DGRAM), IPPROTO_IP, IP_MTU));
-    T(set_int(u.s, IPPROTO_IP, IP_MTU, 1000));
+    SAY(get_int(e.s, IPPROTO_IP, IP_MTU));
+    SAY(get_int(u.s, IPPROTO_IP, IP_MTU));
+    SAY(get_int(fresh(AF_INET, SOCK_STREAM), IPPROTO_IP, IP_MTU));
+    SAY(get_int(fresh(AF_INET, SOCK_DGRAM), IPPROTO_IP, IP_MTU));
+    SAY(set_int(u.s, IPPROTO_IP, IP_MTU, 1000));
 }
 
 CASE(opt_ip_options)
@@ -567,47 +567,47 @@ CASE(opt_ip_options)
     socklen_t len = sizeof b;
     struct in_pktinfo pi;
 
-    T(getsockopt(e.s, IPPROTO_IP, IP_OPTIONS, b, &len));
+    SAY(getsockopt(e.s, IPPROTO_IP, IP_OPTIONS, b, &len));
     say("%u", len);
-    T(setsockopt(u.s, IPPROTO_IP, IP_OPTIONS, "", 0));
-    T(setsockopt(u.s, IPPROTO_IP, IP_OPTIONS, "\1\1\1", 4));
-    T(setsockopt(u.s, IPPROTO_IP, IP_OPTIONS, "\x99\2\1", 4));
-    T(setsockopt(u.s, IPPROTO_IP, IP_OPTIONS, b, 41));
+    SAY(setsockopt(u.s, IPPROTO_IP, IP_OPTIONS, "", 0));
+    SAY(setsockopt(u.s, IPPROTO_IP, IP_OPTIONS, "\1\1\1", 4));
+    SAY(setsockopt(u.s, IPPROTO_IP, IP_OPTIONS, "\x99\2\1", 4));
+    SAY(setsockopt(u.s, IPPROTO_IP, IP_OPTIONS, b, 41));
     len = sizeof b;
-    T(getsockopt(e.s, IPPROTO_IP, IP_PKTOPTIONS, b, &len));
+    SAY(getsockopt(e.s, IPPROTO_IP, IP_PKTOPTIONS, b, &len));
     say("%u", len);
     len = sizeof b;
-    T(getsockopt(u.s, IPPROTO_IP, IP_PKTOPTIONS, b, &len));
-    T(setsockopt(u.s, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi));
-    T(setsockopt(u.s, IPPROTO_IP, IP_IPSEC_POLICY, b, 4));
+    SAY(getsockopt(u.s, IPPROTO_IP, IP_PKTOPTIONS, b, &len));
+    SAY(setsockopt(u.s, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi));
+    SAY(setsockopt(u.s, IPPROTO_IP, IP_IPSEC_POLICY, b, 4));
 }
 
 CASE(opt_multicast)
 {
     const int s = udp_bound(), t = tcp_ends().s;
-    struct ip_mreqn q = {.imr_multiaddr = {inet_addr("239.1.2.3")}, .imr_address = host_ip};
+    struct ip_mreqn q = {.imr_multiaddr = {inet_addr("239.1.2.3")}, .imr_address = host4.sin_addr};
     struct in_addr a = {1};
     socklen_t len = sizeof a;
 
-    T(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof(struct ip_mreq)));
-    T(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof q));
-    T(setsockopt(s, IPPROTO_IP, IP_DROP_MEMBERSHIP, &q, sizeof q));
-    T(setsockopt(s, IPPROTO_IP, IP_DROP_MEMBERSHIP, &q, sizeof q));
-    T(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, 4));
+    SAY(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof(struct ip_mreq)));
+    SAY(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof q));
+    SAY(setsockopt(s, IPPROTO_IP, IP_DROP_MEMBERSHIP, &q, sizeof q));
+    SAY(setsockopt(s, IPPROTO_IP, IP_DROP_MEMBERSHIP, &q, sizeof q));
+    SAY(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, 4));
     q.imr_multiaddr.s_addr = inet_addr("10.1.1.1");
-    T(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof q));
+    SAY(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof q));
     q.imr_multiaddr.s_addr = inet_addr("239.1.2.3");
     q.imr_address.s_addr = inet_addr("9.9.9.9");
-    T(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof(struct ip_mreq)));
+    SAY(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof(struct ip_mreq)));
     q.imr_ifindex = 9999;
-    T(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof q));
-    T(setsockopt(t, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof q));
-    T(getsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &a, &len));
+    SAY(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof q));
+    SAY(setsockopt(t, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof q));
+    SAY(getsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &a, &len));
     say("%x %u", a.s_addr, len);
-    T(setsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &host_ip, 4));
-    T(getsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &a, &len));
-    say("%d", a.s_addr == host_ip.s_addr);
+    SAY(setsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &host4.sin_addr, 4));
+    SAY(getsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &a, &len));
+    say("%d", a.s_addr == host4.sin_addr.s_addr);
     a.s_addr = inet_addr("9.9.9.9");
-    T(setsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &a, 4));
-    T(setsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &a, 3));
+    SAY(setsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &a, 4));
+    SAY(setsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &a, 3));
 }

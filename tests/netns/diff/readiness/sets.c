@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* poll's arrays and select's sets: what is in them besides good sockets. */
-#include "cases.h"
+#include "diff.h"
 
 #include <sys/resource.h>
 
@@ -166,7 +166,7 @@ CASE(many)
         for (int k = 0; k < N; k++)
             if (p[k].revents)
                 say("%d: %d %s", n, k, bits_text((uint16_t)p[k].revents));
-        drain(fd[i][0]);
+        drain_off(fd[i][0]);
         fd_set in;
         FD_ZERO(&in);
         int top = 0;
@@ -177,6 +177,6 @@ CASE(many)
         NEED(send(fd[i][1], "x", 1, 0) == 1);
         const int m = select(top + 1, &in, NULL, NULL, NULL);
         say("select %d %d", m, FD_ISSET(fd[i][0], &in));
-        drain(fd[i][0]);
+        drain_off(fd[i][0]);
     }
 }

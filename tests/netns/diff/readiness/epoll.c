@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* epoll with the host's sockets in it: level, edge, one shot, exclusive; what is refused; order; copies. */
-#include "cases.h"
+#include "diff.h"
 
 static int new_epoll(void)
 {
@@ -82,7 +82,7 @@ CASE(level)
     ctl(ep, EPOLL_CTL_MOD, fd[0], 0, 3);
     tell("nothing wanted", ep, 30);
     close(fd[1]);
-    sleep_ms(30);
+    nap(30);
     tell("closed, nothing wanted", ep, 30);
     ctl(ep, EPOLL_CTL_MOD, fd[0], EPOLLRDHUP, 4);
     tell("RDHUP", ep, 0);
@@ -111,12 +111,12 @@ static void edges(void (*make)(int fd[2]))
     ctl(ep, EPOLL_CTL_MOD, fd[0], EPOLLIN | EPOLLET, 2);
     tell("modified", ep, 0);
     tell("no edge", ep, 30);
-    drain(fd[0]);
+    drain_off(fd[0]);
     ctl(ep, EPOLL_CTL_MOD, fd[0], EPOLLIN | EPOLLET, 3);
     tell("modified, empty", ep, 30);
     put(fd[1], 1);
     poll_for(fd[0], POLLIN);
-    drain(fd[0]);
+    drain_off(fd[0]);
     tell("came and was read", ep, 30);
     put(fd[1], 1);
     tell("came", ep, 5000);
@@ -139,16 +139,16 @@ CASE(edge_in_and_out)
     tell("data", ep, 5000);
     tell("no edge", ep, 30);
     put(fd[0], 10);
-    sleep_ms(30);
+    nap(30);
     tell("after a write", ep, 30);
     NEED(shutdown(fd[1], SHUT_WR) == 0);
     tell("FIN", ep, 5000);
     tell("no edge", ep, 30);
-    drain(fd[0]);
+    drain_off(fd[0]);
     tell("read to its end", ep, 30);
     NEED(shutdown(fd[0], SHUT_WR) == 0);
     tell("shut", ep, 1000);
-    sleep_ms(50);
+    nap(50);
     tell("closed", ep, 30);
 }
 
@@ -160,12 +160,12 @@ CASE(edge_out)
     tcp_pair(fd);
     add(ep, fd[0], EPOLLOUT | EPOLLET, 1);
     tell("added", ep, 0);
-    fill(fd[0]);
+    fill_both(fd[0]);
     tell_n("full", ep, 64, 0, false);
     tell("no edge", ep, 30);
     for (int i = 0; i < 300 && !(poll_now(fd[0]) & POLLOUT); i++) {
-        drain(fd[1]);
-        sleep_ms(10);
+        drain_off(fd[1]);
+        nap(10);
     }
     tell("room", ep, 5000);
     tell("no edge", ep, 30);
@@ -182,7 +182,7 @@ CASE(edge_shutdown)
     tell("shut for reading", ep, 200);
     tell("no edge", ep, 30);
     SAY(shutdown(fd[0], SHUT_WR));
-    sleep_ms(60); /* the kernel has an edge for the ACK of the FIN, too */
+    nap(60); /* the kernel has an edge for the ACK of the FIN, too */
     tell("for writing", ep, 0);
     tell("no edge", ep, 30);
 }
@@ -272,7 +272,7 @@ CASE(one_shot)
     tell("spent", ep, 30);
     close(fd[1]);
     tell("closed", ep, 60);
-    drain(fd[0]);
+    drain_off(fd[0]);
     put(fd[0], 1);
     poll_for(fd[0], POLLHUP);
     tell("reset: not even HUP", ep, 30);
@@ -380,7 +380,7 @@ CASE(two_sets)
     tell("two", two, 5000);
     tell("one again", one, 30);
     tell("two again", two, 0);
-    drain(fd[0]);
+    drain_off(fd[0]);
     tell("two, drained", two, 30);
     SAY(ctl(one, EPOLL_CTL_DEL, fd[0], 0, 0));
     put(fd[1], 1);
@@ -409,7 +409,7 @@ CASE(copies)
     tell("edge", ep, 5000);
     SAY(close(copy));
     put(fd[1], 1);
-    sleep_ms(30);
+    nap(30);
     tell("closed, but open elsewhere", ep, 60);
     SAY(ctl(ep, EPOLL_CTL_DEL, copy, 0, 0));
     SAY(close(fd[0]));
@@ -438,7 +438,7 @@ CASE(closed_with_copy)
     put(other[1], 1);
     poll_for(fd[0], POLLIN);
     tell("both", ep, 0);
-    drain(copy);
+    drain_off(copy);
     tell("the new one", ep, 0);
     close(copy);
     SAY(ctl(ep, EPOLL_CTL_DEL, fd[0], 0, 0));
@@ -499,7 +499,7 @@ CASE(taking_turns)
     }
     for (int i = 0; i < 5; i++)
         say("%d was reported %d times", i, seen[i]);
-    drain(fd[3][0]);
+    drain_off(fd[3][0]);
     for (int i = 0; i < 8; i++) {
         NEED(epoll_wait(ep, ev, 1, 0) == 1);
         seen[ev[0].data.u64]++;
@@ -530,7 +530,7 @@ CASE(taking_turns_mixed)
     for (int i = 0; i < 6; i++)
         say("%d is never starved: %d", i, seen[i] >= 4);
     for (int i = 0; i < 3; i++)
-        drain(fd[i][0]);
+        drain_off(fd[i][0]);
     tell("pipes", ep, 0);
 }
 
@@ -554,7 +554,7 @@ CASE(nested)
     tell("inner", inner, 0);
     tell("top, no edge", top, 30);
     tell("outer still", outer, 0);
-    drain(fd[0]);
+    drain_off(fd[0]);
     tell("outer, drained", outer, 30);
     say("poll %s", bits_text(poll_now(inner)));
     say("poll %s", bits_text(poll_now(outer)));
@@ -581,7 +581,7 @@ CASE(nested_added_first)
     poll_for(fd[0], POLLIN);
     add(inner, fd[0], EPOLLIN, 1);
     tell("outer", outer, 1000);
-    drain(fd[0]);
+    drain_off(fd[0]);
     tell("drained", outer, 30);
     put(fd[1], 1);
     tell("outer again", outer, 5000);
@@ -604,7 +604,7 @@ CASE(nested_edge)
     tell("edge", outer, 5000);
     tell("no edge", outer, 30);
     tell("inner", inner, 0);
-    drain(fd[0]);
+    drain_off(fd[0]);
     tell("inner, drained", inner, 0);
     put(fd[1], 1);
     tell("edge", outer, 5000);
