@@ -35,12 +35,23 @@ __jr_reg_look_now (struct jr_reg *reg, struct jr_sock *s)
   bool awaited = ld_relaxed (&ep->sleepers) > 0 || ld_relaxed (&ep->nested);
   if (awaited)
     __jr_ep_arm (ep);
-  __jr_reg_snapshot (s, &reg->seen);
-  if (!(__jr_ready (s, want, true) & want))
-    return;
-  __jr_reg_queue (reg);
-  if (awaited)
-    __jr_ep_kick (ep);
+  for (;;)
+    {
+      struct jr_sock was = *s;
+      __jr_reg_snapshot (s, &reg->seen);
+      bool ready = (__jr_ready (s, want, true) & want) != 0;
+      if (ready)
+	__jr_reg_queue (reg);
+      if (ready && awaited)
+	__jr_ep_kick (ep);
+      if (s->slot == was.slot)
+	return;
+      /* It was moved before the service knew that somebody watches it here,
+	 and who follows it tells epolls, but not one that is locked.  */
+      __jr_reg_follow (reg, s);
+      if (reg->ep == NULL)
+	return;
+    }
 }
 
 int

@@ -148,7 +148,11 @@ int
 __jr_fd_internal (int fd, unsigned int use, uint32_t idx, uint32_t slot)
 {
   int high = high_dup (fd);
-  jr_sys_close (fd);
+  /* The last number there was: better here than not at all.  */
+  if (high == -EMFILE && fd > STDERR_FILENO)
+    high = fd;
+  else
+    jr_sys_close (fd);
   if (high < 0)
     return high;
   int r = __jr_fd_put (high, jr_ent_make (JR_FD_INTERNAL, use, idx, slot, 0)

@@ -6,33 +6,34 @@
 
 /* ---- listen ---- */
 
+/* The kernel's listener of a socket that several processes hold is made by the
+   first of them to listen; it says so before it binds, for the others.  */
 static int
-shadow_listen (struct jr_sock *s, const struct jr_abi_addr *a, int backlog)
+shadow_make (struct jr_sock *s, const struct jr_abi_addr *a)
 {
   struct sockaddr_storage ss;
   socklen_t len = __jr_addr_native (s->slot->family, a, &ss);
+  uint32_t shared = JR_AF_SHADOWED | JR_AF_REUSEPORT;
+  bool theirs = set_bits (&s->slot->app_flags, JR_AF_SHADOWED) & shared;
+  int fd = __jr_kernel_socket (s, 0);
+  int r = fd < 0 ? fd : jr_sys_bind (fd, (struct sockaddr *) &ss, len);
+  if (r == 0)
+    return __jr_shadow_set (s, fd);
+  if (fd >= 0)
+    jr_sys_close (fd);
+  if (!theirs)
+    clear_bits (&s->slot->app_flags, JR_AF_SHADOWED);
+  /* Another process that has the socket listened first; or the port is
+     shared with another user's, perhaps the service's.  */
+  return r == -EADDRINUSE && theirs ? 0 : r;
+}
+
+static int
+shadow_listen (struct jr_sock *s, const struct jr_abi_addr *a, int backlog)
+{
+  int r = __jr_shadow (s) < 0 ? shadow_make (s, a) : 0;
   int fd = __jr_shadow (s);
-  if (fd < 0)
-    {
-      fd = __jr_kernel_socket (s, 0);
-      if (fd < 0)
-	return fd;
-      int r = jr_sys_bind (fd, (struct sockaddr *) &ss, len);
-      if (r < 0)
-	{
-	  jr_sys_close (fd);
-	  /* Another process that has the socket listened first; or the port is
-	     shared with another user's, perhaps the service's.  */
-	  bool theirs = ld_relaxed (&s->slot->app_flags)
-			& (JR_AF_SHADOWED | JR_AF_REUSEPORT);
-	  return r == -EADDRINUSE && theirs ? 0 : r;
-	}
-      r = __jr_shadow_set (s, fd);
-      if (r < 0)
-	return r;
-      fd = __jr_shadow (s);
-    }
-  return jr_sys_listen (fd, backlog);
+  return r < 0 || fd < 0 ? r : jr_sys_listen (fd, backlog);
 }
 
 static int
@@ -41,12 +42,20 @@ do_listen (int fd, int backlog)
   struct jr_sock s;
   struct jr_abi_cmd_listen_req req = { .backlog = backlog < 0 ? 4096 : backlog };
   struct jr_abi_cmd_listen_rep rep = { .route = JR_ROUTE_KERNEL };
+  bool moved;
   int r = __jr_sock_find (fd, &s);
   if (r < 0)
     return r;
   if (!jr_is_stream (&s))
     return -EOPNOTSUPP;
-  r = __jr_command (&s, JR_CMD_LISTEN, &req, sizeof req, &rep, sizeof rep);
+  do
+    {
+      uint32_t state;
+      r = __jr_command (&s, JR_CMD_LISTEN, &req, sizeof req, &rep, sizeof rep);
+      /* Moved while the service was asked: its flags are elsewhere.  */
+      moved = jr_state (&s, &state) == -JR_EMOVED;
+    }
+  while (moved && (r = __jr_sock_follow (&s)) == 0);
   if (r == -ECONNRESET && jr_gone (s.seg))
     r = 0;
   if (r < 0)
