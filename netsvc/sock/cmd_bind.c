@@ -70,30 +70,32 @@ static uint32_t bind_flags(const struct jr_sock *so)
            (so->opt.v6only ? JR_UDP_BIND_V6ONLY : 0u);
 }
 
-static int bind_protocol(struct jr_sock *so, struct jr_endpoint *ep)
+static int bind_protocol(struct jr_sock *so, struct jr_endpoint *ep, uint32_t flags)
 {
     int r;
 
     if (so->kind == JR_SOCK_DGRAM) {
-        r = jr_udp_bind(so->up, ep, bind_flags(so));
+        r = jr_udp_bind(so->up, ep, flags);
         if (r == 0)
             jr_udp_local(so->up, ep);
     } else {
-        r = jr_tcp_bind(so->tp, ep, bind_flags(so));
+        r = jr_tcp_bind(so->tp, ep, flags);
         if (r == 0)
             jr_tcp_local(so->tp, ep);
     }
     return r;
 }
 
-/* TIME_WAIT and what is bound without the kernel's knowledge may be in the way. */
+/* TIME_WAIT and what is bound without the kernel's knowledge may be in the way. Where a program allows it with
+ * SO_REUSEADDR, a port with connections is the last resort: the next one may be to the same place. */
 int jr_sock_bind_picked(struct jr_sock *so, struct jr_endpoint *ep)
 {
+    const uint32_t flags = bind_flags(so), fresh = so->kind == JR_SOCK_STREAM ? JR_TCP_BIND_FRESH : 0;
     int held[PICKS], n = 0, r;
 
     for (;; n++) {
         r = jr_port_pick(so, ep);
-        if (r < 0 || (r = bind_protocol(so, ep)) != -EADDRINUSE || n == PICKS)
+        if (r < 0 || (r = bind_protocol(so, ep, n < PICKS ? flags | fresh : flags)) != -EADDRINUSE || n == PICKS)
             break;
         held[n] = so->kernel_fd; /* so that the next is another one */
         so->kernel_fd = -1;
@@ -116,7 +118,7 @@ static int bind_both(struct jr_sock *so, struct jr_endpoint *ep)
         if ((so->ss->cfg.shared_ports || jr_self_is_on(so->ss)) && ep->port != 0)
             r = jr_port_reserve(so, ep);
         if (r == 0)
-            r = bind_protocol(so, ep);
+            r = bind_protocol(so, ep, bind_flags(so));
     }
     if (r < 0) {
         jr_port_unreserve(so);

@@ -207,6 +207,19 @@ static bool conflicts(const struct jr_tcpcb *tp, struct jr_addr addr, const stru
     return false;
 }
 
+bool jr_pcb_port_is_used(const struct jr_tcpcb *tp, struct jr_addr addr, uint16_t port)
+{
+    const struct jr_tcp_port *p = port_find(tp->tcp, port);
+    if (p == NULL)
+        return false;
+    JR_LIST_EACH(it, &p->bound) {
+        const struct jr_tcpcb *o = JR_LIST_ENTRY(it, struct jr_tcpcb, port_link);
+        if (o != tp && overlap(o, addr, tp->t_flags & TF_V6ONLY))
+            return true;
+    }
+    return p->conns != 0;
+}
+
 static uint16_t pick_bind_port(struct jr_tcpcb *tp, struct jr_addr addr)
 {
     struct jr_tcp *tcp = tp->tcp;
@@ -214,8 +227,7 @@ static uint16_t pick_bind_port(struct jr_tcpcb *tp, struct jr_addr addr)
     uint32_t at = jr_rng_below(&tcp->rng, n);
     for (uint32_t i = 0; i < n; i++, at = (at + 1) % n) {
         uint16_t port = (uint16_t)(tcp->cfg.port_first + at);
-        const struct jr_tcp_port *p = port_find(tcp, port);
-        if (p == NULL || (p->conns == 0 && !conflicts(tp, addr, p)))
+        if (!jr_pcb_port_is_used(tp, addr, port))
             return port;
     }
     return 0;

@@ -25,6 +25,8 @@ void jr_pcb_remove(struct jr_tcpcb *tp);
 
 /* 0, -EADDRINUSE or -ENOMEM; port 0 picks one. */
 int jr_pcb_bind(struct jr_tcpcb *tp, struct jr_addr addr, uint16_t port);
+/* Whether anybody uses the port at an address that overlaps, connections in TIME_WAIT among them. */
+bool jr_pcb_port_is_used(const struct jr_tcpcb *tp, struct jr_addr addr, uint16_t port);
 /* Whether turning a bound tcpcb into a listener collides with another listener. */
 bool jr_pcb_may_listen(const struct jr_tcpcb *tp);
 /* A local port for tp's addresses and foreign port (RFC 6056); 0: none is free. */

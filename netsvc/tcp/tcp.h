@@ -71,7 +71,11 @@ void jr_tcp_tick(struct jr_tcp *tcp, jr_time now);
 /* A socket without an address. so is handed to upcalls. NULL: no memory or the configured limit. */
 struct jr_tcpcb *jr_tcp_open(struct jr_tcp *tcp, const struct jr_tcp_upcalls *up, void *so);
 
-enum { JR_TCP_BIND_REUSEADDR = 1u << 0, JR_TCP_BIND_REUSEPORT = 1u << 1 };
+enum {
+    JR_TCP_BIND_REUSEADDR = 1u << 0,
+    JR_TCP_BIND_REUSEPORT = 1u << 1,
+    JR_TCP_BIND_FRESH = 1u << 8, /* a port that nobody asked for by number: nobody may use it, TIME_WAIT neither */
+};
 /* port 0: an ephemeral port (RFC 6056). -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (bound already). */
 int jr_tcp_bind(struct jr_tcpcb *tp, const struct jr_endpoint *local, uint32_t flags);
 int jr_tcp_listen(struct jr_tcpcb *tp, uint32_t backlog, jr_time now);

@@ -39,6 +39,8 @@ int jr_tcp_bind(struct jr_tcpcb *tp, const struct jr_endpoint *local, uint32_t f
         tp->t_flags |= TF_REUSEADDR;
     if (flags & JR_TCP_BIND_REUSEPORT)
         tp->t_flags |= TF_REUSEPORT;
+    if (flags & JR_TCP_BIND_FRESH && jr_pcb_port_is_used(tp, local->addr, local->port))
+        return -EADDRINUSE;
     return jr_pcb_bind(tp, local->addr, local->port);
 }
 

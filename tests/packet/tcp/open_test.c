@@ -597,6 +597,31 @@ RIG_TEST(reuse_of_ports)
     rig_destroy(r, c);
 }
 
+/* What port 0 gives must be good for any destination: SO_REUSEADDR shares only what was asked for by number. */
+JR_TEST(automatic_port_is_fresh)
+{
+    struct rig r;
+    rig_init(&r);
+    r.cfg.port_first = 50000;
+    r.cfg.port_last = 50001;
+    rig_start(&r);
+    struct jr_endpoint any = {.addr = jr_addr_v4(0)}, peer = {.addr = r.peer, .port = 80}, first, second;
+    struct sock *a = rig_socket(&r, 0, 0), *b = rig_socket(&r, 0, 0);
+    JR_CHECK_EQ(jr_tcp_bind(a->tp, &any, JR_TCP_BIND_REUSEADDR), 0);
+    jr_tcp_local(a->tp, &first);
+    jr_tcp_attach(a->tp, a, &a->snd, &a->rcv);
+    JR_CHECK_EQ(jr_tcp_connect(a->tp, &peer, r.now), 0);
+    any.port = first.port;
+    JR_CHECK_EQ(jr_tcp_bind(b->tp, &any, JR_TCP_BIND_REUSEADDR | JR_TCP_BIND_FRESH), -EADDRINUSE);
+    any.port = 0;
+    JR_CHECK_EQ(jr_tcp_bind(b->tp, &any, JR_TCP_BIND_REUSEADDR), 0);
+    jr_tcp_local(b->tp, &second);
+    JR_CHECK_EQ(second.port, first.port ^ 1);
+    rig_destroy(&r, a);
+    rig_destroy(&r, b);
+    rig_end(&r);
+}
+
 /* rfc: socket(7) SO_REUSEPORT */
 RIG_TEST(reuseport_group_spreads_flows)
 {
