@@ -164,6 +164,8 @@ __jr_give_way (struct jr_sock *s, uint64_t head)
     jr_sys_yield ();
 }
 
+/* Answered only once it was done, as in __jr_bell; and whoever else holds
+   the socket goes on when this process is killed.  */
 void
 __jr_wake (uint32_t *wait, uint32_t *woken, uint32_t *seq)
 {
@@ -171,7 +173,7 @@ __jr_wake (uint32_t *wait, uint32_t *woken, uint32_t *seq)
   uint32_t w = ld_relaxed (wait);
   if (likely_ (w == ld_relaxed (woken)))
     return;
-  st_relaxed (woken, w);
   add_fetch (seq, 1);
   jr_sys_futex_wake (seq, INT32_MAX, false);
+  st_relaxed (woken, w);
 }

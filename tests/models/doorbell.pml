@@ -5,9 +5,13 @@
  * on its eventfds (one here: the kernel adds up what is written). Memory is total store order: what the service stores
  * plainly, the epoch, waits in its store buffer.
  *
- * Claims: every mark is taken (all_taken), and no program rings twice for one sleep (rung_once).
+ * Each thread marks twice. A signal handler may take the first thread away from its first call between any two steps,
+ * for good (siglongjmp); the second is an ordinary call again.
+ *
+ * Claims: every mark of a call that was not left is taken (all_taken), and no thread rings twice for one sleep, unless it left before
+ * it had noted it (rung_once).
  * Mutations (-D): NO_FENCE, none between the epoch and the scan; NO_SCAN, none at all after the epoch was made odd; RUNG_FLAG, the program
- * notes that it rang, but not for which sleep; RING_FIRST, it rings before it
+ * notes that it rang, but not for which sleep; NOTE_FIRST, it notes it and then rings; RING_FIRST, it rings before it
  * marks; RING_ALWAYS, whoever marks rings.
  */
 #ifndef THREADS
@@ -15,11 +19,11 @@
 #endif
 #define PROGRAM_OF(t) (t / 2)
 
-bool dirty[THREADS], was_taken[THREADS];
+bool dirty[THREADS], was_taken[THREADS], is_last[THREADS];
 byte epoch, buffered; /* odd: the service sleeps */
 byte rung[2];
 byte bell;
-byte rings[2], sleeps;
+byte rings[THREADS], sleeps;
 
 active proctype store_buffer()
 {
@@ -29,47 +33,71 @@ end:
     od
 }
 
-inline ring(p)
+inline may_leave()
+{
+    if
+    :: t == 0 && call == 1 -> goto left
+    :: skip
+    fi
+}
+
+inline note()
+{
+#ifdef RUNG_FLAG
+    rung[PROGRAM_OF(t)] = 1
+#else
+    rung[PROGRAM_OF(t)] = seen
+#endif
+}
+
+inline ring()
 {
     seen = epoch;
     if
 #ifdef RING_ALWAYS
     :: (seen & 1) ->
-        atomic { bell++; rings[p]++ };
-        won = false
-    :: false ->
 #elif defined(RUNG_FLAG)
-    :: (seen & 1) && rung[p] == 0 ->
+    :: (seen & 1) && rung[PROGRAM_OF(t)] == 0 ->
 #else
-    :: (seen & 1) && rung[p] != seen ->
+    :: (seen & 1) && rung[PROGRAM_OF(t)] != seen ->
 #endif
-        old = rung[p];
-        atomic { /* compare and exchange */
-            if
-            :: rung[p] == old && old != seen -> rung[p] = seen; won = true
-            :: else -> won = false
-            fi
-        };
-        if
-        :: won -> atomic { bell++; rings[p]++ }
-        :: else -> skip
-        fi
+#ifdef NOTE_FIRST
+        note();
+#endif
+        may_leave();
+        atomic { bell++; rings[t]++ };
+        may_leave();
+#ifndef NOTE_FIRST
+        note()
+#endif
     :: else -> skip
     fi
 }
 
+inline mark()
+{
+    /* a read-modify-write, which is a fence */
+    atomic { dirty[t] = true; was_taken[t] = false; is_last[t] = (call == 2) }
+}
+
 proctype thread(byte t)
 {
-    byte seen, old;
-    bool won;
+    byte seen, call = 1;
 
+again:
 #ifdef RING_FIRST
-    ring(PROGRAM_OF(t));
-    dirty[t] = true
+    ring();
+    mark();
 #else
-    atomic { dirty[t] = true }; /* a read-modify-write, which is a fence */
-    ring(PROGRAM_OF(t))
+    mark();
+    may_leave();
+    ring();
 #endif
+left:
+    if
+    :: call == 1 -> call = 2; goto again
+    :: else -> skip
+    fi
 }
 
 inline take()
@@ -129,5 +157,13 @@ init
     }
 }
 
-ltl all_taken { <> (was_taken[0] && was_taken[1] && was_taken[THREADS - 1]) }
-ltl rung_once { [] (rings[0] <= sleeps && rings[1] <= sleeps) }
+#if THREADS > 2
+#define OTHERS (is_last[2] && was_taken[2])
+#define OTHER_RINGS (rings[2] <= sleeps)
+#else
+#define OTHERS true
+#define OTHER_RINGS true
+#endif
+
+ltl all_taken { <> (is_last[0] && was_taken[0] && is_last[1] && was_taken[1] && OTHERS) }
+ltl rung_once { [] (rings[0] <= sleeps + 1 && rings[1] <= sleeps && OTHER_RINGS) }

@@ -45,6 +45,7 @@ SEARCHES = [
     Search("doorbell", "NO_FENCE THREADS=2", broken="all_taken"),
     Search("doorbell", "NO_SCAN THREADS=2", broken="all_taken"),
     Search("doorbell", "RUNG_FLAG THREADS=2", broken="all_taken", full=True),
+    Search("doorbell", "NOTE_FIRST THREADS=2", broken="all_taken"),
     Search("doorbell", "RING_FIRST THREADS=2", broken="all_taken", full=True),
     Search("doorbell", "RING_ALWAYS THREADS=2", broken="rung_once"),
     Search("window", hold="all_read bounded"),
