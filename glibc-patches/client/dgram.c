@@ -90,10 +90,11 @@ put_record (struct jr_sock *s, struct jr_iter *it, const struct jr_abi_dgram *h,
     }
   while (again);
   __jr_tx_end (s, &t);
-  if (r < 0)
-    return r;
-  int err = h->peer.family != AF_UNSPEC && settles (&h->peer)
+  int err = 0;
+  if (r >= 0)
+    err = h->peer.family != AF_UNSPEC && settles (&h->peer)
 	    ? __jr_settle (s->seg, s->idx) : __jr_tx_published (s, d);
+  __jr_tx_told (&t);
   return err < 0 ? err : r;
 }
 

@@ -24,8 +24,8 @@ struct jr_reg *
 __jr_reg_new (void)
 {
   struct jr_reg *reg = NULL;
-  if (!__jr_lock_try_enter (&slab.lock))
-    return NULL;
+  uint64_t mask;
+  __jr_lock_take (&slab.lock, &mask);
   if (slab.base == NULL)
     st_release (&slab.base, jr_sys_map_anon (REGS_MAX * sizeof *reg));
   if (slab.free != NULL)
@@ -35,7 +35,7 @@ __jr_reg_new (void)
     }
   else if (slab.base != NULL && slab.used < REGS_MAX)
     reg = &slab.base[slab.used++];
-  __jr_lock_leave (&slab.lock);
+  __jr_lock_drop (&slab.lock, &mask);
   if (reg != NULL)
     memset (reg, 0, sizeof *reg);
   return reg;
@@ -87,12 +87,12 @@ __jr_reg_unlink (struct jr_reg *reg)
 static void
 give_back (struct jr_reg *reg)
 {
+  uint64_t mask;
   reg->ep = NULL;
-  if (!__jr_lock_try_enter (&slab.lock))
-    return;
+  __jr_lock_take (&slab.lock, &mask);
   reg->hash_next = slab.free;
   slab.free = reg;
-  __jr_lock_leave (&slab.lock);
+  __jr_lock_drop (&slab.lock, &mask);
 }
 
 static void
@@ -352,33 +352,67 @@ become_own (struct jr_epoll *ep)
     }
 }
 
+/* Whatever was taken out of the list to be looked at is looked at again.  */
+static void
+mend (struct jr_epoll *ep)
+{
+  ep->ready = NULL;
+  ep->ready_end = &ep->ready;
+  for (uint32_t b = 0; b < JR_REG_BUCKETS; b++)
+    for (struct jr_reg *reg = ep->hash[b]; reg != NULL; reg = reg->hash_next)
+      {
+	reg->queued = false;
+	__jr_reg_queue (reg);
+      }
+}
+
+static void
+ep_left (struct jr_undo *u)
+{
+  struct jr_ep_call *in = (struct jr_ep_call *) u;
+  struct jr_epoll *ep = in->ep;
+  if (!in->busy && __jr_lock_is_mine (&ep->lock))
+    {
+      mend (ep);
+      __jr_ep_unlock (ep);
+    }
+  if (in->asleep)
+    add_fetch (&ep->sleepers, -1);
+  /* Whoever else waits looks at what this call may have taken.  */
+  __jr_ep_kick (ep);
+  if (in->inside)
+    ep_put (ep);
+}
+
 struct jr_epoll *
-__jr_ep_enter (int fd, bool *busy)
+__jr_ep_enter (int fd, struct jr_ep_call *in)
 {
   uint64_t ent = __jr_fd_entry (fd);
-  *busy = false;
+  in->busy = in->inside = in->asleep = false;
   if (jr_ent_kind (ent) != JR_FD_EPOLL)
     return NULL;
   struct jr_epoll *ep = ld_acquire (&epolls[jr_ent_idx (ent)]);
   if (ep == NULL)
     return NULL;
-  add_fetch (&ep->users, 1);
+  in->ep = ep;
   /* In a signal handler that interrupted an epoll call on the same one.  */
-  *busy = !__jr_lock_try_enter (&ep->lock);
-  if (!*busy)
-    {
-      become_own (ep);
-      return ep;
-    }
-  ep_put (ep);
-  return NULL;
+  in->busy = __jr_lock_is_mine (&ep->lock);
+  if (in->busy)
+    return NULL;
+  jr_undo_push (&in->undo, ep_left);
+  add_fetch (&ep->users, 1);
+  in->inside = true;
+  __jr_ep_lock (ep);
+  become_own (ep);
+  return ep;
 }
 
 void
-__jr_ep_leave (struct jr_epoll *ep)
+__jr_ep_leave (struct jr_ep_call *in)
 {
-  __jr_ep_unlock (ep);
-  ep_put (ep);
+  __jr_ep_unlock (in->ep);
+  jr_undo_pop (&in->undo);
+  ep_put (in->ep);
 }
 
 /* ---- what makes the kernel's set wake for us ---- */
@@ -485,13 +519,13 @@ __jr_ep_level (struct jr_epoll *ep, int epfd)
 void
 __jr_epoll_level (int fd)
 {
-  bool busy;
-  struct jr_epoll *ep = __jr_ep_enter (fd, &busy);
+  struct jr_ep_call in;
+  struct jr_epoll *ep = __jr_ep_enter (fd, &in);
   if (ep == NULL)
     return;
   st_relaxed (&ep->nested, 1);
   __jr_ep_level (ep, fd);
-  __jr_ep_leave (ep);
+  __jr_ep_leave (&in);
 }
 
 void
@@ -608,9 +642,9 @@ for_each_reg (struct jr_sock *s, int fd, enum change what)
   for (uint32_t i = 0; i < n; i++)
     {
       struct jr_epoll *ep = ld_acquire (&epolls[i]);
-      bool busy;
+      struct jr_ep_call in;
       int epfd = ep != NULL ? ep_any_fd (ep) : -1;
-      if (epfd < 0 || (ep = __jr_ep_enter (epfd, &busy)) == NULL)
+      if (epfd < 0 || (ep = __jr_ep_enter (epfd, &in)) == NULL)
 	continue;
       struct jr_reg *next;
       for (struct jr_reg *reg = *__jr_reg_bucket (ep, fd); reg != NULL; reg = next)
@@ -621,7 +655,7 @@ for_each_reg (struct jr_sock *s, int fd, enum change what)
 						  && its.slot == s->slot)))
 	    change_reg (reg, what, s, epfd);
 	}
-      __jr_ep_leave (ep);
+      __jr_ep_leave (&in);
     }
 }
 
@@ -708,7 +742,13 @@ __jr_epoll_fork_done (bool child)
 	__jr_lock_leave (&epolls[i]->lock);
     }
   if (child)
-    slab.lock.word = 0;
+    {
+      /* The handler that forked returns to them, in this process too.  */
+      for (struct jr_undo *u = __jr_undo; u != NULL && u->self == u; u = u->outer)
+	if (u->undo == ep_left && ((struct jr_ep_call *) u)->inside)
+	  ((struct jr_ep_call *) u)->ep->users++;
+      slab.lock.word = 0;
+    }
   else if (fork_slab)
     __jr_lock_leave (&slab.lock);
 }

@@ -133,7 +133,7 @@ exclusive_ok (uint32_t events)
 static int
 ctl_socket (int epfd, int op, struct jr_sock *s, const struct epoll_event *ev)
 {
-  bool busy;
+  struct jr_ep_call in;
   if (jr_ent_kind (__jr_fd_entry (epfd)) == JR_FD_NONE)
     {
       /* An epoll?  The kernel says so, or what is wrong with it.  */
@@ -146,9 +146,9 @@ ctl_socket (int epfd, int op, struct jr_sock *s, const struct epoll_event *ev)
 	return -ENOMEM;
       st_relaxed (&fresh->kernel_fds, 1);
     }
-  struct jr_epoll *ep = __jr_ep_enter (epfd, &busy);
+  struct jr_epoll *ep = __jr_ep_enter (epfd, &in);
   if (ep == NULL)
-    return busy ? -EBUSY : -EINVAL;
+    return in.busy ? -EBUSY : -EINVAL;
   struct jr_reg *reg = __jr_reg_find (ep, s);
   int r = reg == NULL ? -ENOENT : 0;
   if (op == EPOLL_CTL_ADD)
@@ -161,7 +161,7 @@ ctl_socket (int epfd, int op, struct jr_sock *s, const struct epoll_event *ev)
       __jr_reg_shadow (reg, epfd, EPOLL_CTL_DEL);
       __jr_reg_free (reg);
     }
-  __jr_ep_leave (ep);
+  __jr_ep_leave (&in);
   return r;
 }
 
@@ -203,8 +203,9 @@ ctl_inner (struct jr_epoll *ep, int epfd, int op, int fd, struct epoll_event *ev
 static int
 ctl_other (int epfd, int op, int fd, struct epoll_event *ev)
 {
-  bool busy, inner = jr_ent_kind (__jr_fd_entry (fd)) == JR_FD_EPOLL && fd != epfd;
-  struct jr_epoll *ep = __jr_ep_enter (epfd, &busy);
+  struct jr_ep_call in;
+  bool inner = jr_ent_kind (__jr_fd_entry (fd)) == JR_FD_EPOLL && fd != epfd;
+  struct jr_epoll *ep = __jr_ep_enter (epfd, &in);
   int r;
   if (ep != NULL && inner && (op == EPOLL_CTL_DEL || jr_can_read (ev, sizeof *ev)))
     r = ctl_inner (ep, epfd, op, fd, ev);
@@ -214,7 +215,7 @@ ctl_other (int epfd, int op, int fd, struct epoll_event *ev)
     {
       if (r == 0)
 	st_relaxed (&ep->kernel_fds, 1);
-      __jr_ep_leave (ep);
+      __jr_ep_leave (&in);
     }
   if (r == 0 && inner && op != EPOLL_CTL_DEL)
     __jr_epoll_level (fd);

@@ -281,27 +281,29 @@ sleep_in_kernel (int epfd, struct epoll_event *ev, int max, struct timespec *ts,
 
 struct call
 {
+  struct jr_ep_call in;
   struct jr_epoll *ep;
   int epfd, max;
   struct epoll_event *ev;
   int64_t deadline_ns;		/* 0: none */
   const sigset_t *mask;
-  bool inside, asleep;
+  bool locked;
 };
 
 static void
 finish (struct call *c)
 {
-  if (c->asleep)
+  if (c->in.asleep)
     {
       /* Cancelled in its sleep.  */
+      c->in.asleep = false;
       add_fetch (&c->ep->sleepers, -1);
       __jr_ep_lock (c->ep);
       __jr_ep_pass_on (c->ep, c->epfd);
-      c->inside = true;
+      c->locked = true;
     }
-  if (c->inside)
-    __jr_ep_leave (c->ep);
+  if (c->locked)
+    __jr_ep_leave (&c->in);
 }
 
 /* Looks at the queues, without the lock, for as long as the policy says.  */
@@ -356,13 +358,13 @@ sleep_once (struct call *c)
   if (c->deadline_ns != 0 && ts.tv_sec == 0 && ts.tv_nsec == 0)
     return -ETIMEDOUT;
   add_fetch (&ep->sleepers, 1);
+  c->in.asleep = true;
   __jr_ep_unlock (ep);
-  c->inside = false;
-  c->asleep = true;
+  c->locked = false;
   int r = sleep_in_kernel (c->epfd, c->ev, c->max, left, c->mask);
   __jr_ep_lock (ep);
-  c->inside = true;
-  c->asleep = false;
+  c->locked = true;
+  c->in.asleep = false;
   add_fetch (&ep->sleepers, -1);
   return r;
 }
@@ -449,7 +451,6 @@ do_wait (int epfd, struct epoll_event *ev, int max, const struct timespec *ts,
 {
   struct call c JR_CLEANUP (finish) = { .epfd = epfd, .ev = ev, .max = max,
 					.mask = mask };
-  bool busy;
   if (max <= 0 || (size_t) max > INT32_MAX / sizeof *ev)
     return -EINVAL;
   if (mask != NULL && !jr_can_read (mask, JR_SIGSET_BYTES))
@@ -459,17 +460,17 @@ do_wait (int epfd, struct epoll_event *ev, int max, const struct timespec *ts,
   if (ts != NULL && (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= JR_NSEC_PER_SEC))
     return -EINVAL;
   jr_sys_testcancel ();
-  c.ep = __jr_ep_enter (epfd, &busy);
+  c.ep = __jr_ep_enter (epfd, &c.in);
   if (c.ep == NULL)
     {
       struct timespec copy = ts != NULL ? *ts : (struct timespec) { 0, 0 };
-      if (busy)
+      if (c.in.busy)
 	return -EINTR;
       if (jr_ent_kind (__jr_fd_entry (epfd)) == JR_FD_INTERNAL)
 	return -EBADF;
       return sleep_in_kernel (epfd, ev, max, ts != NULL ? &copy : NULL, mask);
     }
-  c.inside = true;
+  c.locked = true;
   bool now_only = ts != NULL && ts->tv_sec == 0 && ts->tv_nsec == 0;
   if (!now_only && ts != NULL)
     c.deadline_ns = __jr_deadline_ts (ts);

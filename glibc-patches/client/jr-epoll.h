@@ -72,10 +72,20 @@ struct jr_epoll
 #define jr_ep_mark_bell(ep) ((void *) (ep))
 #define jr_ep_mark_ctl(ep) ((void *) ((char *) (ep) + 1))
 
+/* A call inside an epoll, in the call's frame.  */
+struct jr_ep_call
+{
+  struct jr_undo undo;
+  struct jr_epoll *ep;
+  bool busy;			/* our own thread is inside it already */
+  bool inside;			/* counted in users */
+  bool asleep;			/* counted in sleepers */
+};
+
 /* Enters (and locks) the epoll behind an fd; NULL: not one of ours, or our own
    thread is inside it already.  */
-extern struct jr_epoll *__jr_ep_enter (int fd, bool *busy) JR_HIDDEN;
-extern void __jr_ep_leave (struct jr_epoll *ep) JR_HIDDEN;
+extern struct jr_epoll *__jr_ep_enter (int fd, struct jr_ep_call *in) JR_HIDDEN;
+extern void __jr_ep_leave (struct jr_ep_call *in) JR_HIDDEN;
 extern void __jr_ep_lock (struct jr_epoll *ep) JR_HIDDEN;
 extern void __jr_ep_unlock (struct jr_epoll *ep) JR_HIDDEN;
 /* What the kernel gave back is the address of an interest, perhaps of one that

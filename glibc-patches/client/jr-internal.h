@@ -244,9 +244,44 @@ extern bool __jr_foreign (void) JR_HIDDEN;
 extern void __jr_overlay_note (int fd) JR_HIDDEN;
 extern int __jr_overlay_fds (int *fds, int n) JR_HIDDEN;
 
+/* ---- undo.c: calls that a signal handler leaves by longjmp ---- */
+
+/* What a call under way has to undo.  It lies in the call's frame, so that its
+   address tells whether a longjmp abandons the call.  */
+struct jr_undo
+{
+  struct jr_undo *outer;
+  void (*undo) (struct jr_undo *);
+  struct jr_undo *self;		/* none that is not there any more */
+};
+extern __thread struct jr_undo *__jr_undo JR_TLS_IE;
+/* The stack pointer becomes SP; the stack begins (ends, in memory) at TOP.  */
+extern void __jr_undo_upto (uintptr_t sp, uintptr_t top) JR_HIDDEN;
+
+static inline void
+jr_undo_push (struct jr_undo *u, void (*undo) (struct jr_undo *))
+{
+  u->outer = __jr_undo;
+  u->undo = undo;
+  u->self = u;
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  __jr_undo = u;
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+}
+
+static inline void
+jr_undo_pop (struct jr_undo *u)
+{
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  __jr_undo = u->outer;
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  u->self = NULL;
+}
+
 /* ---- lock.c ---- */
 extern void __jr_lock_take (struct jr_lock *l, uint64_t *mask) JR_HIDDEN;
 extern void __jr_lock_drop (struct jr_lock *l, const uint64_t *mask) JR_HIDDEN;
+extern bool __jr_lock_is_mine (struct jr_lock *l) JR_HIDDEN;
 /* Without blocking signals; false if the caller's own thread has it.  */
 extern bool __jr_lock_try_enter (struct jr_lock *l) JR_HIDDEN;
 extern bool __jr_lock_try (struct jr_lock *l) JR_HIDDEN;
@@ -534,6 +569,9 @@ jr_rx_view (struct jr_sock *s, struct jr_dir *d, uint64_t head, uint64_t tail,
 /* A transmit transaction.  START is where new data goes.  */
 struct jr_tx
 {
+  struct jr_undo undo;
+  struct jr_sock *s;
+  struct jr_dir *d;		/* NULL: nothing was copied yet */
   uint32_t gen;
   bool nested;			/* in a handler that interrupted this lock's holder */
   bool append;			/* and the holder was copying: it will publish ours */
@@ -546,6 +584,8 @@ extern bool __jr_tx_reserve (struct jr_sock *s, struct jr_tx *t, size_t n) JR_HI
 extern bool __jr_tx_commit (struct jr_sock *s, struct jr_dir *d,
 			    struct jr_tx *t) JR_HIDDEN;
 extern void __jr_tx_end (struct jr_sock *s, struct jr_tx *t) JR_HIDDEN;
+/* The other side was told, too, or there was nothing to tell.  */
+extern void __jr_tx_told (struct jr_tx *t) JR_HIDDEN;
 /* State, errors and direction of a sender, with the lock held.  */
 extern int __jr_tx_check (struct jr_sock *s, struct jr_dir *d) JR_HIDDEN;
 

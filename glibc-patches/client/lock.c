@@ -56,6 +56,12 @@ __jr_lock_try (struct jr_lock *l)
 }
 
 bool
+__jr_lock_is_mine (struct jr_lock *l)
+{
+  return (ld_relaxed (&l->word) & ~WAITERS) == jr_sys_tid ();
+}
+
+bool
 __jr_lock_try_enter (struct jr_lock *l)
 {
   uint32_t old = 0, me = jr_sys_tid ();

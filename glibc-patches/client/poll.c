@@ -14,6 +14,7 @@
    ours with fd -1, then shadows, then the eventfd and the control socket.  */
 struct call
 {
+  struct jr_undo undo;
   struct pollfd *fds;
   nfds_t n;
   struct pollfd *k;
@@ -235,8 +236,19 @@ finish (struct call *c)
       each_watch (c, false);
       st_release (&c->poller->busy, 0);
     }
+  jr_undo_pop (&c->undo);
   if (c->k != c->stack)
     jr_sys_munmap (c->k, c->room * sizeof *c->k);
+}
+
+static void
+left (struct jr_undo *u)
+{
+  struct call *c = (struct call *) u;
+  if (c->poller == NULL)
+    return;
+  each_watch (c, false);
+  st_release (&c->poller->busy, 0);
 }
 
 /* ---- sleeping ---- */
@@ -375,6 +387,7 @@ __jr_ppoll_deadline (struct pollfd *fds, nfds_t n, int64_t deadline_ns,
   struct call c JR_CLEANUP (finish) = { .fds = fds, .n = n };
   c.room = 2 * n + 2;
   c.k = c.stack;
+  jr_undo_push (&c.undo, left);
   if (c.room > STACK_FDS)
     {
       c.k = jr_sys_map_anon (c.room * sizeof *c.k);

@@ -208,9 +208,50 @@ __jr_tx_cap (struct jr_abi_slot *slot, struct jr_abi_ring *r, bool grow)
 
 /* tx_frame is NULL unless the lock's holder is between here and
    __jr_tx_end.  */
+static void
+publish (struct jr_abi_ring *r, uint64_t end)
+{
+  uint64_t tail = ld_relaxed (&r->tail);
+  while (tail < end
+	 && !__atomic_compare_exchange_n (&r->tail, &tail, end, false,
+					  __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    ;
+}
+
+static void
+tx_left (struct jr_undo *u)
+{
+  struct jr_tx *t = (struct jr_tx *) u;
+  struct jr_sock *s = t->s;
+  if (t->nested)
+    return;
+  if (ld_relaxed (&s->slot->tx_lock) == jr_sys_tid ())
+    {
+      uint32_t phase = ld_relaxed (&s->ls->tx_phase);
+      if ((phase & PHASE) == PUBLISHING && t->d != NULL)
+	publish (t->d->r, ld_relaxed (&s->ls->tx_end));
+      st_relaxed (&s->ls->tx_phase, (phase & ~PHASE) + COUNT);
+      st_relaxed (&s->ls->tx_frame, NULL);
+      __jr_dir_unlock (&s->slot->tx_lock);
+    }
+  /* What was published was sent.  */
+  if (t->d != NULL && t->d->peer_watched != NULL)
+    __jr_wake (&t->d->r->data_wait, &t->d->r->data_woken, &t->d->r->data_seq);
+  if (t->d != NULL)
+    jr_dirty (s->seg, s->idx);
+}
+
 void
 __jr_tx_begin (struct jr_sock *s, struct jr_tx *t)
 {
+  if (__jr_undo != &t->undo)
+    {
+      t->s = s;
+      t->d = NULL;
+      /* Before the lock is taken: nobody else makes it ours, or not ours.  */
+      t->nested = ld_relaxed (&s->slot->tx_lock) == jr_sys_tid ();
+      jr_undo_push (&t->undo, tx_left);
+    }
   t->gen = __jr_dir_lock (s->seg, &s->slot->tx_lock, &s->slot->tx_lock_gen,
 			  &t->nested);
   t->append = false;
@@ -226,20 +267,11 @@ __jr_tx_begin (struct jr_sock *s, struct jr_tx *t)
     st_relaxed (&s->ls->tx_frame, here);
 }
 
-static void
-publish (struct jr_abi_ring *r, uint64_t end)
-{
-  uint64_t tail = ld_relaxed (&r->tail);
-  while (tail < end
-	 && !__atomic_compare_exchange_n (&r->tail, &tail, end, false,
-					  __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-    ;
-}
-
 void
 __jr_tx_look (struct jr_sock *s, struct jr_dir *d, struct jr_tx *t)
 {
   t->phase = ld_relaxed (&s->ls->tx_phase);
+  t->d = d;
   if (unlikely_ (t->nested))
     {
       if ((t->phase & PHASE) == PUBLISHING)
@@ -318,6 +350,12 @@ __jr_tx_end (struct jr_sock *s, struct jr_tx *t)
   st_relaxed (&s->ls->tx_frame, NULL);
   __atomic_signal_fence (__ATOMIC_SEQ_CST);
   __jr_dir_unlock (&s->slot->tx_lock);
+}
+
+void
+__jr_tx_told (struct jr_tx *t)
+{
+  jr_undo_pop (&t->undo);
 }
 
 /* ---- telling the other side ---- */

@@ -103,6 +103,7 @@ send_some (struct jr_sock *s, struct jr_iter *it, struct jr_dir *d, int flags)
       *it = work;
       __jr_tx_published (s, d);
     }
+  __jr_tx_told (&t);
   return r;
 }
 
