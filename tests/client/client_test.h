@@ -107,4 +107,27 @@ static inline uint16_t port_of(int fd)
 
 static inline int64_t now_ms(void) { return jr_sys_now(CLOCK_MONOTONIC) / 1000000; }
 
+/* Waits until it holds, for as long as a slow machine may need. */
+#define WAIT_FOR(cond)                                                                                                 \
+    do {                                                                                                               \
+        for (int64_t end_ = now_ms() + 30000; !(cond) && now_ms() < end_;)                                             \
+            usleep(1000);                                                                                              \
+        JR_CHECK(cond);                                                                                                \
+    } while (0)
+
+/* Waits until a thread or process sleeps in the kernel and goes on doing so. */
+static inline void wait_asleep(pid_t tid)
+{
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/stat", tid);
+    for (int calm = 0; calm < 10; usleep(1000)) {
+        FILE *f = fopen(path, "re");
+        if (!f)
+            return;
+        const bool asleep = fgets(line, sizeof line, f) && strrchr(line, ')') && strrchr(line, ')')[2] == 'S';
+        fclose(f);
+        calm = asleep ? calm + 1 : 0;
+    }
+}
+
 #endif

@@ -2,7 +2,7 @@
 /*
  * A service in a thread of the test: just enough of the shared memory's other side for the client's own tests.
  * Connections go from a connecting socket to a listener of the same fake by copying ring to ring, or through a pair
- * region.
+ * region. The thread has a table of file descriptors of its own: nothing of its is among the test's.
  */
 #ifndef JR_TESTS_CLIENT_FAKE_H
 #define JR_TESTS_CLIENT_FAKE_H
@@ -36,10 +36,13 @@ void fake_hold(bool on);
 unsigned fake_closes(void);
 unsigned fake_handles(void);
 unsigned fake_bells(void);
+/* How often a process came. */
+unsigned fake_attached(void);
 /* Moves the socket with this local port into a segment of its own. */
 bool fake_move(uint16_t port);
 /* RST from the peer of the socket with this local port. */
 void fake_reset(uint16_t port);
-uint32_t fake_watch_bits(void);
+/* Returns when all that was posted before has been dealt with: bytes moved, closes seen. */
+void fake_settle(void);
 
 #endif

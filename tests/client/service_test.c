@@ -7,7 +7,7 @@
 static int dial(const char *addr, uint16_t port)
 {
     struct sockaddr_in in = in_addr_of(addr, port);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 3000; i++) {
         int fd = __jr_socket(AF_INET, SOCK_STREAM, 0);
         /* Until there is a listener here an own address is the kernel's business. */
         if (strcmp(addr, MINI_A) == 0 && !(ld_relaxed(&jr_policy()->tcp_listen[port / 64]) & 1ull << port % 64)) {
@@ -408,7 +408,7 @@ static void execing(const char *addr)
     JR_CHECK_EQ(__jr_send(c, "first", 5, 0), 5);
     snprintf(num, sizeof num, "%d", c);
     char *argv[] = {"/proc/self/exe", "--image", num, NULL};
-    usleep(50000); /* unread data goes along */
+    JR_CHECK_EQ(__jr_poll(&(struct pollfd){.fd = c, .events = POLLIN}, 1, 30000), 1); /* unread data goes along */
     pid_t pid = vfork();
     if (pid == 0) {
         size_t n = __jr_exec_size(environ);

@@ -3,6 +3,7 @@
 #include "client_test.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 
 CLIENT_TEST(makes_a_socket)
@@ -24,9 +25,7 @@ CLIENT_TEST(makes_a_socket)
     JR_CHECK_EQ(__jr_close(fd), 0);
     JR_CHECK(!__jr_is_ours(fd));
     JR_CHECK_EQ(__jr_close(fd2), 0);
-    for (int i = 0; i < 1000 && fake_closes() < 2; i++)
-        usleep(1000);
-    JR_CHECK_EQ(fake_closes(), 2);
+    WAIT_FOR(fake_closes() == 2);
 }
 
 CLIENT_TEST(other_domains_are_the_kernels)
@@ -204,10 +203,7 @@ CLIENT_TEST(full_and_empty_without_blocking)
     fake_hold(false);
     struct pollfd p = {.fd = fd[1], .events = POLLIN};
     JR_CHECK_EQ(__jr_poll(&p, 1, 5000), 1);
-    for (int i = 0; i < 1000 && v != 0; i++) {
-        usleep(1000);
-        __jr_ioctl(fd[0], TIOCOUTQ, &v);
-    }
+    WAIT_FOR(__jr_ioctl(fd[0], TIOCOUTQ, &v) == 0 && v == 0);
     JR_CHECK_EQ(__jr_ioctl(fd[1], FIONREAD, &v), 0);
     JR_CHECK_EQ(v, 16384);
     for (int i = 0; i < 3; i++)
@@ -236,6 +232,7 @@ CLIENT_TEST(flags_of_receive)
     JR_CHECK(now_ms() - t >= 49);
     JR_CHECK_EQ(__jr_setsockopt(fd[1], SOL_SOCKET, SO_RCVLOWAT, &v, sizeof v), 0);
     __jr_send(fd[0], "0123456789", 10, 0);
+    fake_settle();
     struct pollfd p = {.fd = fd[1], .events = POLLIN};
     JR_CHECK_EQ(__jr_poll(&p, 1, 30), 0);
     JR_CHECK_EQ(__jr_recv(fd[1], buf, sizeof buf, 0), 10); /* after the time limit */
@@ -307,9 +304,10 @@ CLIENT_TEST(reset_by_peer)
 static int blocked;
 static void *interrupt_it(void *arg)
 {
-    usleep(50000);
+    wait_asleep(getpid());
     pthread_kill(*(pthread_t *)arg, SIGUSR1);
-    usleep(50000);
+    WAIT_FOR(alarms == 1);
+    wait_asleep(getpid());
     __jr_send(blocked, "z", 1, 0);
     return NULL;
 }
@@ -338,9 +336,11 @@ CLIENT_TEST(interrupted_receive) { interrupted(0, EINTR, false); }
 CLIENT_TEST(restarted_receive) { interrupted(SA_RESTART, 0, false); }
 CLIENT_TEST(interrupted_receive_with_timeout) { interrupted(SA_RESTART, EINTR, true); }
 
+static atomic_int sleeper; /* the thread */
 static void *receive_for_ever(void *arg)
 {
     char c;
+    sleeper = gettid();
     __jr_recv(*(int *)arg, &c, 1, 0);
     return NULL;
 }
@@ -351,8 +351,10 @@ CLIENT_TEST(cancelled_receive)
     pthread_t t;
     void *res;
     JR_REQUIRE(connected(fd));
+    sleeper = 0;
     pthread_create(&t, NULL, receive_for_ever, &fd[1]);
-    usleep(50000);
+    WAIT_FOR(sleeper != 0);
+    wait_asleep(sleeper);
     pthread_cancel(t);
     pthread_join(t, &res);
     JR_CHECK(res == PTHREAD_CANCELED);
@@ -405,7 +407,7 @@ CLIENT_TEST(datagrams, .ring = 262144)
         in_iov[i] = (struct iovec){in_buf[i], 10};
         rm[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &in_iov[i], .msg_iovlen = 1}};
     }
-    usleep(20000);
+    fake_settle();
     JR_CHECK_EQ(__jr_recvmmsg(s, rm, 4, MSG_WAITFORONE, NULL), 3);
     JR_CHECK_EQ(rm[1].msg_len, 2);
     __jr_close(s);
@@ -460,7 +462,7 @@ CLIENT_TEST(files_and_pipes)
 static void *dies_soon(void *arg)
 {
     (void)arg;
-    usleep(50000);
+    wait_asleep(getpid());
     fake_die();
     return NULL;
 }
@@ -473,7 +475,7 @@ JR_TEST(service_dies)
         int fd[3], idle[3];
         pthread_t t;
         char c;
-        alarm(20);
+        alarm(60);
         fake_start(&(struct fake_config){0});
         connected(fd);
         idle[0] = do_dial(ADDR, 7);
@@ -508,13 +510,12 @@ CLIENT_TEST(other_version_is_the_kernels, .checksum_off = 1)
 
 CLIENT_TEST(silent_service_is_the_kernels, .silent = true)
 {
-    int64_t t = now_ms();
     int fd = __jr_socket(AF_INET, SOCK_STREAM, 0);
     JR_CHECK(fd >= 0 && !__jr_is_ours(fd));
-    JR_CHECK(now_ms() - t < 1000);
-    t = now_ms();
     fd = __jr_socket(AF_INET, SOCK_STREAM, 0); /* the failure is remembered */
-    JR_CHECK(fd >= 0 && now_ms() - t < 100);
+    JR_CHECK(fd >= 0 && !__jr_is_ours(fd));
+    fake_settle();
+    JR_CHECK_EQ(fake_attached(), 1);
 }
 
 CLIENT_TEST(switched_off)
@@ -529,10 +530,8 @@ CLIENT_TEST(rings_the_bell_of_a_sleeper)
 {
     int fd[3];
     JR_REQUIRE(connected(fd));
-    for (int i = 0; i < 20; i++) {
-        usleep(3000);
+    for (int64_t end = now_ms() + 30000; fake_bells() == 0 && now_ms() < end; usleep(3000))
         exchange(fd[0], fd[1]);
-    }
     JR_CHECK(fake_bells() > 0);
 }
 
@@ -543,7 +542,7 @@ CLIENT_TEST(follows_a_moved_socket)
     JR_REQUIRE(connected(fd));
     exchange(fd[0], fd[1]);
     __jr_send(fd[1], "early", 5, 0);
-    usleep(20000);
+    fake_settle();
     struct jr_sock before, after;
     __jr_sock_get(fd[0], &before);
     JR_CHECK(fake_move(port_of(fd[0])));

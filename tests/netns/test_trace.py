@@ -93,4 +93,6 @@ def test_ss_tells_who_holds_a_socket(joyride: Net) -> None:
                 fds = {h["fd"] for sock in found for h in sock["holders"] if h["pid"] == pid}
                 assert len(fds) == count
                 assert len(re.findall(rf'users:\(\("[^"]+",pid={pid},fd=\d+\)\)', text)) == count, text
-            assert len(re.findall(r"rto:[\d.]+ rtt:[\d.]+/[\d.]+ mss:1\d\d\d pmtu:1500 cwnd:\d+", text)) == 2 * count, text
+            assert len(re.findall(r"rto:[\d.]+ rtt:[\d.]+/[\d.]+ mss:1\d\d\d pmtu:1500 cwnd:\d+", text)) == 2 * count, (
+                text
+            )

@@ -136,9 +136,9 @@ CASE(close_the_epoll_itself)
         int fd = dial(SILENT);                                                                                         \
         struct blocked b;                                                                                              \
         block(&b, call, &fd);                                                                                          \
-        SAY(shutdown(fd, how));                                                                                       \
+        SAY(shutdown(fd, how));                                                                                        \
         if (!came_back(#call, &b, 200)) {                                                                              \
-            SAY(shutdown(fd, SHUT_RDWR));                                                                             \
+            SAY(shutdown(fd, SHUT_RDWR));                                                                              \
             came_back(#call, &b, 3000);                                                                                \
         }                                                                                                              \
     }
