@@ -356,7 +356,7 @@ def fuzz(s):
     for target in targets:
         corpus = BUILD / "corpus" / target.name
         corpus.mkdir(parents=True, exist_ok=True)
-        seeds = REPO / target.parent.relative_to(folder) / "corpus"
+        seeds = REPO / target.parent.relative_to(folder) / target.name.removesuffix("_fuzz") / "corpus"
         s.log(f"{target.name}: {seconds} s")
         run(s, target, f"-max_total_time={seconds}", "-max_len=4096", "-print_final_stats=1", corpus,
             *([seeds] if seeds.is_dir() else []))  # fmt: skip

@@ -36,7 +36,7 @@ struct jr_sock {
     bool broken; /* lied in its rings: nothing is read from them any more */
     struct jr_peer *peer;
     void *handle;
-    uint64_t handle_ino; /* for display: who holds it */
+    uint64_t handle_ino;    /* for display: who holds it */
     struct jr_seg *old_seg; /* where it was before it moved; the slot there is kept as a signpost */
     uint32_t old_slot;
     struct jr_list all;

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sim.plot import Line, draw
-from sim.runner import Simulator
+from sim.runner import Result, Simulator
 
 ALGORITHMS = ["newreno", "cubic", "dctcp", "cdg"]
 Table = tuple[str, list[str], list[list[str]]]
@@ -31,37 +31,40 @@ def cubic_window(p: float, rtt: float) -> float:
     return float(max(1.054 * (rtt / p) ** 0.75, reno_window(p, rtt)))
 
 
+def single_flows(
+    sim: Simulator, algorithms: list[str], name: str, link: dict[str, object], title: str
+) -> dict[str, Result]:
+    """Each algorithm alone on a link for a minute; draws their windows."""
+    base: dict[str, object] = {"time": "60s", "warmup": "10s", **link}
+    results = sim.many([base | {"trace": f"{name}-{cc}", "cc": cc} for cc in algorithms])
+    lines = [Line(cc, [(s.t, s.cwnd) for s in sim.samples(f"{name}-{cc}")]) for cc in algorithms]
+    draw(sim.out / f"{name}.svg", title, "s", "window, segments", lines)
+    return dict(zip(algorithms, results, strict=True))
+
+
 def alone(sim: Simulator) -> Table:
     """Each algorithm alone on 100 Mbit/s, 40 ms, with a queue of one round trip."""
-    runs: list[dict[str, object]] = [
-        {"trace": f"alone-{cc}", "cc": cc, "rate": "100M", "delay": "20ms", "queue": "500k", "buf": "4M",
-         "time": "60s", "warmup": "10s", "sample": "50ms"}
-        for cc in ALGORITHMS
-    ]  # fmt: skip
+    link: dict[str, object] = {"rate": "100M", "delay": "20ms", "queue": "500k", "buf": "4M", "sample": "50ms"}
+    title = "One flow, 100 Mbit/s, 40 ms"
     rows = []
-    for cc, r in zip(ALGORITHMS, sim.many(runs), strict=True):
+    for cc, r in single_flows(sim, ALGORITHMS, "alone", link, f"{title}, queue of one round trip").items():
         f = r.flows[0]
         rows.append([cc, percent(r.link["utilisation"]), f"{f.rtt_ms:.1f}", f"{f.cwnd:.0f}", str(f.rexmits)])
-    lines = [Line(cc, [(s.t, s.cwnd) for s in sim.samples(f"alone-{cc}")]) for cc in ALGORITHMS]
-    draw(sim.out / "alone.svg", "One flow, 100 Mbit/s, 40 ms, queue of one round trip", "s", "window, segments", lines)
-    return "One flow, 100 Mbit/s, 40 ms", ["cc", "utilisation", "RTT ms", "cwnd", "resent"], rows
+    return title, ["cc", "utilisation", "RTT ms", "cwnd", "resent"], rows
 
 
 def long_fat(sim: Simulator) -> Table:
     """10 Gbit/s, 100 ms, queue of half a round trip, packets of 9000 bytes."""
-    chosen = ["newreno", "cubic", "cdg"]
-    runs: list[dict[str, object]] = [
-        {"trace": f"fat-{cc}", "cc": cc, "rate": "10G", "delay": "50ms", "queue": "62M", "buf": "512M", "mtu": 9000,
-         "time": "60s", "warmup": "10s", "sample": "100ms"}
-        for cc in chosen
-    ]  # fmt: skip
+    link: dict[str, object] = {"rate": "10G", "delay": "50ms", "queue": "62M", "buf": "512M", "mtu": 9000,
+                               "sample": "100ms"}  # fmt: skip
+    title = "One flow, 10 Gbit/s, 100 ms"
     rows = []
-    for cc, r in zip(chosen, sim.many(runs), strict=True):
+    for cc, r in single_flows(
+        sim, ["newreno", "cubic", "cdg"], "long-fat", link, f"{title}, packets of 9000 bytes"
+    ).items():
         f = r.flows[0]
         rows.append([cc, percent(r.link["utilisation"]), f"{f.goodput / 1e9:.2f}", f"{f.rtt_ms:.1f}", str(f.rexmits)])
-    lines = [Line(cc, [(s.t, s.cwnd) for s in sim.samples(f"fat-{cc}")]) for cc in chosen]
-    draw(sim.out / "long-fat.svg", "One flow, 10 Gbit/s, 100 ms, packets of 9000 bytes", "s", "window, segments", lines)
-    return "One flow, 10 Gbit/s, 100 ms", ["cc", "utilisation", "Gbit/s", "RTT ms", "resent"], rows
+    return title, ["cc", "utilisation", "Gbit/s", "RTT ms", "resent"], rows
 
 
 def fairness(sim: Simulator) -> Table:

@@ -309,10 +309,15 @@ RIG_TEST(time_out_resends_all_that_is_missing)
     rig_destroy(r, s);
 }
 
-RIG_TEST(spurious_time_out_is_undone)
+static struct sock *warm_with_rack(struct rig *r)
 {
     jr_tcp_config(r->tcp)->rack_enable = 1;
-    struct sock *s = warm(r, RIG_ALL);
+    return warm(r, RIG_ALL);
+}
+
+RIG_TEST(spurious_time_out_is_undone)
+{
+    struct sock *s = warm_with_rack(r);
     uint32_t before = cwnd_segments(r, s);
     sock_write(r, s, 20 * MSS);
     rig_drain(r);
@@ -332,8 +337,7 @@ RIG_TEST(spurious_time_out_is_undone)
 
 RIG_TEST(probe_repairs_a_lost_tail)
 {
-    jr_tcp_config(r->tcp)->rack_enable = 1;
-    struct sock *s = warm(r, RIG_ALL);
+    struct sock *s = warm_with_rack(r);
     uint32_t before = cwnd_segments(r, s);
     sock_write(r, s, 3 * MSS);
     rig_drain(r);
@@ -353,8 +357,7 @@ RIG_TEST(probe_repairs_a_lost_tail)
 
 RIG_TEST(probe_uncovers_a_lost_flight)
 {
-    jr_tcp_config(r->tcp)->rack_enable = 1;
-    struct sock *s = warm(r, RIG_ALL);
+    struct sock *s = warm_with_rack(r);
     sock_write(r, s, 5 * MSS);
     rig_drain(r);
     rig_advance(r, 50 * JR_MS);
@@ -376,8 +379,7 @@ RIG_TEST(probe_uncovers_a_lost_flight)
 
 RIG_TEST(probe_that_was_not_needed)
 {
-    jr_tcp_config(r->tcp)->rack_enable = 1;
-    struct sock *s = warm(r, RIG_ALL);
+    struct sock *s = warm_with_rack(r);
     uint32_t before = cwnd_segments(r, s);
     sock_write(r, s, 3 * MSS);
     rig_drain(r);
@@ -394,8 +396,7 @@ RIG_TEST(probe_that_was_not_needed)
 
 RIG_TEST(probe_prefers_new_data)
 {
-    jr_tcp_config(r->tcp)->rack_enable = 1;
-    struct sock *s = warm(r, RIG_ALL);
+    struct sock *s = warm_with_rack(r);
     sock_write(r, s, 60 * MSS); /* more than the window lets go */
     uint32_t n = r->sent_tail - r->sent_head;
     rig_drain(r);
@@ -407,8 +408,7 @@ RIG_TEST(probe_prefers_new_data)
 
 RIG_TEST(two_reports_are_enough_after_a_while)
 {
-    jr_tcp_config(r->tcp)->rack_enable = 1;
-    struct sock *s = warm(r, RIG_ALL);
+    struct sock *s = warm_with_rack(r);
     sock_write(r, s, 3 * MSS);
     rig_drain(r);
     sack_in(r, SEQ(40), 1, {SEQ(41), SEQ(42)});

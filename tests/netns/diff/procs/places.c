@@ -7,16 +7,20 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 
-static int port_of_own;
+/* A listener of its own is called. */
+static void be_called(void)
+{
+    int port, l = listen_on(host_ip, &port);
+    call_me(port, 1, "echo");
+    SAY(echoes(accept(l, NULL, NULL)));
+}
 
 static void go_on(int fd)
 {
     SAY(echoes(fd));
     int own = dial(ECHO);
     say("new one: %d, echoes %d", own - fd, echoes(own));
-    int l = listen_on(host_ip, &port_of_own);
-    call_me(port_of_own, 1, "echo");
-    SAY(echoes(accept(l, NULL, NULL)));
+    be_called();
     for (int i = 0; i < 200; i++) /* more than were ready before */
         if (socket(AF_INET, SOCK_STREAM, 0) < 0)
             say("socket %d: %s", i, strerrorname_np(errno));
@@ -164,6 +168,15 @@ CASE(a_thread_in_another_network)
     SAY(echoes(dial(ECHO)));
 }
 
+/* The child that made the daemon is gone, and then the daemon, which has the writing end. */
+static void await_daemon(pid_t child, const int p[2])
+{
+    char c;
+    close(p[1]);
+    waitpid(child, NULL, 0);
+    SAY(read(p[0], &c, 1));
+}
+
 CASE(daemon_3)
 {
     int fd = dial(ECHO), p[2];
@@ -175,15 +188,10 @@ CASE(daemon_3)
         dup2(out, 1);
         SAY(echoes(fd));
         SAY(echoes(dial(ECHO)));
-        int port, l = listen_on(host_ip, &port);
-        call_me(port, 1, "echo");
-        SAY(echoes(accept(l, NULL, NULL)));
+        be_called();
         _exit(0);
     }
-    close(p[1]);
-    waitpid(pid, NULL, 0);
-    char c;
-    SAY(read(p[0], &c, 1)); /* until the daemon is gone */
+    await_daemon(pid, p);
 }
 
 CASE(daemon_by_hand)
@@ -208,15 +216,10 @@ CASE(daemon_by_hand)
         int own = dial(ECHO);
         SAY(own);
         SAY(echoes(own));
-        int port, l = listen_on(host_ip, &port);
-        call_me(port, 1, "echo");
-        SAY(echoes(accept(l, NULL, NULL)));
+        be_called();
         _exit(0);
     }
-    close(p[1]);
-    waitpid(pid, NULL, 0);
-    char c;
-    SAY(read(p[0], &c, 1));
+    await_daemon(pid, p);
 }
 
 /* ---- memory ---- */

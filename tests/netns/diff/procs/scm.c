@@ -128,14 +128,19 @@ CASE(to_the_parent)
     SAY(echoes(dial(ECHO)));
 }
 
-CASE(to_a_stranger)
+/* Both echo by it. */
+static void share_with_a_stranger(int fd)
 {
-    int u, fd = dial(ECHO);
+    int u;
     pid_t pid = stranger("echoes", &u);
     MUST(pass_one(u, fd));
     reap("stranger", pid);
     SAY(echoes(fd));
 }
+
+CASE(to_a_stranger) { share_with_a_stranger(dial(ECHO)); }
+
+CASE(udp_to_a_stranger) { share_with_a_stranger(dial_udp(ECHO)); }
 
 CASE(to_a_stranger_and_closed)
 {
@@ -219,15 +224,6 @@ CASE(fewer_taken_than_sent)
     char c;
     SAY(read(sv[1], &c, 1));
     SAY(echoes(fds[0]));
-}
-
-CASE(udp_to_a_stranger)
-{
-    int u, fd = dial_udp(ECHO);
-    pid_t pid = stranger("echoes", &u);
-    MUST(pass_one(u, fd));
-    reap("stranger", pid);
-    SAY(echoes(fd));
 }
 
 CASE(unconnected_to_a_stranger_first)
