@@ -290,7 +290,8 @@ struct jr_tcpcb {
     uint16_t t_peermss;                                          /* the MSS option of the peer */
     uint16_t t_usermss;                                          /* TCP_MAXSEG; 0: none */
     uint32_t t_pmtu;                                             /* an ICMP error's limit on the route's MTU; 0: none */
-    uint32_t keepinit, keepidle, keepintvl, keepcnt, keepprobes; /* ms, ms, ms, count, sent */
+    uint32_t keepinit, keepidle, keepintvl, keepcnt, keepprobes; /* ms, ms, ms, count, sent and not answered */
+    jr_time keepprobe_time;                                      /* when the last probe was sent */
     uint32_t user_timeout;                                       /* ms; 0: none */
     uint32_t uto_remote;                                         /* s; the peer's; 0: it told none */
     uint32_t rcv_space;      /* bytes that rcv will hold once there is one: a listener's SO_RCVBUF; 0: recvspace */

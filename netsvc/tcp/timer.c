@@ -248,8 +248,9 @@ static bool on_keep(struct jr_tcpcb *tp, jr_time now)
     if (!wants_keepalive(tp))
         return true;
     jr_time idle = now - tp->t_rcvtime;
-    if (idle < tp->keepidle * JR_MS) {
+    if (tp->t_rcvtime >= tp->keepprobe_time)
         tp->keepprobes = 0;
+    if (idle < tp->keepidle * JR_MS) {
         jr_tcp_timer_set(tp, TT_KEEP, tp->t_rcvtime + tp->keepidle * JR_MS);
         return true;
     }
@@ -258,6 +259,7 @@ static bool on_keep(struct jr_tcpcb *tp, jr_time now)
     if (over)
         return give_up(tp, JR_C_TCP_KEEPDROPS, now);
     tp->keepprobes++;
+    tp->keepprobe_time = now;
     jr_tcp_count_c(tp, JR_C_TCP_KEEPPROBE);
     jr_tcp_output_keepalive(tp, now);
     jr_tcp_timer_set(tp, TT_KEEP, now + tp->keepintvl * JR_MS);

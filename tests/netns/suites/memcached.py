@@ -25,7 +25,7 @@ def jobs(tree: Path) -> list[Job]:
 
 
 BUILD = """
-sed -i 's/^my $unix_socket_disabled *=.*/my $unix_socket_disabled = 1;/' t/lib/MemcachedTest.pm
+sed -i 's/my $unix_socket_disabled *=.*/my $unix_socket_disabled = 1;/' t/lib/MemcachedTest.pm
 ./configure -q
 make -j "$JOBS" memcached memcached-debug timedrun sizes
 """

@@ -14,13 +14,15 @@ PARTS = """
 BATCH = 24
 AT_ONCE = 4
 RUN = r"""
-import concurrent.futures, re, subprocess, sys
+import concurrent.futures, os, re, subprocess, sys
 def run(path):
+    number = sys.argv.index(path)  # has a folder and a port of its own
     text = open(path, errors="replace").read()
     flags = " ".join(re.findall(r"^// Flags:(.*)$", text, re.M)).split()
     try:
         argv = ["/usr/bin/node", *flags, path]
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        env = {**os.environ, "TEST_THREAD_ID": str(number)}
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, env=env)
         code, said = done.returncode, done.stdout + done.stderr
     except subprocess.TimeoutExpired as late:
         code, said = "hung", (late.stdout or b"") + (late.stderr or b"")
