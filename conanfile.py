@@ -6,7 +6,6 @@ names them. Nothing comes from a Conan remote: DPDK and the libraries are the di
 """
 
 import contextlib
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -48,8 +47,8 @@ TEST_DNF = [
 LINT_DNF = ["clang-tools-extra"]
 
 PACKAGE_APT = [
-    "apt-utils", "autopkgtest", "createrepo-c", "debhelper", "debugedit", "dh-python", "dnf", "docker.io", "dpkg-dev",
-    "elfutils", "file", "gnupg", "iptables", "lintian", "mmdebstrap", "rpm", "rpmlint",
+    "apt-utils", "autopkgtest", "createrepo-c", "debhelper", "debugedit", "dh-python", "dnf", "docker-compose",
+    "docker.io", "dpkg-dev", "elfutils", "file", "gnupg", "iptables", "lintian", "mmdebstrap", "rpm", "rpmlint",
 ]  # fmt: skip
 PACKAGE_DNF = ["createrepo_c", "debugedit", "elfutils", "gnupg2", "iptables", "moby-engine", "rpm-build", "rpmlint"]
 
@@ -67,7 +66,7 @@ class Joyride(ConanFile):
     """System packages and toolchain."""
 
     name = "joyride"
-    version = re.search(r"version: '([0-9.]+)'", (Path(__file__).parent / "meson.build").read_text())[1]  # type: ignore[index]
+    version = (Path(__file__).parent / "tools/joyride/VERSION").read_text().strip()
     license = "BSD-3-Clause AND LGPL-2.1-or-later"
     settings = "os", "arch", "compiler", "build_type"
     options = {"tests": [True, False], "lint": [True, False], "apps": [True, False], "packages": [True, False]}  # noqa: RUF012 (Conan's way)

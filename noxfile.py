@@ -380,7 +380,7 @@ def deb(s):
     """Make the Debian packages, check them with lintian, try them on fresh machines (arguments go to pytest)."""
     packaging(s, "packages")
     packages(s, "deb", "--lint")
-    names = ("deb", "system", "reproducible")
+    names = ("deb", "system", "boot", "bom", "reproducible", "source")
     pytest(s, "-v", "-s", *(f"tests/packages/test_{name}.py" for name in names), *s.posargs)
 
 
@@ -400,6 +400,15 @@ def repo(s):
     packages(s, "rpm")
     packages(s, "repo")
     pytest(s, "-v", "-s", "tests/packages/test_repo.py", *s.posargs)
+
+
+@session
+def next_release(s):
+    """Build service and libc on a fresh Debian 13, with its glibc 2.41, and run real programs there."""
+    need_root(s, "making machines")
+    python_tools(s, "packages")
+    system_packages(s, tests=False, packages=True)
+    pytest(s, "-v", "-s", "tests/packages/test_next_release.py", *s.posargs)
 
 
 @session

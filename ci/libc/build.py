@@ -16,6 +16,7 @@ from ci.libc import overlay
 from ci.libc.report import BuildError, Progress, say
 from ci.libc.source import Release, fetch, installed_release, unpack
 
+MACHINE = "x86_64"
 HOST = "x86_64-linux-gnu"
 # debian/rules and debian/sysdeps/amd64.mk of the glibc package: the ABI and the default paths hang on these.
 CONFIGPARMS = """\
@@ -107,6 +108,22 @@ def compiler() -> str:
     raise BuildError("no C compiler: apt-get install gcc libc6-dev")
 
 
+def check_machine() -> None:
+    """Raise BuildError on a machine that Joyride's libc is not made for."""
+    machine = os.uname().machine
+    if machine != MACHINE:
+        raise BuildError(f"Joyride's libc is made for {MACHINE}, not {machine}: nothing was built")
+
+
+def check_release(release: Release) -> None:
+    """Raise BuildError for a release of glibc that nobody has looked at."""
+    if release.upstream not in RELEASES:
+        known = ", ".join(RELEASES)
+        raise BuildError(
+            f"Joyride is made for glibc {known}, not {release.upstream}: glibc-patches/README.md says how to add one"
+        )
+
+
 def check_tools() -> None:
     """Raise BuildError naming every missing program at once."""
     missing = [tool for tool in ("make", "bison", "gawk", "python3", "ld") if not shutil.which(tool)]
@@ -130,11 +147,8 @@ def environment(tree: Tree) -> dict[str, str]:
 def prepare_source(tree: Tree, options: Options) -> Release:
     """Make `tree.src` hold the wanted glibc with Joyride in it (without, for --stock)."""
     wanted = Release(options.version) if options.version else installed_release()
-    if wanted.upstream not in RELEASES and not options.stock:
-        known = ", ".join(RELEASES)
-        raise BuildError(
-            f"Joyride is made for glibc {known}, not {wanted.upstream}: glibc-patches/README.md says how to add one"
-        )
+    if not options.stock:
+        check_release(wanted)
     patches = [] if options.stock else overlay.series(wanted.upstream)
     recipe = {"wanted": wanted.version, "patches": {path.name: path.read_text() for path in patches}}
     old = json.loads(tree.stamp.read_text()) if tree.stamp.is_file() else {}
@@ -233,6 +247,7 @@ def run_make(tree: Tree, what: str, goals: list[str], jobs: int) -> None:
 
 def build(options: Options) -> Tree:
     """Build into `options.builddir` and return its folders. Raises BuildError."""
+    check_machine()
     check_tools()
     tree = Tree(options.builddir.resolve())
     if options.clean:

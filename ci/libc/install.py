@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def install(tree: Tree, prefix: Path, destdir: Path | None, *, debug: bool, stri
         raise BuildError(f"can't write to {folder}: {err.strerror}; run as root or give --destdir") from err
     recipe = json.loads(tree.stamp.read_text())
     (folder / "libc-info.json").write_text(json.dumps({"glibc": recipe["version"]}, indent=1) + "\n")
+    shutil.copyfile(tree.src / "LICENSES", folder / "LICENSES")  # must go with the binaries, it says
     done = subprocess.run([folder / "ld.so", PROBE], capture_output=True, text=True, check=False, env=dict(os.environ))
     if done.returncode:
         raise BuildError(f"{folder}/ld.so {PROBE} failed ({done.returncode}): {done.stderr.strip()}")

@@ -95,6 +95,14 @@ def _download(release: Release) -> Path | None:
     return deb
 
 
+def _installed(release: Release) -> Path | None:
+    """The tar of the installed glibc-source, if it is of this version: what a package's build stands on, offline."""
+    if _output("dpkg-query", "-W", "-f=${Version}", PACKAGE).strip() != release.version:
+        return None
+    tar = Path(f"/usr/src/glibc/glibc-{release.upstream}.tar.xz")
+    return tar if tar.is_file() else None
+
+
 def _known_versions() -> list[str]:
     """All versions of the source package that apt or the cache knows."""
     rows = _output("apt-cache", "madison", PACKAGE).splitlines()
@@ -125,9 +133,10 @@ def nearest(wanted: Release, known: list[str]) -> Release | None:
 def fetch(wanted: Release) -> tuple[Release, Path]:
     """The source package of `wanted`, or of the nearest version of the same glibc release, with a message.
 
-    Returns the release found and the path of the .deb. Raises BuildError if there is none.
+    Returns the release found and the path of the .deb, or of the .tar.xz where the package is installed. Raises
+    BuildError if there is none.
     """
-    deb = _cached(wanted) or _download(wanted)
+    deb = _installed(wanted) or _cached(wanted) or _download(wanted)
     if deb:
         return wanted, deb
     other = nearest(wanted, [version for version in _known_versions() if version != wanted.version])
@@ -145,21 +154,23 @@ def fetch(wanted: Release) -> tuple[Release, Path]:
     )
 
 
-def unpack(deb: Path, release: Release, to: Path) -> None:
+def unpack(found: Path, release: Release, to: Path) -> None:
     """Unpack the source tree (already patched by Debian) to the folder `to`, replacing what is there."""
     for tool in ("dpkg-deb", "tar", "xz"):
         if not shutil.which(tool):
-            raise BuildError(f"{tool} is needed to unpack {deb.name}")
+            raise BuildError(f"{tool} is needed to unpack {found.name}")
     say(f"unpacking glibc {release.version}")
     work = to.with_name(to.name + ".unpack")
     for stale in (work, to):
         if stale.exists():
             shutil.rmtree(stale)
     work.mkdir(parents=True)
-    subprocess.run(["dpkg-deb", "-x", deb, work], check=True)
-    tars = list(work.glob("usr/src/glibc/glibc-*.tar.xz"))
+    tars = [found]
+    if found.suffix == ".deb":
+        subprocess.run(["dpkg-deb", "-x", found, work], check=True)
+        tars = list(work.glob("usr/src/glibc/glibc-*.tar.xz"))
     if len(tars) != 1 or not re.fullmatch(r"glibc-[0-9.]+\.tar\.xz", tars[0].name):
-        raise BuildError(f"{deb.name} does not hold usr/src/glibc/glibc-{release.upstream}.tar.xz")
+        raise BuildError(f"{found.name} does not hold usr/src/glibc/glibc-{release.upstream}.tar.xz")
     subprocess.run(["tar", "-xJf", tars[0], "-C", work], check=True)
     (work / tars[0].name.removesuffix(".tar.xz")).rename(to)
     shutil.rmtree(work)

@@ -20,17 +20,17 @@ WITH = (
 )  # fmt: skip
 
 
-def make_tar(folder: Path, include: tuple[str, ...] = WITH) -> Path:
+def make_tar(folder: Path, include: tuple[str, ...] = WITH, *, suite: str = SUITE) -> Path:
     """A tar of a minimal system with these packages; made once for each list of packages. Raises PackagingError."""
     need("mmdebstrap", packages="mmdebstrap")
-    name = hashlib.sha256(" ".join([SUITE, *include]).encode()).hexdigest()[:12]
-    tar = folder / f"{SUITE}-{name}.tar"
+    name = hashlib.sha256(" ".join([suite, *include]).encode()).hexdigest()[:12]
+    tar = folder / f"{suite}-{name}.tar"
     if not tar.exists():
         folder.mkdir(parents=True, exist_ok=True)
         fresh = tar.with_suffix(".new.tar")
         options = [f"--include={','.join(include)}"] if include else []
-        run(["mmdebstrap", "--variant=minbase", *options, SUITE, fresh], log=folder / "mmdebstrap.log",
-            what=f"making a fresh {SUITE} with mmdebstrap")  # fmt: skip
+        run(["mmdebstrap", "--variant=minbase", *options, suite, fresh], log=folder / "mmdebstrap.log",
+            what=f"making a fresh {suite} with mmdebstrap")  # fmt: skip
         fresh.rename(tar)
     return tar
 

@@ -44,8 +44,10 @@ def running() -> docker.DockerClient | None:
 
 
 @contextlib.contextmanager
-def own(folder: Path, *, netns: str | None = None) -> Iterator[docker.DockerClient]:
+def own(folder: Path, *, netns: str | None = None, link: Path | None = None) -> Iterator[docker.DockerClient]:
     """Start an engine with its images in `folder`, in a network namespace of ip-netns(8)'s if one is named.
+
+    `link` becomes a symbolic link to its socket, for other clients than ours.
 
     When it is left, its containers are removed, it has ended, and its namespaces are gone. Raises PackagingError.
     """
@@ -74,6 +76,8 @@ def own(folder: Path, *, netns: str | None = None) -> Iterator[docker.DockerClie
     ):
         try:
             client = _wait(daemon, socket, log)
+            if link:
+                link.symlink_to(socket)
             try:
                 yield client
             finally:

@@ -13,7 +13,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ci.packages.run import need, run, say
+from ci.libc.build import check_machine, check_release
+from ci.libc.report import BuildError
+from ci.libc.source import installed_release
+from ci.packages.run import PackagingError, need, run, say
 from ci.packages.version import REPO, project_version, source_date
 
 LIBC_PREFIX = Path("/opt/joyride")
@@ -101,6 +104,11 @@ def install_libc(stage: Stage, jobs: int, libc_build: Path | None) -> None:
 def make(base: Path, jobs: int, libc_build: Path | None = None) -> Stage:
     """Install everything anew into `base`/root; builds in `base` are reused. Raises PackagingError."""
     need("ninja", "clang", "gcc", packages="ninja-build clang gcc")
+    try:  # before minutes are spent on the service
+        check_machine()
+        check_release(installed_release())
+    except BuildError as err:
+        raise PackagingError(str(err)) from err
     stage = Stage(base.resolve())
     shutil.rmtree(stage.root, ignore_errors=True)
     stage.root.mkdir(parents=True)

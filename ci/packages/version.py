@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -23,11 +22,8 @@ PACKAGES = (
 
 
 def project_version() -> str:
-    """The version in meson.build, the one place that has it."""
-    found = re.search(r"version: '([0-9.]+)'", (REPO / "meson.build").read_text())
-    if not found:
-        raise ValueError("meson.build names no version")
-    return found.group(1)
+    """The version in tools/joyride/VERSION, the one place that has it."""
+    return (REPO / "tools/joyride/VERSION").read_text().strip()
 
 
 def source_date() -> int:

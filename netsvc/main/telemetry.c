@@ -22,7 +22,7 @@ static int on_counters(const char *cmd, const char *params, struct rte_tel_data 
         uint64_t v = jr_counter_get(&worker->counters, i);
         if (!v || (n && strncmp(jr_counter_info[i].name, params, n)))
             continue;
-        rte_tel_data_add_dict_u64(d, jr_counter_info[i].name, v);
+        rte_tel_data_add_dict_uint(d, jr_counter_info[i].name, v);
         shown++;
     }
     return 0;
@@ -43,12 +43,12 @@ static int on_ports(const char *cmd, const char *params, struct rte_tel_data *d)
         rte_tel_data_start_dict(p);
         rte_tel_data_add_dict_string(p, "kind", jr_port_kind_name(worker->ports[i].cfg->dev.kind));
         rte_tel_data_add_dict_string(p, "interface", worker->ports[i].cfg->dev.interface);
-        rte_tel_data_add_dict_u64(p, "mtu", worker->ports[i].ifp->mtu);
-        rte_tel_data_add_dict_u64(p, "rx_pkts", peek(&dev->rx_pkts));
-        rte_tel_data_add_dict_u64(p, "rx_bytes", peek(&dev->rx_bytes));
-        rte_tel_data_add_dict_u64(p, "tx_pkts", peek(&dev->tx_pkts));
-        rte_tel_data_add_dict_u64(p, "tx_bytes", peek(&dev->tx_bytes));
-        rte_tel_data_add_dict_u64(p, "tx_dropped", peek(&dev->tx_dropped));
+        rte_tel_data_add_dict_uint(p, "mtu", worker->ports[i].ifp->mtu);
+        rte_tel_data_add_dict_uint(p, "rx_pkts", peek(&dev->rx_pkts));
+        rte_tel_data_add_dict_uint(p, "rx_bytes", peek(&dev->rx_bytes));
+        rte_tel_data_add_dict_uint(p, "tx_pkts", peek(&dev->tx_pkts));
+        rte_tel_data_add_dict_uint(p, "tx_bytes", peek(&dev->tx_bytes));
+        rte_tel_data_add_dict_uint(p, "tx_dropped", peek(&dev->tx_dropped));
         rte_tel_data_add_dict_container(d, worker->ports[i].cfg->dev.name, p, 0);
     }
     return 0;
@@ -59,8 +59,8 @@ static int on_sockets(const char *cmd, const char *params, struct rte_tel_data *
     (void)cmd;
     (void)params;
     rte_tel_data_start_dict(d);
-    rte_tel_data_add_dict_u64(d, "sockets", jr_ctl_socket_count(worker->ctl));
-    rte_tel_data_add_dict_u64(d, "clients", jr_ctl_client_count(worker->ctl));
+    rte_tel_data_add_dict_uint(d, "sockets", jr_ctl_socket_count(worker->ctl));
+    rte_tel_data_add_dict_uint(d, "clients", jr_ctl_client_count(worker->ctl));
     return 0;
 }
 

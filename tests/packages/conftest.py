@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from chroot import Chroot
+from harness import cleanup, netns
 
 from ci.packages import base, deb, repo
 from ci.packages.stage import Stage
@@ -73,3 +76,28 @@ def make_machine(apt_repo: Path, fresh: Path) -> Iterator[Maker]:
 def machine(make_machine: Maker) -> Chroot:
     """One fresh machine."""
     return make_machine()
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[netns.Pair]:
+    netns.require_root()
+    cleanup.remove_leftovers()
+    with netns.veth_pair() as made:
+        yield made
+
+
+@pytest.fixture
+def echo(pair: netns.Pair) -> Iterator[None]:
+    """A server on the peer that sends back what it gets."""
+    script = (
+        "import socket\ns = socket.create_server(('10.77.0.2', 7000)); print('ready', flush=True)\n"
+        "while True:\n c, _ = s.accept()\n c.sendall(c.recv(100))\n c.close()"
+    )
+    argv = pair.peer.argv([sys.executable, "-c", script])
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+        try:
+            yield
+        finally:
+            server.kill()

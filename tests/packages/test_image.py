@@ -6,6 +6,8 @@ The engine is in the network namespace of the pair's host: "the host's network" 
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,12 +18,12 @@ import docker
 import pytest
 from conftest import OUT
 from docker.models.containers import Container
-from harness import cleanup, netns
+from harness import netns
 from harness.process import wait_until
 
 from ci.packages import engine
 from ci.packages.image import IMAGES
-from ci.packages.version import project_version
+from ci.packages.version import REPO, project_version
 
 HOST, PEER = "10.77.0.1", "10.77.0.2"
 CAPABILITIES = [
@@ -39,17 +41,15 @@ print("joyride" if "memfd:j" in open("/proc/self/maps").read() else "kernel")
 
 
 @pytest.fixture(scope="module")
-def pair() -> Iterator[netns.Pair]:
-    netns.require_root()
-    cleanup.remove_leftovers()
-    with netns.veth_pair() as made:
-        yield made
+def socket(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where programs find the engine."""
+    return tmp_path_factory.mktemp("engine") / "docker.sock"
 
 
 @pytest.fixture(scope="module")
-def client(pair: netns.Pair) -> Iterator[docker.DockerClient]:
+def client(pair: netns.Pair, socket: Path) -> Iterator[docker.DockerClient]:
     """An engine on the pair's host that has the images."""
-    with engine.own(OUT / "docker", netns=pair.host.name) as made:
+    with engine.own(OUT / "docker", netns=pair.host.name, link=socket) as made:
         have = {tag for image in made.images.list() for tag in image.tags}
         for name in IMAGES:
             if f"joyride/{name}:{project_version()}" not in have:
@@ -113,23 +113,6 @@ def run(client: docker.DockerClient, image: str, *command: str) -> str:
     container.remove()
     assert code == 0, f"{command} ended with {code}: {said}"
     return str(said)
-
-
-@pytest.fixture
-def echo(pair: netns.Pair) -> Iterator[None]:
-    """A server on the peer that sends back what it gets."""
-    script = (
-        "import socket\ns = socket.create_server(('10.77.0.2', 7000)); print('ready', flush=True)\n"
-        "while True:\n c, _ = s.accept()\n c.sendall(c.recv(100))\n c.close()"
-    )
-    argv = pair.peer.argv([sys.executable, "-c", script])
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        assert server.stdout.readline() == "ready\n"
-        try:
-            yield
-        finally:
-            server.kill()
 
 
 def fetch(pair: netns.Pair) -> str:
@@ -222,6 +205,42 @@ def test_a_killed_service(client: docker.DockerClient, pair: netns.Pair, service
         wait_until(lambda: "nginx on Joyride" in _try_fetch(pair), 20, "nginx started without a service")
     finally:
         again.remove(force=True)
+
+
+def test_compose(client: docker.DockerClient, pair: netns.Pair, socket: Path, tmp_path: Path) -> None:
+    """packaging/image/compose.yaml as it is, with the name of the interface put into the configuration."""
+    for old in client.containers.list(all=True):
+        old.remove(force=True)
+    project = tmp_path / "joyride-test"
+    shutil.copytree(REPO / "packaging/image", project)
+    (project / "netsvc/netsvc.toml").write_text(CONFIG)
+
+    def compose(*words: str) -> str:
+        done = subprocess.run(
+            ["docker-compose", "--no-ansi", *words],
+            cwd=project,
+            env={**os.environ, "DOCKER_HOST": f"unix://{socket}", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    compose("config", "--quiet")
+    compose("up", "--detach")
+    try:
+        service, web = (client.containers.get(compose("ps", "-q", name).strip()) for name in ("netsvc", "web"))
+        wait_until(lambda: answers(service), 30, "the service answers")
+        web.restart(timeout=5)  # depends_on does not wait for a service to answer
+        wait_until(lambda: any(":80" in line for line in listeners(service)), 20, "nginx listens on the service")
+        assert "nginx on Joyride" in fetch(pair)
+        assert service.attrs["HostConfig"]["CapDrop"] == ["ALL"]
+        assert not web.attrs["HostConfig"]["CapAdd"]
+    finally:
+        compose("down", "--volumes", "--timeout", "5")
+    assert client.containers.list(all=True) == []
 
 
 def _try_fetch(pair: netns.Pair) -> str:

@@ -7,6 +7,7 @@ is the host's, which installs into the machine's folder.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -129,6 +130,173 @@ def test_upgrade_downgrade_and_again(machine: Chroot) -> None:
         assert machine.run("/usr/libexec/joyride/system-libc", "status") == "joyride\n"
 
 
+def by_hand(machine: Chroot, *words: object) -> Result:
+    """rpm itself, in the machine's mount namespace, on the machine's folder."""
+    return machine.try_run("rpm", f"--root={machine.root}", "--nosignature", *words, outside=True)
+
+
+def test_by_rpm_alone(machine: Chroot, folder: Path) -> None:
+    """Installed, a second time, out of order, upgraded, downgraded and erased without dnf."""
+    old = {path.name.rsplit("-0.1.0-1.", 1)[0]: path for path in folder.glob("joyride*-0.1.0-1.x86_64.rpm")}
+    new = {path.name.rsplit("-0.1.0-2.", 1)[0]: path for path in folder.glob("joyride*-0.1.0-2.x86_64.rpm")}
+    assert old.keys() == new.keys()
+    before = files(machine)
+    early = by_hand(machine, "-i", old["joyride-libc-system"])
+    assert early.code != 0
+    assert "joyride-libc = 0.1.0-1 is needed by joyride-libc-system-0.1.0-1" in early.output
+    machine.run("/bin/true")
+    names = ["joyride-libc", "joyride-libc-system", "joyride-netsvc"]
+    assert by_hand(machine, "-i", *(old[name] for name in names)).code == 0
+    again = by_hand(machine, "-i", old["joyride-libc"])
+    assert "is already installed" in again.output
+    for words in (["-U"], ["-U", "--replacepkgs"], ["-U", "--oldpackage"]):
+        which = old if "--oldpackage" in words else new
+        done = by_hand(machine, *words, *(which[name] for name in names))
+        assert (done.code, done.output) == (0, ""), str(done)
+        machine.run("/opt/joyride/ld.so", "/bin/true")
+        machine.run("/opt/stock/ld.so", "/bin/true")
+        assert machine.run("/usr/libexec/joyride/system-libc", "status") == "joyride\n"
+    done = by_hand(machine, "-e", *names)
+    assert (done.code, done.output) == (0, ""), str(done)
+    left = {path: what for path, what in files(machine).items() if before.get(path) != what and what[0] != "d"}
+    assert left == {}
+
+
+def test_another_machine_is_refused(machine: Chroot, folder: Path) -> None:
+    found = next(folder.glob("joyride-libc-0.1.0-1.*.rpm"))
+    argv = ["setarch", "i686", "rpm", f"--root={machine.root}", "--nosignature", "-i", found]
+    refused = machine.try_run(*argv, outside=True)
+    assert refused.code != 0
+    assert "is intended for a different architecture" in refused.output
+
+
+SCRIPTLETS = {"post": 2, "preun": 1, "postun": 1, "pre": 2}
+
+
+def test_scriptlets_are_idempotent(machine: Chroot) -> None:
+    """Each run again, twice, as an upgrade runs it: nothing fails, nothing changes, nothing is said."""
+    install(machine, *OURS)
+    before = files(machine)
+    names = ["joyride-libc", "joyride-libc-system", "joyride-netsvc"]
+    ran = 0
+    for name in names:
+        for kind, count in SCRIPTLETS.items():
+            tag = {"pre": "PREIN", "post": "POSTIN", "preun": "PREUN", "postun": "POSTUN"}[kind]
+            script = by_hand(machine, "-q", "--qf", f"%{{{tag}}}", name).output
+            if script.strip() == "(none)":
+                continue
+            for _ in range(2):
+                result = machine.try_run("sh", "-c", script, kind, count)
+                assert (result.code, result.output) == (0, ""), str(result)
+                ran += 1
+    assert ran >= 14
+    assert files(machine) == before
+
+
+GLIBC = """\
+Name: glibc
+Version: 2.36
+Release: 9
+Summary: An update of the distribution's libc
+License: none
+BuildArch: x86_64
+AutoReqProv: no
+%description
+.
+%install
+mkdir -p %{{buildroot}}{folder}
+cp -a {stock}/libc.so.6 {stock}/ld-linux-x86-64.so.2 %{{buildroot}}{folder}/
+printf update >>%{{buildroot}}{folder}/libc.so.6
+%files
+{folder}/*
+"""
+
+
+def test_an_update_of_glibc(machine: Chroot, tmp_path: Path) -> None:
+    """The trigger sets the update aside and puts Joyride's libc back."""
+    install(machine, *OURS)
+    libs = "/usr/lib/x86_64-linux-gnu"
+    spec = tmp_path / "glibc.spec"
+    spec.write_text(GLIBC.format(folder=libs, stock=machine.seen / "opt/stock/lib"))
+    plain = ["--define", "debug_package %{nil}", "--define", "__os_install_post %{nil}"]
+    subprocess.run(["rpmbuild", "-bb", "--define", f"_topdir {tmp_path}", "--define", f"_dbpath {tmp_path}/db", *plain,
+                    spec], check=True, capture_output=True)  # fmt: skip
+    update = next((tmp_path / "RPMS").rglob("*.rpm"))
+    for words in (["-i"], ["-U", "--replacepkgs"]):
+        done = by_hand(machine, *words, "--replacefiles", update)
+        assert done.code == 0, str(done)
+        assert machine.run("/usr/libexec/joyride/system-libc", "status") == "joyride\n"
+        assert (machine.seen / "opt/stock/lib/libc.so.6").read_bytes().endswith(b"update")
+        machine.run("/opt/stock/ld.so", "/bin/true")
+    assert dnf(machine, "remove", "joyride*").code == 0
+    assert (machine.seen / libs.lstrip("/") / "libc.so.6").read_bytes().endswith(b"update")
+
+
+# What such a distribution has where: libraries and character sets in /usr/lib64, found by ld.so.cache only.
+LAYOUT = """
+libs=/usr/lib/x86_64-linux-gnu
+cp -a $libs/. /usr/lib64/.new && rm /usr/lib64/.new/ld-linux-x86-64.so.2
+cp $libs/ld-linux-x86-64.so.2 /usr/lib64/.loader
+mv /usr/lib64/.new/* /usr/lib64/ && rmdir /usr/lib64/.new
+mv /usr/lib64/.loader /usr/lib64/ld-linux-x86-64.so.2
+rm -f /etc/ld.so.conf.d/* /usr/lib64/gconv/gconv-modules.cache
+echo /usr/lib64 >/etc/ld.so.conf.d/lib64.conf
+ldconfig
+rm -rf $libs
+ldconfig
+"""
+
+
+def test_the_layout_of_an_rpm_distribution(machine: Chroot) -> None:
+    """No folder has Debian's name: the libc beside the system's, and in its place, finds everything."""
+    machine.sh(LAYOUT)
+    install(machine, "joyride-libc", "joyride-tools")
+    uses_ours(machine, ["/opt/joyride/ld.so"], "/opt/joyride/libc.so.6")
+    install(machine, "joyride-libc-system")
+    assert machine.run("/usr/libexec/joyride/system-libc", "status") == "joyride\n"
+    uses_ours(machine, ["env"], "/usr/lib64/libc.so.6")
+    uses_ours(machine, ["/opt/stock/ld.so"], "/opt/stock/lib/libc.so.6")
+    assert dnf(machine, "remove", "joyride*").code == 0
+    machine.run("/usr/bin/python3", "-c", "import ssl")
+    assert not (machine.seen / "usr/lib/x86_64-linux-gnu").exists()
+
+
+def uses_ours(machine: Chroot, start: list[str], libc: str) -> None:
+    """A program started by `start` is on `libc` and finds modules, names, locales and character sets."""
+    script = (
+        "import ssl, ctypes, socket, pwd; socket.getaddrinfo('localhost', 80); print(open('/proc/self/maps').read())"
+    )
+    assert libc in machine.run(*start, "/usr/bin/python3", "-c", script)
+    assert machine.run(*start, "/usr/bin/locale", "charmap") == "UTF-8\n"
+    assert machine.run(*start, "/usr/bin/id", "-un") == "root\n"
+    latin = f"printf 'gr\\303\\274n' | {' '.join(start)} /usr/bin/iconv -f UTF-8 -t ISO-8859-15 | od -An -tx1"
+    assert machine.sh(latin).split() == ["67", "72", "fc", "6e"]
+
+
+def test_the_same_files_as_in_the_debian_packages(debs: list[Path], folder: Path) -> None:
+    """But for the places that rpm distributions have for units, completions, licences and documents."""
+    rpms = [path for path in folder.glob("joyride-*-0.1.0-1.*.rpm") if "debug" not in path.name]
+    said = subprocess.run(
+        ["rpm", "-qp", "--nosignature", "--dbpath", folder.parent / "db", "--qf", "[%{FILEMODES:perms} %{FILENAMES}\n]",
+         *rpms], capture_output=True, text=True, check=True).stdout  # fmt: skip
+    ours = {_place(line.split(" ", 1)[1]) for line in said.splitlines() if not line.startswith("d")}
+    theirs = set()
+    for deb in debs:
+        if "dbgsym" not in deb.name:
+            listing = subprocess.run(["dpkg-deb", "-c", deb], capture_output=True, text=True, check=True).stdout
+            rows = (line.split() for line in listing.splitlines() if not line.startswith("d"))
+            theirs |= {_place(row[5].removeprefix(".")) for row in rows}
+    assert sorted((ours ^ theirs) - {None}, key=str) == []
+
+
+def _place(path: str) -> str | None:
+    """A file by the name that both kinds of packages have for it; None for what only one of them has."""
+    if path.startswith(("/usr/share/doc/", "/usr/share/licenses/", "/usr/share/lintian/", "/usr/lib/debug")):
+        return None
+    path = path.replace("/site-functions/", "/vendor-completions/")
+    return path.removeprefix("/usr") if path.startswith("/usr/lib/systemd/system/") else path
+
+
 def test_configuration_stays(machine: Chroot) -> None:
     install(machine, "joyride-netsvc-0.1.0-1")
     config = machine.seen / "etc/joyride/netsvc.toml"
@@ -143,6 +311,20 @@ def test_a_changed_package_is_refused(machine: Chroot, folder: Path) -> None:
     assert folder.is_dir()
     refused = dnf(machine, "--refresh", "install", "joyride-devel")
     assert refused.code != 0
+
+
+def test_made_twice(tmp_path: Path) -> None:
+    """In another folder, of a copy of the stage, at another time: the same bytes."""
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(OUT / "stage/root", copy / "root", symlinks=True)
+    shutil.copy2(OUT / "stage/stage.json", copy)
+    first, second = (
+        rpm.build(Stage(OUT / "stage"), tmp_path / "first"),
+        rpm.build(Stage(copy), tmp_path / "deep/second"),
+    )
+    assert len(first) > 6
+    assert [p.name for p in first] == [p.name for p in second]
+    assert [p.name for p, q in zip(first, second, strict=True) if p.read_bytes() != q.read_bytes()] == []
 
 
 def test_nothing_of_the_private_libc_is_offered(folder: Path) -> None:
