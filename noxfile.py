@@ -372,7 +372,7 @@ def packaging(s, what):
 
 def packages(s, *words):
     """One step of ci.packages; what it makes is below build/packages."""
-    run(s, BIN / "python", "-m", "ci.packages", *words, env={"PYTHONPATH": str(REPO)})
+    run_netns(s, BIN / "python", "-m", "ci.packages", *words, env={"PYTHONPATH": str(REPO)})
 
 
 @session

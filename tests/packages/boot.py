@@ -7,6 +7,7 @@ kernel keeps its settings.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -76,11 +77,12 @@ class Boot:
     def _wait_for_init(self) -> int:
         end = time.monotonic() + START_SECONDS
         while self._process.poll() is None and time.monotonic() < end:
-            pid = self._process.pid
-            while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-                pid = int(children[0])
-                if Path(f"/proc/{pid}/comm").read_text().strip() in {"systemd", "init"}:
-                    return pid
+            with contextlib.suppress(OSError):  # one of them may just be ending
+                pid = self._process.pid
+                while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                    pid = int(children[0])
+                    if Path(f"/proc/{pid}/comm").read_text().strip() in {"systemd", "init"}:
+                        return pid
             time.sleep(0.05)
         self._process.kill()
         said = self._process.stdout.read() if self._process.stdout else ""
@@ -99,9 +101,9 @@ class Boot:
     def close(self) -> None:
         """End process 1, and with it everything in there."""
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        below = children.read_text().split() if children.exists() else []
-        for pid in map(int, below):  # nsenter's child is unshare: --kill-child ends process 1 with it
-            os.kill(pid, 9)
+        with contextlib.suppress(OSError):  # it may have ended by itself
+            for pid in map(int, children.read_text().split()):  # unshare, whose --kill-child ends process 1
+                os.kill(pid, 9)
         self._process.kill()
         self._process.wait()
         if self._process.stdout:
@@ -117,8 +119,8 @@ class Boot:
 
     def try_run(self, *argv: object, timeout: float = 120) -> Result:
         """Run in there to the end; nothing is raised when it fails."""
-        kinds = ["--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup"]
-        enter = ["nsenter", f"--target={self._pid}", *kinds, "--", "chroot", str(self.machine.root), *map(str, argv)]
+        kinds = ["--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--root"]
+        enter = ["nsenter", f"--target={self._pid}", *kinds, "--", *map(str, argv)]
         done = subprocess.run(
             enter, env=Chroot.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace", timeout=timeout, check=False,

@@ -96,7 +96,7 @@ class Chroot:
 
         With `outside`, only in its mount namespace, where the machine is `self.root`.
         """
-        enter = ["nsenter", f"--target={self._pid}", "--mount", "--pid"]
+        enter = ["nsenter", f"--target={self._pid}", "--mount", "--pid", "--root"]  # --root: we may be in a chroot
         enter += [f"--net=/run/netns/{netns}"] if netns else []
         into = [] if outside else ["chroot", str(self.root)]
         return [*enter, "--", *into, *map(str, argv)]
