@@ -56,7 +56,7 @@ def test_finds_libraries_that_come_later(machine: Chroot) -> None:
 def test_the_trigger_looks_at_updates_of_libc6(machine: Chroot) -> None:
     """Another Debian version of the same release is named; another release is told to be none for programs."""
     machine.apt("install", "joyride-libc")
-    fire = "dpkg-trigger /usr/share/doc/libc6 && dpkg --triggers-only joyride-libc"
+    fire = "dpkg-trigger --by-package=libc6 /usr/share/doc/libc6 && dpkg --triggers-only joyride-libc"
     assert machine.sh(fire).splitlines()[1:] == []
     machine.sh("sed -i 's/2.36-[^\"]*/2.36-1/' /opt/joyride/libc-info.json")
     assert "built from libc6 2.36-1, the system has 2.36-9+deb12u" in machine.sh(fire)
@@ -195,7 +195,7 @@ def test_another_release(machine: Chroot) -> None:
 def test_autopkgtest(machine: Chroot, tmp_path: Path) -> None:
     """autopkgtest(1) runs what packaging/deb/tests has; "service" carries traffic between two network namespaces."""
     machine.sh("mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns && mount --make-shared /")  # for ip-netns(8)
-    machine.sh("mount --make-private /repo")
+    machine.apt("update")
     tree = tmp_path / "tree"
     subprocess.run(["dpkg-source", "--no-check", "-x", next((OUT / "deb").glob("*.dsc")), tree], check=True)
     alone = ["--ignore-restrictions=isolation-machine"]  # the network namespaces are what it asks for
@@ -216,8 +216,8 @@ def test_debug_symbols(machine: Chroot) -> None:
         "/opt/joyride/ld.so": ("_dl_map_object", "dl-load.c"),
     }
     for program, (function, _) in wanted.items():
-        said = machine.run("gdb", "-batch", "-ex", f"info line {function}", program)
-        assert "No line number information" in said or "No symbol" in said, said
+        said = machine.try_run("gdb", "-batch", "-ex", f"info line {function}", program).output
+        assert "No line number information" in said or "not defined" in said, said
     machine.apt("install", "joyride-libc-dbgsym", "joyride-netsvc-dbgsym")
     for program, (function, file) in wanted.items():
         said = machine.run("gdb", "-batch", "-ex", f"info line {function}", program)
