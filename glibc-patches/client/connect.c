@@ -150,6 +150,7 @@ dissolve (struct jr_sock *s)
     {
       st_relaxed (&s->slot->rx.cflags, 0);
       clear_bits (&s->slot->tx.flags, (uint32_t) JR_RING_FIN);
+      __jr_shadow_end (s, SHUT_RDWR);
     }
   return r;
 }
@@ -279,7 +280,8 @@ do_connect (int fd, const struct sockaddr *addr, socklen_t len)
 	return r;
     }
   /* Dissolving; nothing to do if there is nothing.  */
-  if (t.a.family == AF_UNSPEC && !(state & (JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_DEAD)))
+  if (t.a.family == AF_UNSPEC && !(state & (JR_ST_CONNECTED | JR_ST_CONNECTING
+					    | JR_ST_LISTENING | JR_ST_DEAD)))
     return 0;
   if (t.a.family == AF_UNSPEC && stream)
     return dissolve (&s);

@@ -52,7 +52,13 @@ enum jr_app_flag
   JR_AF_BROADCAST = 1 << 19,
   JR_AF_DF = 1 << 20,		/* IP_PMTUDISC_DO or _PROBE */
   JR_AF_OOBINLINE = 1 << 21,
-  JR_AF_LINGER = 1 << 22	/* close waits */
+  JR_AF_LINGER = 1 << 22,	/* close waits */
+  /* Options that an accepted socket has from its listener.  */
+  JR_AF_INHERITED = JR_AF_PKTINFO | JR_AF_PKTINFO6 | JR_AF_TTL | JR_AF_TTL6
+		    | JR_AF_TOS | JR_AF_TOS6 | JR_AF_TIMESTAMP
+		    | JR_AF_TIMESTAMPNS | JR_AF_REUSEADDR | JR_AF_REUSEPORT
+		    | JR_AF_ORIGDST | JR_AF_RXQ_OVFL | JR_AF_RECVERR
+		    | JR_AF_BROADCAST | JR_AF_DF | JR_AF_OOBINLINE | JR_AF_LINGER
 };
 
 /* Our own locks: of this process only, never held while sleeping for
@@ -328,6 +334,12 @@ extern struct jr_seg *__jr_seg_find (uint32_t id) JR_HIDDEN;
 extern void __jr_seg_gc (void) JR_HIDDEN;
 /* Maps the region of a socket with JR_ST_PAIR.  */
 extern int __jr_pair_map (struct jr_sock *s) JR_HIDDEN;
+/* Not one that the socket was dissolved from.  */
+static inline bool
+__jr_pair_is_current (struct jr_sock *s, const struct jr_abi_pair *pair)
+{
+  return pair->pair_id == s->slot->pair_id;
+}
 
 /* A fresh handle and its slot; S has no fd yet.  */
 extern int __jr_pool_pop (struct jr_sock *s, int *handle) JR_HIDDEN;
@@ -675,6 +687,8 @@ extern int __jr_turn (struct jr_sock *s, int ksock) JR_HIDDEN;
 extern int __jr_kernel_socket (struct jr_sock *s, int flags) JR_HIDDEN;
 extern int __jr_shadow_set (struct jr_sock *s, int ksock) JR_HIDDEN;
 extern void __jr_shadow_drop (struct jr_sock *s) JR_HIDDEN;
+/* Of a socket that no longer listens.  */
+extern void __jr_shadow_end (struct jr_sock *s, int how) JR_HIDDEN;
 extern int __jr_shadow (struct jr_sock *s) JR_HIDDEN;
 
 /* sockopt.c */

@@ -120,7 +120,7 @@ accept_service (struct jr_sock *l, struct sockaddr *addr, socklen_t *len, int fl
   n.slot->rcvlowat = l->slot->rcvlowat;
   set_bits (&n.slot->app_flags,
 	    JR_AF_COMMITTED | (ld_relaxed (&l->slot->app_flags)
-			       & (JR_AF_OOBINLINE | JR_AF_LINGER)));
+			       & JR_AF_INHERITED));
   if (ld_acquire (&n.slot->state) & JR_ST_PAIR)
     __jr_pair_map (&n);		/* while there is an fd left for it */
   r = __jr_pool_enter (&n, handle, fd, flags & SOCK_CLOEXEC);

@@ -125,7 +125,7 @@ __jr_ready (struct jr_sock *s, unsigned int want, bool arm)
       return bits | POLLHUP | POLLRDHUP | IN_BITS | OUT_BITS;
     }
   if (state & JR_ST_LISTENING)
-    return bits | (ld_acquire (&s->slot->accept_ready) > 0 ? IN_BITS : 0);
+    return ld_acquire (&s->slot->accept_ready) > 0 ? IN_BITS : 0;
   int r = __jr_dir_tx (s, state, &tx);
   if (r == 0)
     r = __jr_dir_rx (s, state, &rx);

@@ -120,7 +120,7 @@ pair_of (struct jr_sock *s, int *r)
 {
   struct jr_abi_pair *pair = ld_acquire (&s->ls->pair);
   *r = 0;
-  if (unlikely_ (pair == NULL))
+  if (unlikely_ (pair == NULL || !__jr_pair_is_current (s, pair)))
     {
       *r = __jr_pair_map (s);
       pair = ld_acquire (&s->ls->pair);

@@ -167,6 +167,16 @@ __jr_shadow_set (struct jr_sock *s, int ksock)
   return 0;
 }
 
+/* Who waits there wakes up first.  */
+void
+__jr_shadow_end (struct jr_sock *s, int how)
+{
+  if (__jr_shadow (s) < 0)
+    return;
+  JR_SYSCALL (shutdown, __jr_shadow (s), how);
+  __jr_shadow_drop (s);
+}
+
 void
 __jr_shadow_drop (struct jr_sock *s)
 {

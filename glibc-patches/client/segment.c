@@ -99,10 +99,22 @@ __jr_seg_gc (void)
   __jr_lock_drop (&__jr.lock, &mask);
 }
 
+/* In the place of one that the socket was in before: another thread may still
+   look there.  */
+static struct jr_abi_pair *
+pair_take_place (struct jr_abi_pair *old, struct jr_abi_pair *pair)
+{
+  if (old == NULL)
+    return pair;
+  JR_SYSCALL (mremap, pair, JR_PAIR_SIZE, JR_PAIR_SIZE,
+	      MREMAP_MAYMOVE | MREMAP_FIXED, old);
+  return old;
+}
+
 static int
 pair_map_locked (struct jr_sock *s)
 {
-  if (s->ls->pair != NULL)
+  if (s->ls->pair != NULL && __jr_pair_is_current (s, s->ls->pair))
     return 0;
   int r = __jr_attach_locked ();
   if (r < 0)
@@ -125,7 +137,7 @@ pair_map_locked (struct jr_sock *s)
   if (pair == NULL)
     return -ENOMEM;
   s->ls->pair_end = rep.end & 1;
-  st_release (&s->ls->pair, pair);
+  st_release (&s->ls->pair, pair_take_place (s->ls->pair, pair));
   return 0;
 }
 

@@ -47,9 +47,10 @@ do_shutdown (int fd, int how)
     }
   if (!(state & JR_ST_LISTENING))
     mark (&s, state, how);
-  else if (__jr_shadow (&s) >= 0)
-    JR_SYSCALL (shutdown, __jr_shadow (&s), how);
-  return __jr_command (&s, JR_CMD_SHUTDOWN, &req, sizeof req, &rep, sizeof rep);
+  r = __jr_command (&s, JR_CMD_SHUTDOWN, &req, sizeof req, &rep, sizeof rep);
+  if (r == 0 && (state & JR_ST_LISTENING) && how != SHUT_WR)
+    __jr_shadow_end (&s, how);
+  return r;
 }
 
 int

@@ -342,7 +342,8 @@ set_refused (struct jr_sock *s, int level, int name, const void *val, socklen_t 
     return r;
   if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
     return set_device (s, v);
-  return same ? 0 : refused;
+  /* The state forbids it, which the kernel's socket is not in.  */
+  return same && refused != -EINVAL ? 0 : refused;
 }
 
 /* Bytes that any option is read from.  */
@@ -547,7 +548,7 @@ do_getsockopt (int fd, int level, int name, void *val, socklen_t *len)
 }
 
 /* The last close of a socket in this process waits for what is on its way if
-   SO_LINGER says so, and the socket is not non-blocking.  */
+   SO_LINGER says so, with O_NONBLOCK too.  */
 void
 __jr_linger (int fd)
 {
@@ -558,7 +559,7 @@ __jr_linger (int fd)
   socklen_t len = sizeof l;
   uint32_t state;
   if (__jr_sock_get (fd, &s) < 0 || !(ld_relaxed (&s.slot->app_flags) & JR_AF_LINGER)
-      || ld_relaxed (&s.ls->fds) > 1 || jr_nonblock (&s, 0)
+      || ld_relaxed (&s.ls->fds) > 1
       || get_service (&s, SOL_SOCKET, SO_LINGER, &l, &len) < 0
       || l.l_onoff == 0 || l.l_linger <= 0)
     return;

@@ -64,8 +64,8 @@ struct jr_config {
     struct jr_udp_config udp;
     struct jr_link_config link;
     struct jr_tcp_config tcp;
-    bool has_portrange;                    /* the ephemeral ports were chosen in the file */
-    bool has_localtimewait;                /* net.inet.tcp.nolocaltimewait is in the file */
+    bool has_portrange;                                /* the ephemeral ports were chosen in the file */
+    bool has_localtimewait, has_keepcnt, has_finwait2; /* so named sysctls of net.inet.tcp are in the file */
     struct jr_ctl_config ctl;              /* limits and policy; run_dir, stacks and key are filled in by main */
     struct jr_rule rules[JR_CONFIG_RULES]; /* ctl.rules points here */
     char *rule_programs[JR_CONFIG_RULES];  /* what rules[].program points to */

@@ -41,6 +41,8 @@ static void bind_sysctl(struct jr_schema_ctx *ctx, const struct jr_toml *v, cons
         if (as_text(ctx, v, name, text) && jr_sysctl_set(&tree, s, text, why))
             jr_schema_error(ctx, v, name, "%s", why);
         cfg->has_localtimewait |= strcmp(name, "net.inet.tcp.nolocaltimewait") == 0;
+        cfg->has_keepcnt |= strcmp(name, "net.inet.tcp.keepcnt") == 0;
+        cfg->has_finwait2 |= strcmp(name, "net.inet.tcp.fast_finwait2_recycle") == 0;
         cfg->has_portrange |= strncmp(name, "net.inet.ip.portrange.", 22) == 0;
     } else if (v->type == JR_TOML_TABLE && strlen(name) < SYSCTL_NAME_BYTES - 62) {
         for (const struct jr_toml *c = v->child; c; c = c->next)

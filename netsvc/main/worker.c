@@ -172,6 +172,17 @@ static int make_loop(struct jr_worker *w, jr_time now)
     return jr_ip_set_loop(w->ip, w->lo, now);
 }
 
+/* What programs know from their kernel's loopback, as far as the file does not say otherwise. */
+static void linux_defaults(const struct jr_config *cfg, struct jr_tcp_config *tcp)
+{
+    if (!cfg->has_localtimewait)
+        tcp->nolocaltimewait = 0;
+    if (!cfg->has_keepcnt)
+        tcp->keepcnt = 9;
+    if (!cfg->has_finwait2)
+        tcp->fast_finwait2_recycle = 1;
+}
+
 static int make_stacks(struct jr_worker *w)
 {
     struct jr_ip_config ip = w->cfg->ip;
@@ -185,8 +196,8 @@ static int make_stacks(struct jr_worker *w)
         ip.shared |= w->cfg->ports[i].dev.share;
     if (ip.shared && !w->cfg->has_portrange) /* above what Linux takes for itself */
         tcp.port_first = 61000;
-    if (w->cfg->ctl.loopback == JR_ROUTE_SERVICE && !w->cfg->has_localtimewait) /* programs know it from Linux */
-        tcp.nolocaltimewait = 0;
+    if (w->cfg->ctl.loopback == JR_ROUTE_SERVICE)
+        linux_defaults(w->cfg, &tcp);
     jr_rng_init(&w->rng, seed);
     w->ip = jr_ip_new(&w->counters, &w->rng, &ip);
     w->tcp = w->ip ? jr_tcp_new(w->ip, &tcp) : NULL;

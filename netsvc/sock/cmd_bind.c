@@ -132,6 +132,22 @@ static int bind_both(struct jr_sock *so, struct jr_endpoint *ep)
     return 0;
 }
 
+int jr_sock_bind_again(struct jr_sock *so)
+{
+    struct jr_endpoint ep = so->bound;
+
+    return (so->st & JR_ST_BOUND) || jr_addr_is_any(ep.addr) ? 0 : bind_both(so, &ep);
+}
+
+/* ip(7): IP_BIND_ADDRESS_NO_PORT leaves the choice to connect(2). */
+static bool waits_for_port(const struct jr_sock *so, const struct jr_endpoint *ep)
+{
+    int32_t v = 0;
+
+    return so->kind == JR_SOCK_STREAM && ep->port == 0 &&
+           jr_opt_kept(so, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &v) == 0 && v;
+}
+
 int jr_cmd_bind(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_bind_req *req, struct jr_abi_cmd_bind_rep *rep)
 {
     struct jr_sock *so = ctx->so;
@@ -156,9 +172,13 @@ int jr_cmd_bind(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_bind_req *req, s
     }
     if (!may_bind_port(so, ep.port))
         return -EACCES;
-    r = bind_both(so, &ep);
-    if (r == 0)
-        so->bound = so->local;
+    so->bound = ep;
+    if (waits_for_port(so, &ep))
+        jr_sock_show_local(so, &ep);
+    else
+        r = bind_both(so, &ep);
+    if (r < 0)
+        so->bound = (struct jr_endpoint){.addr = jr_sock_any(so)};
     rep->addr = so->sl->local;
     return r;
 }
@@ -188,6 +208,8 @@ int jr_cmd_listen(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_listen_req *re
         jr_sock_give_up(so, ctx->now);
         return 0;
     }
+    if ((r = jr_sock_bind_again(so)) < 0)
+        return r;
     if (!(so->st & JR_ST_BOUND) && (r = bind_both(so, &any)) < 0)
         return r;
     r = jr_tcp_listen(so->tp, req->backlog, ctx->now);

@@ -72,8 +72,10 @@ static int defer_stream(struct jr_sock *so, const struct jr_endpoint *ep, bool h
 static int connect_stream(struct jr_sock *so, const struct jr_endpoint *ep, uint32_t flags, jr_time now)
 {
     const int32_t on = 1;
-    int r;
+    int r = jr_sock_bind_again(so);
 
+    if (r < 0)
+        return r;
     if (!so->attached)
         jr_stream_attach(so);
     if (flags & JR_CONNECT_FASTOPEN) {
@@ -83,7 +85,10 @@ static int connect_stream(struct jr_sock *so, const struct jr_endpoint *ep, uint
     return jr_tcp_fastopen_ready(so->tp, ep, now) ? defer_stream(so, ep, false) : jr_stream_connect(so, ep, now);
 }
 
-/* The address that bind(2) gave, taken again; as with Linux the port is still told when it was not. */
+/*
+ * The address that bind(2) gave, taken again. As with Linux a port that nobody asked for is free now, and still told
+ * until the next one is chosen.
+ */
 static void bind_anew(struct jr_sock *so, struct jr_endpoint *was)
 {
     const uint32_t flags = (so->opt.reuseaddr ? JR_TCP_BIND_REUSEADDR : 0u) |
@@ -96,13 +101,13 @@ static void bind_anew(struct jr_sock *so, struct jr_endpoint *was)
         jr_sock_set_state(so, JR_ST_BOUND, 0);
         return;
     }
-    so->bound.port = 0;
-    was->addr = jr_sock_any(so);
+    if (so->bound.port)
+        so->bound = (struct jr_endpoint){.addr = jr_sock_any(so)};
+    was->addr = so->bound.addr;
     jr_sock_show_local(so, was);
 }
 
-/* The socket as it was before connect(2), with all its options; its control block is spent. */
-static int start_over(struct jr_sock *so, jr_time now)
+int jr_sock_start_over(struct jr_sock *so, jr_time now)
 {
     struct jr_endpoint was = so->local;
     int r;
@@ -114,7 +119,8 @@ static int start_over(struct jr_sock *so, jr_time now)
     jr_port_unuse(so, now);
     jr_port_unreserve(so);
     jr_sock_set_state(so, 0,
-                      JR_ST_DEAD | JR_ST_BOUND | JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_RX_EOF | JR_ST_TX_CLOSED);
+                      JR_ST_DEAD | JR_ST_BOUND | JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_LISTENING | JR_ST_RX_EOF |
+                          JR_ST_TX_CLOSED | JR_ST_PAIR | JR_ST_LOOP);
     so->snd.head = so->snd.tail = so->rcv.head = so->rcv.tail = 0;
     jr_ring_reset(&so->sl->tx, so->snd.cap);
     jr_ring_reset(&so->sl->rx, so->rcv.cap);
@@ -134,7 +140,7 @@ static int revive(struct jr_sock *so, jr_time now)
 {
     if (!(so->st & JR_ST_DEAD) || (so->st & JR_ST_CONNECTED) || so->broken)
         return 0;
-    return start_over(so, now);
+    return jr_sock_start_over(so, now);
 }
 
 /* connect(2) to AF_UNSPEC. Who was connected, or about to be, is told of it as of a reset. */
@@ -146,13 +152,16 @@ static int dissolve(struct jr_sock *so, jr_time now)
         const struct jr_endpoint nobody = {.addr = jr_sock_any(so)};
         return connect_dgram(so, &nobody, now);
     }
-    if (so->pair || so->broken || (so->st & (JR_ST_PAIR | JR_ST_LISTENING)))
+    if (so->broken)
         return -EOPNOTSUPP;
-    if (!(so->st & (JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_DEAD)))
+    if (!(so->st & (JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_LISTENING | JR_ST_DEAD)))
         return 0;
+    jr_sock_stop_listening(so);
+    if (so->pair)
+        jr_pair_close(so, true);
     if (alive)
         jr_sock_set_error(so, ECONNRESET);
-    return start_over(so, now);
+    return jr_sock_start_over(so, now);
 }
 
 static int check_stream_state(const struct jr_sock *so)

@@ -48,15 +48,7 @@ static int shutdown_unconnected(struct jr_sock *so, int how, jr_time now)
         jr_sock_set_error(so, ECONNRESET);
     if (so->pair)
         jr_pair_close(so, true);
-    if (so->st & JR_ST_CONNECTING)
-        jr_sock_set_error(so, ECONNRESET);
-    if (so->tp)
-        jr_tcp_close(so->tp, true, now);
-    so->attached = false;
-    so->tp = NULL;
-    jr_sock_set_state(so, 0, JR_ST_LISTENING | JR_ST_CONNECTING | JR_ST_CONNECTED);
-    jr_sock_touch(so, JR_SOCK_EV_STATE);
-    return 0;
+    return jr_sock_start_over(so, now);
 }
 
 int jr_cmd_shutdown(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_shutdown_req *req,

@@ -13,6 +13,7 @@
 #define MIN_RCVBUF 2304
 #define DGRAM_BUF 212992 /* net.core.rmem_default and wmem_default */
 #define STREAM_SNDBUF 16384
+#define SYN_TTL 64 /* of a neighbour */
 
 /* Remembers integer options of tcp's for a control block made later. */
 static void remember(struct jr_sock *so, int level, int name, const void *val, uint32_t len)
@@ -44,6 +45,8 @@ void jr_opt_resize(struct jr_sock *so)
     const uint32_t first_rx = so->kind == JR_SOCK_DGRAM ? so->ss->cfg.dgram_ring : so->ss->cfg.ring_init;
 
     jr_tune_set_limits(so);
+    if (so->attached && so->opt.sndbuf)
+        jr_tune_grant(so, so->tx_max);
     if (so->attached || so->pair || (so->st & JR_ST_CONNECTED))
         return;
     if (so->opt.sndbuf && so->kind == JR_SOCK_STREAM) {
@@ -171,15 +174,24 @@ static int get_from_udp(struct jr_sock *so, int level, int name, void *val, uint
     return 0;
 }
 
+/* Who binds beside a socket looks at what its options are then. */
+static int show_reuse(struct jr_sock *so)
+{
+    if (so->tp)
+        jr_tcp_set_reuse(so->tp, (so->opt.reuseaddr ? JR_TCP_BIND_REUSEADDR : 0u) |
+                                     (so->opt.reuseport ? JR_TCP_BIND_REUSEPORT : 0u));
+    return 0;
+}
+
 static int set_socket(struct jr_sock *so, int name, int32_t v, const void *val, uint32_t len, jr_time now)
 {
     switch (name) {
     case SO_REUSEADDR:
         so->opt.reuseaddr = v != 0;
-        return 0;
+        return show_reuse(so);
     case SO_REUSEPORT:
         so->opt.reuseport = v != 0;
-        return 0;
+        return show_reuse(so);
     case SO_BROADCAST:
         so->opt.broadcast = v != 0;
         return 0;
@@ -238,6 +250,8 @@ int jr_opt_set(struct jr_sock *so, int level, int name, const void *val, uint32_
         if (r != -ENOPROTOOPT)
             return r;
     }
+    if (level == IPPROTO_TCP && name == TCP_FASTOPEN_NO_COOKIE && (so->st & (JR_ST_CONNECTING | JR_ST_CONNECTED)))
+        return -EINVAL;
     const int kept = len < sizeof v ? -ENOPROTOOPT : jr_opt_keep(so, level, name, v);
     if (kept != -ENOPROTOOPT)
         return kept;
@@ -363,4 +377,13 @@ int jr_opt_get(struct jr_sock *so, int level, int name, void *val, uint32_t *len
     return r;
 }
 
-void jr_opt_inherit(struct jr_sock *so, const struct jr_sock *listener) { so->opt = listener->opt; }
+void jr_opt_inherit(struct jr_sock *so, const struct jr_sock *listener)
+{
+    so->opt = listener->opt;
+    jr_opt_keep(so, SOL_SOCKET, SO_PRIORITY, 0);
+    /* Linux: the TTL that the SYN came with */
+    if (so->is_v6)
+        jr_opt_keep(so, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, SYN_TTL);
+    else
+        jr_opt_keep(so, IPPROTO_IP, IP_MULTICAST_TTL, SYN_TTL);
+}

@@ -156,7 +156,8 @@ struct jr_endpoint jr_kernel_endpoint(const struct jr_kernel_addr *a)
 /* A socket of the kernel's at ep; a negative errno. */
 static int kernel_bound(const struct jr_sock *so, const struct jr_endpoint *ep, bool reuse)
 {
-    const struct jr_kernel_addr a = jr_kernel_addr(ep, false);
+    /* of the program's family: what the kernel finds in the way is not the same for both */
+    const struct jr_kernel_addr a = jr_kernel_addr(ep, so->is_v6);
     const int one = 1, v6only = so->opt.v6only;
     const int fd = socket(a.sa.sa_family, so->kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int err;

@@ -45,7 +45,7 @@ struct jr_sock {
     uint32_t st; /* JR_ST_* */
     uint32_t err_serial;
     struct jr_endpoint local, remote;
-    struct jr_endpoint bound; /* by bind(2); a port of 0: it was not */
+    struct jr_endpoint bound; /* by bind(2), as asked for: a port of 0 was any */
 
     /* events: notify.c */
     struct jr_list touched;
@@ -111,7 +111,13 @@ struct jr_abi_addr jr_sock_abi_addr(const struct jr_sock *so, const struct jr_en
 int jr_sock_endpoint(const struct jr_sock *so, const struct jr_abi_addr *a, struct jr_endpoint *ep);
 struct jr_rule_subject jr_sock_subject(const struct jr_sock *so);
 
-/* cmd_bind.c: binds to a port of the kernel's choice, which stays taken there. */
+/* cmd_connect.c: the socket as it was before connect(2) or listen(2), with all its options; its control block is spent.
+ */
+int jr_sock_start_over(struct jr_sock *so, jr_time now);
+
+/* cmd_bind.c: the address that bind(2) gave, with a new port, for a socket that lost its own. */
+int jr_sock_bind_again(struct jr_sock *so);
+/* Binds to a port of the kernel's choice, which stays taken there. */
 int jr_sock_bind_picked(struct jr_sock *so, struct jr_endpoint *ep);
 
 /* socks.c: looks at what the program published in its rings. */
@@ -168,6 +174,8 @@ void jr_tune_try_rx(struct jr_sock *so, jr_time now);
  * in the ring lie so that it can. */
 void jr_tune_try_tx(struct jr_sock *so);
 void jr_tune_set_limits(struct jr_sock *so);
+/* Lets the transmit ring grow to tx bytes, a power of two. */
+void jr_tune_grant(struct jr_sock *so, uint32_t tx);
 /* Data passes: the pages of the rings will have to be given back when it no longer does. */
 static inline void jr_tune_used(struct jr_sock *so)
 {

@@ -44,9 +44,8 @@ struct jr_abi_addr jr_sock_abi_addr(const struct jr_sock *so, const struct jr_en
 
     a.scope = jr_ipv6_is_linklocal(ep->addr) ? jr_ipv6_zone(ep->addr) : 0;
     memcpy(a.addr, wire.b, sizeof a.addr);
-    /* 0.0.0.0 of a v6 socket is ::, unless it was bound to the v4-mapped address by name, which nobody can tell apart
-     */
-    if (so->is_v6 && jr_addr_is_any(ep->addr))
+    /* 0.0.0.0 of a v6 socket is ::, unless it was bound to the v4-mapped address by name */
+    if (so->is_v6 && jr_addr_is_any(ep->addr) && !jr_addr_is_v4(so->bound.addr))
         memset(a.addr, 0, sizeof a.addr);
     return a;
 }

@@ -4,6 +4,8 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 
+#include "jr_tcp_fsm.h"
+
 #include "sock/pair.h"
 #include "sock/port.h"
 #include "sock/self.h"
@@ -234,6 +236,8 @@ static void on_event(void *arg, struct jr_tcpcb *tp, uint32_t events, jr_time no
     if (so->tp == tp) {
         if (so->attached && (events & JR_TCP_EV_TX)) {
             __atomic_store_n(&so->sl->tx.head, so->snd.head, __ATOMIC_RELEASE);
+            if (JR_UNLIKELY(jr_tcp_state(tp) == TCPS_CLOSED))
+                __atomic_store_n(&so->sl->tcp_state, TCPS_CLOSED, __ATOMIC_RELAXED);
             if (so->tx_grant > so->snd.cap && jr_sockbuf_used(&so->snd) > so->snd.cap / 2)
                 jr_tune_try_tx(so);
             jr_sock_touch(so, JR_SOCK_EV_SPACE);

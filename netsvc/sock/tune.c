@@ -67,13 +67,8 @@ void jr_tune_try_tx(struct jr_sock *so)
     jr_sock_touch(so, JR_SOCK_EV_SPACE);
 }
 
-void jr_tune_on_want(struct jr_sock *so, jr_time now)
+void jr_tune_grant(struct jr_sock *so, uint32_t tx)
 {
-    const uint32_t tx = jr_min_u32(jr_tcp_snd_want(so->tp), so->tx_max);
-
-    so->rx_want = jr_min_u32(jr_tcp_rcv_want(so->tp), so->rx_max);
-    if (so->rx_want > so->rcv.cap)
-        jr_tune_try_rx(so, now);
     if (tx <= so->tx_grant)
         return;
     so->tx_grant = tx;
@@ -81,6 +76,16 @@ void jr_tune_on_want(struct jr_sock *so, jr_time now)
     jr_count(so->ss->cfg.counters, JR_C_SOCK_TX_GROWN);
     jr_tune_try_tx(so);
     jr_sock_touch(so, JR_SOCK_EV_SPACE);
+}
+
+void jr_tune_on_want(struct jr_sock *so, jr_time now)
+{
+    const uint32_t tx = jr_min_u32(jr_tcp_snd_want(so->tp), so->tx_max);
+
+    so->rx_want = jr_min_u32(jr_tcp_rcv_want(so->tp), so->rx_max);
+    if (so->rx_want > so->rcv.cap)
+        jr_tune_try_rx(so, now);
+    jr_tune_grant(so, tx);
 }
 
 #define PUNCHES_PER_SWEEP 64u /* each costs microseconds, during which no packet moves */

@@ -11,10 +11,13 @@
 #include "tcp/rtt.h"
 #include "tcp/timer.h"
 
-/* Linux's TCP_ESTABLISHED... of the kernel's net/tcp_states.h, which programs know from ss(8) and /proc/net/tcp. */
+/*
+ * Linux's TCP_ESTABLISHED... of the kernel's net/tcp_states.h, which programs know from ss(8) and /proc/net/tcp. A
+ * socket whose connection is in TIME_WAIT is closed for Linux.
+ */
 static const uint8_t linux_state[TCPS__COUNT] = {
     [TCPS_ESTABLISHED] = 1, [TCPS_SYN_SENT] = 2,  [TCPS_SYN_RECEIVED] = 3, [TCPS_FIN_WAIT_1] = 4,
-    [TCPS_FIN_WAIT_2] = 5,  [TCPS_TIME_WAIT] = 6, [TCPS_CLOSED] = 7,       [TCPS_CLOSE_WAIT] = 8,
+    [TCPS_FIN_WAIT_2] = 5,  [TCPS_TIME_WAIT] = 7, [TCPS_CLOSED] = 7,       [TCPS_CLOSE_WAIT] = 8,
     [TCPS_LAST_ACK] = 9,    [TCPS_LISTEN] = 10,   [TCPS_CLOSING] = 11,
 };
 

@@ -16,6 +16,7 @@
 
 #define MAX_KEEP_SECONDS 32767
 #define MAX_KEEP_PROBES 127
+#define MIN_CLAMP 1152 /* half of Linux's SOCK_MIN_RCVBUF */
 
 static int get_int(const void *val, uint32_t len, int *v)
 {
@@ -38,6 +39,11 @@ static void set_flag(struct jr_tcpcb *tp, uint32_t flag, bool on)
         tp->t_flags |= flag;
     else
         tp->t_flags &= ~flag;
+}
+
+static void set_flag2(struct jr_tcpcb *tp, uint32_t flag, bool on)
+{
+    tp->t_flags2 = on ? tp->t_flags2 | flag : tp->t_flags2 & ~flag;
 }
 
 static int set_seconds(uint32_t *ms, int v, uint32_t max)
@@ -93,15 +99,15 @@ static int set_maxseg(struct jr_tcpcb *tp, int v)
 {
     if (v < 88 || v > 32767) /* Linux's bounds */
         return -EINVAL;
-    tp->t_usermss = (uint16_t)v;
-    if (tp->t_state >= TCPS_ESTABLISHED)
-        jr_tcp_mss_update(tp);
+    if (tp->t_state < TCPS_ESTABLISHED) /* it is said in the handshake */
+        tp->t_usermss = (uint16_t)v;
     return 0;
 }
 
 static int set_quickack(struct jr_tcpcb *tp, int v, jr_time now)
 {
     tp->quickacks = v ? 2 * JR_TCP_QUICKACKS : 0;
+    set_flag2(tp, TF2_SLOWACK, !v);
     if (v && (tp->t_flags & TF_DELACK)) {
         tp->t_flags |= TF_ACKNOW;
         jr_tcp_output(tp, now);
@@ -115,7 +121,7 @@ static int set_fastopen(struct jr_tcpcb *tp, int v)
     if (v < 0 || (tp->t_state != TCPS_CLOSED && tp->t_state != TCPS_LISTEN))
         return -EINVAL;
     tp->fo_qlen = (uint32_t)v;
-    tp->t_flags2 = v != 0 ? tp->t_flags2 | TF2_FASTOPEN : tp->t_flags2 & ~(uint32_t)TF2_FASTOPEN;
+    set_flag2(tp, TF2_FASTOPEN, v);
     return 0;
 }
 
@@ -126,8 +132,7 @@ static int set_fastopen_connect(struct jr_tcpcb *tp, int v)
         return -EOPNOTSUPP;
     if (v < 0 || v > 1 || tp->t_state != TCPS_CLOSED)
         return -EINVAL;
-    const uint32_t both = TF2_FASTOPEN | TF2_FO_DEFER;
-    tp->t_flags2 = v != 0 ? tp->t_flags2 | both : tp->t_flags2 & ~both;
+    set_flag2(tp, TF2_FASTOPEN | TF2_FO_DEFER, v);
     return 0;
 }
 
@@ -137,7 +142,7 @@ static int set_noopt(struct jr_tcpcb *tp, int v)
     const struct jr_tcp_config *cfg = &tp->tcp->cfg;
     if (tp->t_state != TCPS_CLOSED && tp->t_state != TCPS_LISTEN)
         return -EINVAL;
-    tp->t_flags2 = v ? tp->t_flags2 | TF2_NOOPT : tp->t_flags2 & ~(uint32_t)TF2_NOOPT;
+    set_flag2(tp, TF2_NOOPT, v);
     set_flag(tp, TF_REQ_SCALE | TF_REQ_TSTMP, !v && cfg->rfc1323);
     set_flag(tp, TF_SACK_PERMIT, !v && cfg->sack_enable);
     return 0;
@@ -186,9 +191,9 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
         tp->syncnt = (uint8_t)v;
         return 0;
     case TCP_WINDOW_CLAMP:
-        if (v < 0 || (v == 0 && tp->t_state != TCPS_CLOSED))
+        if (v == 0 && tp->t_state != TCPS_CLOSED)
             return -EINVAL;
-        tp->rcv_clamp = v == 0 ? 0 : jr_max_u32((uint32_t)v, 1024);
+        tp->rcv_clamp = v == 0 ? 0 : (uint32_t)(v < MIN_CLAMP ? MIN_CLAMP : v);
         return 0;
     case TCP_QUICKACK:
         return set_quickack(tp, v, now);
@@ -341,7 +346,7 @@ static int get_tcp(const struct jr_tcpcb *tp, int name, void *val, uint32_t *len
     case TCP_WINDOW_CLAMP:
         return put_int(val, len, (int)tp->rcv_clamp);
     case TCP_QUICKACK:
-        return put_int(val, len, tp->quickacks != 0);
+        return put_int(val, len, !(tp->t_flags2 & TF2_SLOWACK));
     case TCP_DEFER_ACCEPT:
         return put_int(val, len, (int)tp->defer_accept);
     case TCP_FASTOPEN:

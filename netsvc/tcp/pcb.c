@@ -72,7 +72,7 @@ static struct jr_tcp_port *port_get(struct jr_tcp *tcp, uint16_t port)
 static void port_put(struct jr_tcp *tcp, uint16_t port)
 {
     struct jr_tcp_port *p = port_find(tcp, port);
-    if (p == NULL || p->conns != 0 || !jr_list_empty(&p->bound))
+    if (p == NULL || p->conns[0].n + p->conns[1].n != 0 || !jr_list_empty(&p->bound))
         return;
     tcp->ports[port >> 8][port & 255] = NULL;
     free(p);
@@ -109,6 +109,16 @@ static void grow(struct jr_tcp *tcp)
     tcp->bucket_mask = n - 1;
 }
 
+static void count_conn(struct jr_tcp_port *p, const struct jr_tcpcb *tp, int by)
+{
+    const int v6 = !jr_addr_is_v4(tp->laddr);
+    p->conns[v6].n += (uint32_t)by;
+    if (!(tp->t_flags & TF_REUSEADDR))
+        p->conns[v6].noreuseaddr += (uint32_t)by;
+    if (!(tp->t_flags & TF_REUSEPORT))
+        p->conns[v6].noreuseport += (uint32_t)by;
+}
+
 bool jr_pcb_insert(struct jr_tcpcb *tp)
 {
     struct jr_tcp *tcp = tp->tcp;
@@ -116,9 +126,7 @@ bool jr_pcb_insert(struct jr_tcpcb *tp)
         struct jr_tcp_port *p = port_get(tcp, tp->lport);
         if (p == NULL)
             return false;
-        p->conns++;
-        if (!(tp->t_flags & TF_REUSEADDR))
-            p->conns_noreuse++;
+        count_conn(p, tp, 1);
         tp->t_flags |= TF_PORTREF;
     }
     if (tcp->hash_count > tcp->bucket_mask / 2)
@@ -139,9 +147,7 @@ static void port_leave(struct jr_tcpcb *tp)
     if (tp->t_flags & TF_BOUND)
         jr_list_del(&tp->port_link);
     if (tp->t_flags & TF_PORTREF) {
-        p->conns--;
-        if (!(tp->t_flags & TF_REUSEADDR))
-            p->conns_noreuse--;
+        count_conn(p, tp, -1);
     }
     tp->t_flags &= ~(uint32_t)(TF_BOUND | TF_PORTREF);
     port_put(tcp, tp->lport);
@@ -188,11 +194,26 @@ static bool overlap(const struct jr_tcpcb *a, struct jr_addr b, bool b_v6only)
     return is_any6(a->laddr) && !(a->t_flags & TF_V6ONLY);
 }
 
+/* Connections that did not bind are in the way of any address of their family. */
+static bool conns_conflict(const struct jr_tcpcb *tp, struct jr_addr addr, const struct jr_tcp_port *p)
+{
+    const bool families[2] = {jr_addr_is_v4(addr) || (is_any6(addr) && !(tp->t_flags & TF_V6ONLY)),
+                              !jr_addr_is_v4(addr)};
+    for (int i = 0; i < 2; i++) {
+        if (!families[i] || p->conns[i].n == 0)
+            continue;
+        if (!(tp->t_flags & TF_REUSEADDR && p->conns[i].noreuseaddr == 0) &&
+            !(tp->t_flags & TF_REUSEPORT && p->conns[i].noreuseport == 0))
+            return true;
+    }
+    return false;
+}
+
 static bool conflicts(const struct jr_tcpcb *tp, struct jr_addr addr, const struct jr_tcp_port *p)
 {
     if (p == NULL)
         return false;
-    if (tp->t_flags & TF_REUSEADDR ? p->conns_noreuse != 0 : p->conns != 0)
+    if (conns_conflict(tp, addr, p))
         return true;
     JR_LIST_EACH(it, &p->bound) {
         const struct jr_tcpcb *o = JR_LIST_ENTRY(it, struct jr_tcpcb, port_link);
@@ -217,7 +238,7 @@ bool jr_pcb_port_is_used(const struct jr_tcpcb *tp, struct jr_addr addr, uint16_
         if (o != tp && overlap(o, addr, tp->t_flags & TF_V6ONLY))
             return true;
     }
-    return p->conns != 0;
+    return p->conns[0].n + p->conns[1].n != 0;
 }
 
 static uint16_t pick_bind_port(struct jr_tcpcb *tp, struct jr_addr addr)

@@ -139,8 +139,8 @@ void jr_tcp_dead(struct jr_tcpcb *tp, int error)
     if (error != 0)
         tp->t_error = error;
     if (!(tp->t_flags & TF_ORPHAN)) {
-        if (tp->t_flags & TF_ATTACHED && error != 0)
-            jr_tcp_event(tp, JR_TCP_EV_ERROR);
+        if (tp->t_flags & TF_ATTACHED)
+            jr_tcp_event(tp, error != 0 ? JR_TCP_EV_ERROR : JR_TCP_EV_TX); /* so that the state is looked at */
         return;
     }
     jr_tcp_detach(tp);

@@ -270,6 +270,7 @@ static void inherit(struct jr_tcpcb *tp, struct jr_tcpcb *l)
     tp->keepidle = l->keepidle;
     tp->keepintvl = l->keepintvl;
     tp->keepcnt = l->keepcnt;
+    tp->syncnt = l->syncnt;
     tp->user_timeout = l->user_timeout;
     tp->t_flags2 |= l->t_flags2 & (TF2_UTO_SET | TF2_UTO_DUE);
     tp->linger2 = l->linger2;
@@ -378,6 +379,10 @@ void jr_syncache_add(struct jr_tcpcb *l, struct jr_tcp_seg *seg, const jr_seq *i
         on_known_syn(tcp, e, &o, now);
         return;
     }
+    if (seg->rx->loop && l->listener->len > l->listener->backlog) {
+        jr_count(tcp->counters, JR_C_TCP_LISTEN_OVERFLOW);
+        return;
+    }
     if (e != NULL) /* 3.10.7.4 fourth, SYN-RECEIVED after a passive open: back to LISTEN */
         drop(tcp, e);
     jr_sc_fill(&only, l, seg, &o);
@@ -464,20 +469,23 @@ static struct jr_sc_entry *from_cookie(struct jr_tcpcb *l, const struct jr_tcp_s
     return e;
 }
 
-/* The accept queue or memory is full. FreeBSD lets one and a half times the backlog wait. */
+/*
+ * NULL: the accept queue or memory is full. FreeBSD lets one and a half times the backlog wait and resets what comes
+ * then; programs of this host get what their kernel would do, which lets one more than the backlog wait and is silent.
+ */
 static struct jr_tcpcb *complete(struct jr_tcp *tcp, const struct jr_sc_entry *e, const struct jr_tcp_seg *seg,
                                  bool *refused, jr_time now)
 {
     const struct jr_tcp_listener *q = e->listener->listener;
     struct jr_tcpcb *tp = NULL;
-    if (q->len > q->backlog + q->backlog / 2) {
+    if (q->len > q->backlog + (seg->rx->loop ? 0 : q->backlog / 2)) {
         jr_count(tcp->counters, JR_C_TCP_LISTEN_OVERFLOW);
     } else {
         tp = make_connection(e, now);
         if (tp == NULL)
             jr_count(tcp->counters, JR_C_TCP_NOMEM);
     }
-    *refused = tp == NULL && tcp->cfg.syncache_rst_on_sock_fail;
+    *refused = tp == NULL && tcp->cfg.syncache_rst_on_sock_fail && !seg->rx->loop;
     if (*refused)
         jr_tcp_respond_rst(tcp, seg, true, now);
     return tp;

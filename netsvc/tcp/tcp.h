@@ -78,6 +78,8 @@ enum {
 };
 /* port 0: an ephemeral port (RFC 6056). -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (bound already). */
 int jr_tcp_bind(struct jr_tcpcb *tp, const struct jr_endpoint *local, uint32_t flags);
+/* JR_TCP_BIND_* of a bound control block, from now on. */
+void jr_tcp_set_reuse(struct jr_tcpcb *tp, uint32_t flags);
 int jr_tcp_listen(struct jr_tcpcb *tp, uint32_t backlog, jr_time now);
 /* SO_RCVBUF of what the listener accepts: the window of its SYN-ACKs. 0: as configured. */
 void jr_tcp_set_rcv_space(struct jr_tcpcb *tp, uint32_t bytes);

@@ -73,6 +73,7 @@ enum {                              /* t_flags2 */
        TF2_FO_SYN_DATA = 1u << 14,  /* data of a SYN was taken, by either side */
        TF2_UTO_SET = 1u << 15,      /* TCP_USER_TIMEOUT says what user_timeout is, not the peer */
        TF2_UTO_DUE = 1u << 16,      /* the peer is to be told of it */
+       TF2_SLOWACK = 1u << 17,      /* TCP_QUICKACK was taken back */
 };
 
 enum { /* TT_NUDGE: output again, after TCP_CORK's longest wait or a shortage of packets */
@@ -326,7 +327,9 @@ struct jr_tcp_listener {  /* written by usrreq.c and syncache.c */
 /* What is bound to a port. */
 struct jr_tcp_port { /* written by pcb.c */
     struct jr_list bound;
-    uint32_t conns, conns_noreuse; /* connections with this local port that are not on bound */
+    struct {
+        uint32_t n, noreuseaddr, noreuseport;
+    } conns[2]; /* connections with this local port that are not on bound: of IPv4, of IPv6 */
 };
 
 struct jr_tcp_syncache;

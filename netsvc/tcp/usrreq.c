@@ -44,6 +44,15 @@ int jr_tcp_bind(struct jr_tcpcb *tp, const struct jr_endpoint *local, uint32_t f
     return jr_pcb_bind(tp, local->addr, local->port);
 }
 
+void jr_tcp_set_reuse(struct jr_tcpcb *tp, uint32_t flags)
+{
+    if (!(tp->t_flags & TF_BOUND)) /* others are counted by what they were */
+        return;
+    tp->t_flags &= ~(uint32_t)(TF_REUSEADDR | TF_REUSEPORT);
+    tp->t_flags |= (flags & JR_TCP_BIND_REUSEADDR ? TF_REUSEADDR : 0u) |
+                   (flags & JR_TCP_BIND_REUSEPORT ? TF_REUSEPORT : 0u);
+}
+
 int jr_tcp_listen(struct jr_tcpcb *tp, uint32_t backlog, jr_time now)
 {
     (void)now;
@@ -100,7 +109,7 @@ int jr_tcp_connect(struct jr_tcpcb *tp, const struct jr_endpoint *remote, jr_tim
 {
     if (tp->t_state != TCPS_CLOSED || tp->t_error != 0)
         return -EISCONN;
-    if (remote->port == 0 || jr_addr_is_any(remote->addr))
+    if (jr_addr_is_any(remote->addr))
         return -EADDRNOTAVAIL;
     const struct jr_addr laddr = tp->laddr;
     const uint16_t lport = tp->lport;
