@@ -56,6 +56,7 @@ class Scene:
     def file(self, size: int, name: str = "file") -> tuple[Path, str]:
         """A file of bytes that repeat nowhere, and its sha256."""
         path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         return path, programs.make_file(path, size)
 
     def path(self, name: str) -> Path:

@@ -18,6 +18,24 @@ from .base import App, Scene
 DNSMASQ = App("dnsmasq", packages=["dnsmasq-base", "bind9-dnsutils"], needs=["dnsmasq", "dig"])
 UNBOUND = App("unbound", packages=["unbound", "bind9-dnsutils"], needs=["unbound", "dig"])
 
+NAMED = App("bind9", packages=["bind9", "bind9-dnsutils"], needs=["named", "dig"])
+
+NAMED_CONF = """\
+options {{
+    directory "{folder}";
+    pid-file "{folder}/named.pid";
+    session-keyfile "{folder}/session.key";
+    managed-keys-directory "{folder}";
+    listen-on port 53 {{ {address}; }};
+    listen-on-v6 port 53 {{ {address6}; }};
+    recursion no;
+    dnssec-validation no;
+    allow-transfer {{ any; }};
+    notify no;
+}};
+controls {{ }};
+zone "test" {{ type primary; file "{folder}/zone"; }};
+"""
 CONF = """\
 server:
     interface: {address}
@@ -98,4 +116,21 @@ def unbound_answers(scene: Scene) -> dict[str, Any]:
         facts = questions(scene)
         facts["long, cut"] = dig(scene, "+short", "+ignore", "+bufsize=512", "long.test", "TXT")
         facts["long, by TCP"] = len(dig(scene, "+short", "+bufsize=512", "long.test", "TXT"))
+        return facts
+
+
+@NAMED.workload("dig asks by UDP, TCP, IPv6, for a whole zone", ways=("serves",), carries="udp", at_least=200)
+@NAMED.workload("dig asks by UDP (the kernel's), TCP, IPv6, for a whole zone", ways=("asks",), at_least=2)
+def named(scene: Scene) -> dict[str, Any]:
+    records = ["$TTL 60", "@ SOA ns a 1 60 60 60 60", "@ NS ns", f"ns A {scene.address}"]
+    records += [f"h{i} A 10.9.8.{i % 250}" for i in range(2000)]
+    records += [f'long TXT "{chr(97 + i) * 200}"' for i in range(20)]
+    scene.write("zone", "\n".join(records) + "\n")
+    conf = scene.write("named.conf", NAMED_CONF.format(
+        folder=scene.folder, address=scene.address, address6=scene.address6))  # fmt: skip
+    with scene.serving(["named", "-g", "-c", conf], 53, ready=r" running\n"):
+        facts = questions(scene)
+        facts["long, cut"] = dig(scene, "+short", "+ignore", "+bufsize=512", "long.test", "TXT")
+        whole = dig(scene, "test", "AXFR")
+        facts["whole zone"] = [len(whole), [line for line in whole if line.startswith("h1999.")]]
         return facts

@@ -17,6 +17,8 @@ from harness.process import Process
 from .base import App, Scene, must, run_to_end, settle, tool
 
 BIN = "/usr/lib/postgresql/*/bin/"
+BOUNCER = App("pgbouncer", packages=["pgbouncer", "postgresql"],
+              needs=["pgbouncer", BIN + "postgres", BIN + "pgbench", "setpriv"])  # fmt: skip
 APP = App("postgresql", packages=["postgresql"],
           needs=[BIN + "postgres", BIN + "psql", BIN + "pgbench", BIN + "initdb", "setpriv"])  # fmt: skip
 AS = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--")
@@ -157,3 +159,37 @@ def replicates(scene: Scene) -> dict[str, Any]:
             reached = settle(lambda: scene.client.run(*ask).strip() == "15000")
             state = psql(scene, "select state from pg_stat_replication")
     return {"reached": reached, "state": state}
+
+
+BOUNCER_CONF = """\
+[databases]
+postgres = host={where} port=5432 user=postgres
+[pgbouncer]
+listen_addr = *
+listen_port = 6432
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 4
+max_client_conn = 100
+client_tls_sslmode = allow
+client_tls_cert_file = {folder}/cert.pem
+client_tls_key_file = {folder}/pool.pem
+ignore_startup_parameters = extra_float_digits
+"""
+
+
+@BOUNCER.workload("20 clients on 4 connections, TLS", ways=("serves", "asks", "local"), at_least=10)
+def bouncer(scene: Scene) -> dict[str, Any]:
+    with running(scene):
+        own = scene.path("pool.pem")
+        own.write_bytes(scene.certificate()[1].read_bytes())
+        shutil.chown(own, "postgres", "postgres")
+        conf = scene.write("pool.ini", BOUNCER_CONF.format(folder=scene.folder, where="127.0.0.1"))
+        where = ["-h", scene.address, "-p", "6432", "-U", "postgres", "postgres"]
+        with scene.serving([*AS, "pgbouncer", conf], 6432):
+            scene.ask(program("pgbench"), "-i", "-q", "-s", "1", *where)
+            said = scene.ask(program("pgbench"), "-c", "20", "-j", "2", "-t", "20", *where)
+            tls = scene.try_ask(program("psql"), "-XAtq", f"host={scene.address} port=6432 user=postgres "
+                                "dbname=postgres sslmode=require", "-c", "select 6 * 7")  # fmt: skip
+        return {"processed": re.findall(r"processed: (\S+)|failed transactions: (\d+)", said), "tls": tls}

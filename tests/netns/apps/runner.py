@@ -149,7 +149,7 @@ class Stage:
 
     def play(self, workload: Workload, number: int) -> Outcome:
         """One workload once."""
-        folder = self.folder / f"{number:02d}-{re.sub(r'[^a-z0-9]+', '-', workload.name.lower())}"
+        folder = self.folder / f"{number:02d}-{re.sub(r'[^a-z0-9]+', '-', workload.name.lower())[:24]}"  # AF_UNIX: 108
         folder.mkdir(mode=0o755)
         before, began = self.counters(), time.monotonic()
         outcome = Outcome()
