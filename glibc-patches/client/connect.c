@@ -68,6 +68,39 @@ bind_socket (struct jr_sock *s, const struct jr_abi_addr *a)
   return 0;
 }
 
+/* As a kernel does for a datagram that turns out to have no destination.  */
+void
+__jr_bind_any (struct jr_sock *s)
+{
+  struct jr_abi_addr any = { .family = s->slot->family };
+  if (s->slot->family == AF_INET)
+    any.addr[10] = any.addr[11] = 0xff;
+  bind_socket (s, &any);
+}
+
+/* Looks at the length before the family.  */
+static int
+bind_address (struct jr_sock *s, const struct sockaddr *addr, socklen_t len,
+	      struct jr_abi_addr *a)
+{
+  int r = __jr_addr_check (addr, len);
+  if (r < 0)
+    return r;
+  if (len < (s->slot->family == AF_INET ? sizeof (struct sockaddr_in)
+					: offsetof (struct sockaddr_in6, sin6_scope_id)))
+    return -EINVAL;
+  struct sockaddr_in in;
+  memcpy (&in, addr, sizeof in);
+  /* AF_UNSPEC is AF_INET when it is the wildcard.  */
+  if (in.sin_family == AF_UNSPEC && s->slot->family == AF_INET && in.sin_addr.s_addr == 0)
+    in.sin_family = AF_INET;
+  else if (in.sin_family != s->slot->family)
+    return -EAFNOSUPPORT;
+  else
+    return __jr_addr_get (s, addr, len, a);
+  return __jr_addr_get (s, (struct sockaddr *) &in, sizeof in, a);
+}
+
 int
 __jr_bind (int fd, const struct sockaddr *addr, socklen_t len)
 {
@@ -76,23 +109,7 @@ __jr_bind (int fd, const struct sockaddr *addr, socklen_t len)
   uint32_t state;
   int r = get (fd, &s, &state);
   if (r == 0)
-    r = __jr_addr_check (addr, len);
-  if (r == 0)
-    r = __jr_addr_get (&s, addr, len, &a);
-  if (r == 0 && a.family == AF_UNSPEC)
-    {
-      /* As the kernel: AF_UNSPEC is AF_INET when it is the wildcard.  */
-      struct sockaddr_in in = { 0 };
-      if (s.slot->family != AF_INET || len < sizeof in)
-	return jr_ret (s.slot->family == AF_INET ? -EINVAL : -EAFNOSUPPORT);
-      memcpy (&in, addr, sizeof in);
-      if (in.sin_addr.s_addr != 0)
-	return jr_ret (-EAFNOSUPPORT);
-      in.sin_family = AF_INET;
-      r = __jr_addr_get (&s, (struct sockaddr *) &in, sizeof in, &a);
-    }
-  if (r == 0 && addr->sa_family != AF_UNSPEC && addr->sa_family != s.slot->family)
-    r = -EAFNOSUPPORT;
+    r = bind_address (&s, addr, len, &a);
   if (r == 0 && (state & (JR_ST_BOUND | JR_ST_CONNECTED | JR_ST_CONNECTING)))
     r = -EINVAL;
   return jr_ret (r < 0 ? r : bind_socket (&s, &a));
@@ -281,7 +298,8 @@ do_connect (int fd, const struct sockaddr *addr, socklen_t len)
     }
   /* Dissolving; nothing to do if there is nothing.  */
   if (t.a.family == AF_UNSPEC && !(state & (JR_ST_CONNECTED | JR_ST_CONNECTING
-					    | JR_ST_LISTENING | JR_ST_DEAD)))
+					    | JR_ST_LISTENING | JR_ST_DEAD))
+      && (stream || !(state & JR_ST_BOUND)))
     return 0;
   if (t.a.family == AF_UNSPEC && stream)
     return dissolve (&s);

@@ -159,7 +159,10 @@ check_target (struct jr_sock *s, const struct jr_abi_dgram *h)
   if (h->peer.family == AF_UNSPEC)
     {
       uint32_t whole = ld_relaxed (&s->slot->mss);
-      if (!(ld_acquire (&s->slot->state) & JR_ST_CONNECTED))
+      uint32_t state = ld_acquire (&s->slot->state);
+      if (!(state & (JR_ST_CONNECTED | JR_ST_BOUND)))
+	__jr_bind_any (s);
+      if (!(state & JR_ST_CONNECTED))
 	return -EDESTADDRREQ;
       /* With an error queue the error belongs there too.  */
       if ((af & JR_AF_DF) && !(af & JR_AF_RECVERR) && whole != 0 && h->segsz == 0
@@ -167,6 +170,12 @@ check_target (struct jr_sock *s, const struct jr_abi_dgram *h)
 	return -EMSGSIZE;
       return 0;
     }
+  if ((af & JR_AF_V6ONLY) && __jr_addr_is_v4 (&h->peer))
+    return -ENETUNREACH;
+  if (!__jr_addr_is_v4 (&h->peer) && __jr_addr_is_v4 (&s->slot->local)
+      && !__jr_addr_is_any (&s->slot->local)
+      && (ld_acquire (&s->slot->state) & JR_ST_BOUND))
+    return -EAFNOSUPPORT;
   if (!(af & JR_AF_BROADCAST) && memcmp (h->peer.addr + 12, all_ones, 4) == 0
       && __jr_addr_is_v4 (&h->peer))
     return -EACCES;
@@ -186,11 +195,12 @@ __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
     return r;
   if (it.left > UINT16_MAX)
     return -EMSGSIZE;
-  if (flags & MSG_OOB)
-    return -EOPNOTSUPP;
   r = build_header (s, msg, &h);
   const struct jr_abi_addr *to
     = h.peer.family != AF_UNSPEC ? &h.peer : &s->slot->remote;
+  /* The kernel's IPv6 side does not look.  */
+  if ((flags & MSG_OOB) && __jr_addr_is_v4 (to))
+    r = -EOPNOTSUPP;
   if (r == 0 && it.left > (__jr_addr_is_v4 (to) ? DGRAM_MAX : DGRAM6_MAX))
     r = -EMSGSIZE;
   if (r < 0)

@@ -53,12 +53,14 @@ enum jr_app_flag
   JR_AF_DF = 1 << 20,		/* IP_PMTUDISC_DO or _PROBE */
   JR_AF_OOBINLINE = 1 << 21,
   JR_AF_LINGER = 1 << 22,	/* close waits */
+  JR_AF_V6ONLY = 1 << 23,
   /* Options that an accepted socket has from its listener.  */
   JR_AF_INHERITED = JR_AF_PKTINFO | JR_AF_PKTINFO6 | JR_AF_TTL | JR_AF_TTL6
 		    | JR_AF_TOS | JR_AF_TOS6 | JR_AF_TIMESTAMP
 		    | JR_AF_TIMESTAMPNS | JR_AF_REUSEADDR | JR_AF_REUSEPORT
 		    | JR_AF_ORIGDST | JR_AF_RXQ_OVFL | JR_AF_RECVERR
 		    | JR_AF_BROADCAST | JR_AF_DF | JR_AF_OOBINLINE | JR_AF_LINGER
+		    | JR_AF_V6ONLY
 };
 
 /* Our own locks: of this process only, never held while sleeping for
@@ -664,6 +666,7 @@ extern int __jr_addr_get (struct jr_sock *s, const struct sockaddr *sa, socklen_
 			  struct jr_abi_addr *a) JR_HIDDEN;
 extern bool __jr_is_over (struct jr_sock *s, uint32_t state) JR_HIDDEN;
 extern int __jr_addr_check (const struct sockaddr *sa, socklen_t len) JR_HIDDEN;
+extern void __jr_bind_any (struct jr_sock *s) JR_HIDDEN;
 extern int __jr_dgram_addr (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
 			    struct jr_abi_addr *a) JR_HIDDEN;
 extern int __jr_addr_put (int family, const struct jr_abi_addr *a, struct sockaddr *sa,

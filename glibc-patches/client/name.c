@@ -143,8 +143,11 @@ __jr_dgram_addr (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
 {
   struct sockaddr_in in;
   if (s->slot->family != AF_INET)
-    return len < offsetof (struct sockaddr, sa_data) ? -EINVAL
-						     : __jr_addr_get (s, sa, len, a);
+    {
+      int r = len < offsetof (struct sockaddr, sa_data) ? -EINVAL
+							: __jr_addr_get (s, sa, len, a);
+      return r == -EAFNOSUPPORT ? -EINVAL : r;
+    }
   if (len < sizeof in)
     return -EINVAL;
   memcpy (&in, sa, sizeof in);
@@ -193,7 +196,8 @@ name (int fd, struct sockaddr *sa, socklen_t *len, bool peer)
   if (r < 0)
     return r;
   if (peer && ((state & (JR_ST_CONNECTED | JR_ST_DEAD)) != JR_ST_CONNECTED
-	       || __jr_is_over (&s, state)))
+	       || __jr_is_over (&s, state)
+	       || (!jr_is_stream (&s) && s.slot->remote.port == 0)))
     return -ENOTCONN;
   if (!peer && !jr_is_stream (&s) && !(state & JR_ST_BOUND)
       && ld_relaxed (&s.slot->tx.tail) != 0)

@@ -213,6 +213,9 @@ note (struct jr_sock *s, int level, int name, int v)
     set_flag (s, JR_AF_LINGER, v != 0);
   else if (level == SOL_SOCKET && name == SO_OOBINLINE)
     set_flag (s, JR_AF_OOBINLINE, v != 0);
+  else if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY
+	   && !(ld_acquire (&s->slot->state) & JR_ST_BOUND))
+    set_flag (s, JR_AF_V6ONLY, v != 0);
   else if (level == IPPROTO_IP && name == IP_RECVERR)
     set_flag (s, JR_AF_RECVERR, v != 0);
   else if (level == IPPROTO_IP && name == IP_MTU_DISCOVER)

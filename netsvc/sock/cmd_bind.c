@@ -90,7 +90,7 @@ static int bind_protocol(struct jr_sock *so, struct jr_endpoint *ep, uint32_t fl
  * SO_REUSEADDR, a port with connections is the last resort: the next one may be to the same place. */
 int jr_sock_bind_picked(struct jr_sock *so, struct jr_endpoint *ep)
 {
-    const uint32_t flags = bind_flags(so), fresh = so->kind == JR_SOCK_STREAM ? JR_TCP_BIND_FRESH : 0;
+    const uint32_t flags = bind_flags(so), fresh = so->kind == JR_SOCK_STREAM ? JR_TCP_BIND_FRESH : JR_UDP_BIND_PICKED;
     int held[PICKS], n = 0, r;
 
     for (;; n++) {
@@ -167,6 +167,9 @@ int jr_cmd_bind(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_bind_req *req, s
     so->opt.reuseport |= (req->flags & JR_BIND_REUSEPORT) != 0;
     rep->route = local_route(so, &ep);
     if (rep->route == JR_ROUTE_KERNEL) {
+        /* the kernel does not know of a port that this stack chose */
+        if (so->kind == JR_SOCK_DGRAM && jr_udp_conflicts(so->ss->cfg.udp, &ep, bind_flags(so)))
+            return -EADDRINUSE;
         jr_sock_give_up(so, ctx->now);
         return 0;
     }

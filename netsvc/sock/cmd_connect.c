@@ -38,6 +38,25 @@ static uint32_t remote_route(struct jr_sock *so, const struct jr_endpoint *ep, s
     return jr_ip_route(cfg->ip, ep->addr, &rt) ? JR_ROUTE_SERVICE : JR_ROUTE_KERNEL;
 }
 
+/* Linux: the port goes too unless bind(2) named it. */
+static void disconnect_dgram(struct jr_sock *so, jr_time now)
+{
+    struct jr_endpoint local;
+
+    jr_dgram_drain(so, now); /* to where it was connected until now */
+    jr_udp_disconnect(so->up);
+    jr_udp_local(so->up, &local);
+    if (!local.port) {
+        jr_port_unuse(so, now);
+        jr_port_unreserve(so);
+        so->bound.port = 0;
+    }
+    jr_sock_show_local(so, &local);
+    jr_sock_show_remote(so, &(struct jr_endpoint){.addr = jr_sock_any(so)});
+    jr_dgram_show_mss(so);
+    jr_sock_set_state(so, 0, JR_ST_CONNECTED | (local.port ? 0u : JR_ST_BOUND));
+}
+
 static int connect_dgram(struct jr_sock *so, const struct jr_endpoint *ep, jr_time now)
 {
     struct jr_endpoint local;
@@ -53,10 +72,7 @@ static int connect_dgram(struct jr_sock *so, const struct jr_endpoint *ep, jr_ti
     jr_sock_show_local(so, &local);
     jr_sock_show_remote(so, ep);
     jr_dgram_show_mss(so);
-    if (ep->port)
-        jr_sock_set_state(so, JR_ST_CONNECTED | jr_self_bit(so->ss, ep->addr), 0);
-    else
-        jr_sock_set_state(so, 0, JR_ST_CONNECTED);
+    jr_sock_set_state(so, JR_ST_CONNECTED | jr_self_bit(so->ss, ep->addr), 0);
     return 0;
 }
 
@@ -149,8 +165,8 @@ static int dissolve(struct jr_sock *so, jr_time now)
     const bool alive = (so->st & (JR_ST_CONNECTED | JR_ST_CONNECTING)) && !(so->st & JR_ST_DEAD);
 
     if (so->kind == JR_SOCK_DGRAM) {
-        const struct jr_endpoint nobody = {.addr = jr_sock_any(so)};
-        return connect_dgram(so, &nobody, now);
+        disconnect_dgram(so, now);
+        return 0;
     }
     if (so->broken)
         return -EOPNOTSUPP;

@@ -16,12 +16,15 @@ static uint64_t record_size(uint32_t len) { return sizeof(struct jr_abi_dgram) +
 
 int jr_dgram_autobind(struct jr_sock *so, jr_time now)
 {
-    struct jr_endpoint ep = {.addr = jr_sock_any(so)};
+    struct jr_endpoint ep;
     int r;
 
     (void)now;
     if (so->st & JR_ST_BOUND)
         return 0;
+    jr_udp_local(so->up, &ep); /* an address without a port: it was bound to both, and connected */
+    if (jr_addr_is_any(ep.addr))
+        ep.addr = jr_sock_any(so);
     if (jr_self_is_on(so->ss))
         r = jr_sock_bind_picked(so, &ep);
     else

@@ -231,7 +231,8 @@ static bool receive(struct jr_sock *so, jr_time now)
     const struct jr_endpoint from = jr_kernel_endpoint(&a);
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
         read_cmsg(c, &h, &to.addr);
-    if (so->st & JR_ST_CONNECTED && !(so->remote.port == from.port && jr_addr_eq(so->remote.addr, from.addr)))
+    if (so->st & JR_ST_CONNECTED &&
+        !((so->remote.port == from.port || so->remote.port == 0) && jr_addr_eq(so->remote.addr, from.addr)))
         return true;
     h.len = (uint32_t)n;
     h.peer = jr_sock_abi_addr(so, &from);

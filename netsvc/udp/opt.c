@@ -135,7 +135,7 @@ static int get_ip(struct jr_udpcb *up, int name, int32_t *v)
         *v = (int32_t)jr_addr_to_v4(up->mcast_src);
         return 0;
     case IP_MTU:
-        if (!up->remote.port)
+        if (!up->connected)
             return -ENOTCONN;
         *v = (int32_t)(jr_udp_whole_max(up) + JR_UDP_HLEN +
                        (jr_addr_is_v4(up->remote.addr) ? JR_IPV4_HLEN : JR_IPV6_HLEN));

@@ -231,7 +231,7 @@ static int prepare(struct jr_udpcb *up, const struct jr_endpoint *to, const stru
     else if (is_group(to->addr) && !jr_addr_is_any(up->mcast_src))
         src = up->mcast_src;
     if (!jr_addr_is_any(src) && jr_addr_is_v4(src) != v4)
-        return -ENETUNREACH;
+        return v4 ? -ENETUNREACH : -EAFNOSUPPORT;
     dg->dport = to->port;
     dg->cksum = !v4 || (up->udp->cfg.checksum && !up->opt.no_check); /* IPv6: RFC 8200 8.1 */
     dg->tx = (struct jr_ip_tx){
@@ -278,12 +278,12 @@ int jr_udp_sendmsg(struct jr_udpcb *up, const struct jr_endpoint *to, const void
     int err;
 
     if (!to) {
-        if (!up->remote.port)
+        if (!up->connected)
             return -EDESTADDRREQ;
         to = &up->remote;
-    }
-    if (to->port == 0)
+    } else if (to->port == 0) {
         return -EINVAL;
+    }
     if ((uint64_t)a_len + b_len > up->udp->cfg.maxdgram + (jr_addr_is_v4(to->addr) ? 0 : 20u)) /* by IPv4's measure */
         return -EMSGSIZE;
     err = send_to(up, to, &dg, tx ? tx : &plain, now);
@@ -302,7 +302,7 @@ int jr_udp_send(struct jr_udpcb *up, const struct jr_endpoint *to, const void *a
 
 uint32_t jr_udp_whole_max(struct jr_udpcb *up)
 {
-    const struct jr_ip_route *rt = up->remote.port ? route_to(up, up->remote.addr) : NULL;
+    const struct jr_ip_route *rt = up->connected ? route_to(up, up->remote.addr) : NULL;
 
     return rt ? mtu_rule(up, rt).mtu - ip_bytes(up->remote.addr) - JR_UDP_HLEN : 0;
 }

@@ -110,6 +110,11 @@ int jr_udp_pcb_autobind(struct jr_udpcb *up, struct jr_addr addr)
     return -EADDRINUSE;
 }
 
+bool jr_udp_conflicts(struct jr_udp *udp, const struct jr_endpoint *local, uint32_t flags)
+{
+    return local->port && !port_free(udp, local, flags);
+}
+
 int jr_udp_bind(struct jr_udpcb *up, const struct jr_endpoint *local, uint32_t flags)
 {
     struct jr_ip_route rt;
@@ -127,20 +132,20 @@ int jr_udp_bind(struct jr_udpcb *up, const struct jr_endpoint *local, uint32_t f
     if (!port_free(up->udp, local, flags))
         return -EADDRINUSE;
     take_port(up, local, flags);
-    up->user_port = true;
+    up->user_port = !(flags & JR_UDP_BIND_PICKED);
     return 0;
 }
 
-static int disconnect(struct jr_udpcb *up)
+void jr_udp_disconnect(struct jr_udpcb *up)
 {
     jr_list_del(&up->flow_link);
+    up->connected = false;
     up->remote = (struct jr_endpoint){jr_addr_v4(0), 0};
     up->local.addr = up->bound;
     if (!up->user_port) {
         jr_list_del(&up->port_link);
         up->local.port = 0;
     }
-    return 0;
 }
 
 int jr_udp_connect(struct jr_udpcb *up, const struct jr_endpoint *remote)
@@ -148,18 +153,15 @@ int jr_udp_connect(struct jr_udpcb *up, const struct jr_endpoint *remote)
     struct jr_ip_route rt;
     int err;
 
-    if (remote->port == 0 && jr_addr_is_any(remote->addr))
-        return disconnect(up);
-    if (remote->port == 0)
-        return -EINVAL;
     if (!jr_ip_route(up->udp->ip, remote->addr, &rt))
         return -ENETUNREACH;
     if (!jr_addr_is_any(up->bound) && jr_addr_is_v4(up->bound) != jr_addr_is_v4(remote->addr))
-        return -ENETUNREACH;
+        return jr_addr_is_v4(up->bound) ? -EAFNOSUPPORT : -ENETUNREACH;
     if (!up->local.port && (err = jr_udp_pcb_autobind(up, up->bound)) != 0)
         return err;
     jr_list_del(&up->flow_link);
     up->remote = *remote;
+    up->connected = true;
     up->local.addr = jr_addr_is_any(up->bound) ? rt.src : up->bound;
     jr_list_push_head(flow_bucket(up->udp, &up->local, remote), &up->flow_link);
     return 0;
@@ -192,7 +194,9 @@ unsigned jr_udp_pcb_score(const struct jr_udpcb *up, const struct jr_endpoint *l
     } else if (is_any6(up->local.addr) != jr_addr_is_v4(local->addr)) {
         score += 1; /* the wildcard of its own family */
     }
-    if (up->remote.port && (up->remote.port != remote->port || !jr_addr_eq(up->remote.addr, remote->addr)))
+    if (up->connected && !jr_addr_eq(up->remote.addr, remote->addr))
+        return 0;
+    if (up->connected && up->remote.port && up->remote.port != remote->port)
         return 0;
     return score;
 }
@@ -240,7 +244,7 @@ bool jr_udp_is_bound(struct jr_udp *udp, const struct jr_endpoint *ep)
 {
     JR_LIST_EACH(n, jr_udp_port_bucket(udp, ep->port)) {
         const struct jr_udpcb *up = of_port_link(n);
-        if (jr_udp_pcb_score(up, ep, up->remote.port ? &up->remote : ep))
+        if (jr_udp_pcb_score(up, ep, up->connected ? &up->remote : ep))
             return true;
     }
     return false;

@@ -32,7 +32,8 @@ struct jr_udpcb {
     const struct jr_udp_upcalls *up;
     void *so;
     struct jr_endpoint local;  /* port 0: not bound */
-    struct jr_endpoint remote; /* port 0: not connected */
+    struct jr_endpoint remote; /* a port of 0 when connected: from any port of that host */
+    bool connected;
     struct jr_addr bound;      /* the address bind() gave; local.addr goes back to it at disconnect */
     bool user_port;            /* bind() chose the port: it stays at disconnect */
     uint32_t flags;            /* JR_UDP_BIND_* */

@@ -80,7 +80,8 @@ static void udp_input(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, 
     const uint8_t *data;
     struct jr_udpcb *up;
 
-    if (bad != JR_WIRE_OK) {
+    /* FreeBSD says nothing; to itself a host does, as Linux */
+    if (bad != JR_WIRE_OK && !(bad == JR_C_UDP_PORT_ZERO && rx->loop)) {
         jr_drop(udp->counters, pkt, bad);
         return;
     }
@@ -129,7 +130,7 @@ static void udp_ctlinput(void *ctx, const struct jr_ip_ctl *ctl, jr_time now)
 
     if (too_big && up)
         e.info = jr_ip_pmtu_update(udp->ip, ctl->dst, ctl->mtu, now);
-    if (!up || !(up->remote.port || up->opt.recverr)) {
+    if (!up || !(up->connected || up->opt.recverr)) {
         jr_count(udp->counters, JR_C_UDP_CTL_UNMATCHED);
         return;
     }

@@ -37,6 +37,7 @@ enum {
     JR_UDP_BIND_REUSEADDR = 1u << 0,
     JR_UDP_BIND_REUSEPORT = 1u << 1,
     JR_UDP_BIND_V6ONLY = 1u << 2, /* :: means no IPv4 datagrams */
+    JR_UDP_BIND_PICKED = 1u << 3, /* the program did not choose the port: it goes with the connection */
 };
 
 /* The knobs are codegen/spec/sysctl/udp.yaml's. */
@@ -64,8 +65,13 @@ struct jr_udp_config *jr_udp_config(struct jr_udp *udp);
 struct jr_udpcb *jr_udp_open(struct jr_udp *udp, const struct jr_udp_upcalls *up, void *so);
 /* port 0: an ephemeral one. -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (bound already) */
 int jr_udp_bind(struct jr_udpcb *up, const struct jr_endpoint *local, uint32_t flags /* JR_UDP_BIND_* */);
-/* Binds when not bound. -ENETUNREACH, -EADDRINUSE (no port left), -EINVAL (port 0) */
-int jr_udp_connect(struct jr_udpcb *up, const struct jr_endpoint *remote); /* port 0 and any address: disconnect */
+/* Whether a socket is in the way of one of the kernel's there. */
+bool jr_udp_conflicts(struct jr_udp *udp, const struct jr_endpoint *local, uint32_t flags /* JR_UDP_BIND_* */);
+/* Binds when not bound. Port 0 is a port like others, and one from which nothing comes: what comes from any is taken.
+ * -ENETUNREACH, -EAFNOSUPPORT (bound to IPv4), -EADDRINUSE (no port left) */
+int jr_udp_connect(struct jr_udpcb *up, const struct jr_endpoint *remote);
+/* The address that bind() gave stays, and its port if it named one. */
+void jr_udp_disconnect(struct jr_udpcb *up);
 /* One datagram, gathered from two pieces (a ring may wrap). to NULL: the connected peer. Binds when not bound;
  * fragments when it must. -EDESTADDRREQ, -EMSGSIZE, -ENETUNREACH, -ENOBUFS, ... */
 int jr_udp_send(struct jr_udpcb *up, const struct jr_endpoint *to, const void *a, uint32_t a_len, const void *b,
