@@ -203,7 +203,7 @@ def test_autopkgtest(machine: Chroot, tmp_path: Path) -> None:
     result = machine.try_run(*argv, outside=True, timeout=600)
     assert result.code == 0, str(result)
     summary = result.output.split("@@@@@@ ")[-1].splitlines()
-    assert [line.split() for line in summary if "PASS" in line] == [["libc", "PASS"], ["service", "PASS"]], str(result)
+    assert [line.split()[:2] for line in summary if "PASS" in line] == [["libc", "PASS"], ["service", "PASS"]], str(result)
 
 
 def test_debug_symbols(machine: Chroot) -> None:
@@ -212,7 +212,7 @@ def test_debug_symbols(machine: Chroot) -> None:
     machine.apt("install", "--no-install-recommends", "gdb", "joyride-libc", "joyride-netsvc")
     wanted = {
         "/usr/sbin/joyride-netsvc": ("main", "main.c"),
-        "/opt/joyride/libc.so.6": ("__jr_lookup_slow", "sysdeps/joyride/"),
+        "/opt/joyride/libc.so.6": ("keep_fd", "jr-loader.c"),
         "/opt/joyride/ld.so": ("_dl_map_object", "dl-load.c"),
     }
     for program, (function, _) in wanted.items():
