@@ -203,7 +203,9 @@ def test_autopkgtest(machine: Chroot, tmp_path: Path) -> None:
     result = machine.try_run(*argv, outside=True, timeout=600)
     assert result.code == 0, str(result)
     summary = result.output.split("@@@@@@ ")[-1].splitlines()
-    assert [line.split()[:2] for line in summary if "PASS" in line] == [["libc", "PASS"], ["service", "PASS"]], str(result)
+    assert [line.split()[:2] for line in summary if "PASS" in line] == [["libc", "PASS"], ["service", "PASS"]], str(
+        result
+    )
 
 
 def test_debug_symbols(machine: Chroot) -> None:

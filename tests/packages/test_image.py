@@ -121,7 +121,7 @@ def fetch(pair: netns.Pair) -> str:
 
 
 def listeners(service: Container) -> list[str]:
-    done = service.exec_run(["joyride", "ss"])
+    done = service.exec_run(["joyride", "ss", "-l", "-n"])
     assert done.exit_code == 0, done.output
     return [line for line in done.output.decode().splitlines() if "LISTEN" in line.upper()]
 
