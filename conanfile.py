@@ -50,7 +50,8 @@ LINT_DNF = ["clang-tools-extra"]
 
 PACKAGE_APT = [
     "apt-utils", "autopkgtest", "createrepo-c", "debhelper", "debugedit", "dh-python", "dnf", "docker-compose",
-    "docker.io", "dpkg-dev", "elfutils", "file", "gnupg", "iptables", "lintian", "mmdebstrap", "rpm", "rpmlint",
+    "docker.io", "dpkg-dev", "elfutils", "ethtool", "file", "gnupg", "iproute2", "iptables", "lintian",
+    "mmdebstrap", "nftables", "procps", "rpm", "rpmlint",
 ]  # fmt: skip
 PACKAGE_DNF = ["createrepo_c", "debugedit", "elfutils", "gnupg2", "iptables", "moby-engine", "rpm-build", "rpmlint"]
 

@@ -181,9 +181,10 @@ def test_ssh(client: docker.DockerClient) -> None:
 set -e
 mkdir -p /run/sshd /root/.ssh && ssh-keygen -q -A && ssh-keygen -q -N '' -f /root/.ssh/id_ed25519 -t ed25519
 cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
-/usr/sbin/sshd -p 2222
-for n in $(seq 100); do ssh-keyscan -p 2222 10.77.0.1 2>/dev/null | grep -q ed25519 && break || sleep 0.1; done
-ssh -o StrictHostKeyChecking=no -o LogLevel=ERROR -p 2222 10.77.0.1 'echo over ssh; head -c 300000 /dev/zero'
+/usr/sbin/sshd -p 2222 -E /sshd.log
+trap 'cat /sshd.log' EXIT
+for n in $(seq 300); do ssh-keyscan -p 2222 10.77.0.1 2>/dev/null | grep -q ed25519 && break || sleep 0.1; done
+ssh -o StrictHostKeyChecking=no -p 2222 10.77.0.1 'echo over ssh; head -c 300000 /dev/zero'
 """
     said = run(client, "app-example", "bash", "-c", script)
     assert "over ssh" in said
