@@ -230,7 +230,8 @@ __jr_ctl_call (struct jr_ctl_msg *m)
   if (__jr.ctl_fd < 0)
     return -ENOTCONN;
   int r = ask (m);
-  if (r == 0 && unlikely_ (m->truncated) && m->nfds == 0)
+  if (r == 0 && unlikely_ (m->truncated)
+      && (m->nfds == 0 || m->op == JR_CTL_ADOPT))
     r = ask_above_limit (m);
   if (r < 0)
     {

@@ -115,22 +115,8 @@ await (struct jr_seg *seg, struct jr_abi_cell *cell, uint32_t before)
   return 0;
 }
 
-int
-__jr_settle (struct jr_seg *seg, uint32_t idx)
-{
-  struct jr_sock s = { .fd = -1, .seg = seg, .idx = idx };
-  struct jr_abi_cmd_settle_req req = { 0 };
-  struct jr_abi_cmd_settle_rep rep;
-  if (jr_gone (seg))
-    return 0;
-  int r = __jr_command (&s, JR_CMD_SETTLE, &req, sizeof req, &rep, sizeof rep);
-  return r == -ECONNRESET && jr_gone (seg) ? 0 : r;
-}
-
-/* Posts OP for the socket and returns the service's result.  -ECONNRESET
-   when the service is gone.  */
-int
-__jr_command (struct jr_sock *s, uint32_t op, const void *req, uint32_t req_len,
+static int
+command (struct jr_sock *s, uint32_t op, const void *req, uint32_t req_len,
 	      void *rep, uint32_t rep_len)
 {
   struct jr_seg *seg = s->seg;
@@ -148,7 +134,12 @@ __jr_command (struct jr_sock *s, uint32_t op, const void *req, uint32_t req_len,
       cell->len = req_len;
       memcpy (cell->req, req, req_len);
       post (seg, index);
-      r = await (seg, cell, before);
+      /* After the last socket's end nobody looks, unless just before it.  */
+      bool dropped = ld_relaxed (&seg->hdr->dropped) != 0
+		     && ld_acquire (&cell->done) == before;
+      r = dropped ? -EBADF : await (seg, cell, before);
+      if (dropped)
+	unclaim (seg, index);
       if (r == 0)
 	{
 	  r = cell->result;
@@ -157,7 +148,29 @@ __jr_command (struct jr_sock *s, uint32_t op, const void *req, uint32_t req_len,
 	}
     }
   jr_sys_sigrestore (&mask);
-  if (r == -ECONNRESET && jr_gone (seg))
+  return r;
+}
+
+/* Posts OP for the socket and returns the service's result.  -ECONNRESET
+   when the service is gone.  */
+int
+__jr_command (struct jr_sock *s, uint32_t op, const void *req, uint32_t req_len,
+	      void *rep, uint32_t rep_len)
+{
+  int r = command (s, op, req, req_len, rep, rep_len);
+  if (r == -ECONNRESET && jr_gone (s->seg))
     __jr_service_lost ();
   return r;
+}
+
+int
+__jr_settle (struct jr_seg *seg, uint32_t idx)
+{
+  struct jr_sock s = { .fd = -1, .seg = seg, .idx = idx };
+  struct jr_abi_cmd_settle_req req = { 0 };
+  struct jr_abi_cmd_settle_rep rep;
+  if (jr_gone (seg))
+    return 0;
+  int r = __jr_command (&s, JR_CMD_SETTLE, &req, sizeof req, &rep, sizeof rep);
+  return r == -ECONNRESET && jr_gone (seg) ? 0 : r;
 }

@@ -315,9 +315,8 @@ wait_with_shadow (struct jr_sock *s, int shadow, struct msghdr *msg, int flags,
   if (!w->timed)
     w->deadline = __jr_deadline_us (s->slot->rcvtimeo_us);
   w->timed = true;
-  struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
-  r = __jr_ppoll_deadline (&pfd, 1, w->deadline, false, NULL);
-  return r < 0 ? r : r == 0 ? -EAGAIN : -JR_EMOVED;
+  r = __jr_wait_either (s->fd, w->deadline);
+  return r < 0 ? r : -JR_EMOVED;
 }
 
 static ssize_t

@@ -18,7 +18,7 @@ do_dup3 (int old, int fd, int flags)
     {
       int r = jr_sys_dup3 (old, fd, flags);
       if (r >= 0 && jr_ent_kind (src) == JR_FD_SOCKET)
-	__jr_overlay_note (fd);
+	__jr_overlay_note (fd, __jr_overlay_entry (old));
       return r;
     }
   if (jr_ent_kind (__jr_fd_entry (fd)) == JR_FD_INTERNAL)

@@ -244,6 +244,9 @@ do_ctl (int epfd, int op, int fd, struct epoll_event *ev)
 int
 __jr_epoll_ctl (int epfd, int op, int fd, struct epoll_event *ev)
 {
+  struct jr_sock s;
+  if (op == EPOLL_CTL_ADD && __jr_sock_get (fd, &s) == 0)
+    __jr_shadow_find (&s);
   return jr_ret (do_ctl (epfd, op, fd, ev));
 }
 

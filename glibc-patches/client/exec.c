@@ -27,27 +27,28 @@ survives (int fd)
 
 /* Calls EACH for every socket that the new image will have.  */
 static void
-inherited (void (*each) (int fd, void *arg), void *arg)
+inherited (void (*each) (int fd, uint64_t ent, void *arg), void *arg)
 {
-  uint64_t ent;
+  uint64_t ent, ents[16];
   int fds[16], left = MAX_FDS;
   for (int fd = __jr_fd_next (0, &ent); fd >= 0 && left > 0;
        fd = __jr_fd_next (fd + 1, &ent))
     if (jr_ent_kind (ent) == JR_FD_SOCKET && !(ent & JR_ENT_CLOEXEC) && survives (fd))
       {
-	each (fd, arg);
+	each (fd, ent, arg);
 	left--;
       }
-  int n = __jr_overlay_fds (fds, 16);
+  int n = __jr_overlay_fds (fds, ents, 16);
   for (int i = 0; i < n; i++)
     if (survives (fds[i]))
-      each (fds[i], arg);
+      each (fds[i], ents[i], arg);
 }
 
 static void
-count (int fd, void *arg)
+count (int fd, uint64_t ent, void *arg)
 {
   (void) fd;
+  (void) ent;
   ++*(size_t *) arg;
 }
 
@@ -110,16 +111,17 @@ struct bounded
 };
 
 static void
-append_bounded (int fd, void *arg)
+append_bounded (int fd, uint64_t ent, void *arg)
 {
   struct bounded *b = arg;
-  struct jr_sock s;
+  struct jr_seg *seg = ld_acquire (&__jr.seg[jr_ent_idx (ent)]);
   if (b->end - b->at < 12)
     return;
   append (fd, &b->at);
   /* The kernel listener behind it goes along.  */
-  if (__jr_sock_get (fd, &s) == 0 && ld_relaxed (&s.ls->shadow_fd) >= 0)
-    jr_sys_fcntl (s.ls->shadow_fd, F_SETFD, 0);
+  int shadow = seg != NULL ? ld_relaxed (&seg->ls[jr_ent_slot (ent)].shadow_fd) : -1;
+  if (shadow >= 0)
+    jr_sys_fcntl (shadow, F_SETFD, 0);
 }
 
 char **
@@ -163,7 +165,7 @@ adopt_list (const char *s)
       for (; *s >= '0' && *s <= '9' && fd < 100000000; s++)
 	fd = fd * 10 + (*s - '0');
       if (__jr_looks_like_handle (fd) && __jr_fd_entry (fd) == 0)
-	__jr_adopt (fd);
+	__jr_adopt (fd, 0);
       if (*s == ',')
 	s++;
     }

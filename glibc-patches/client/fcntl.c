@@ -18,7 +18,7 @@ dup_fd (int fd, int cmd, intptr_t from)
     return n;
   if (__jr_foreign ())
     {
-      __jr_overlay_note (n);
+      __jr_overlay_note (n, __jr_overlay_entry (fd));
       return n;
     }
   __jr_ent_hold (ent);
@@ -59,7 +59,7 @@ fd_flags (int fd, int cmd, intptr_t arg)
   if (!__jr_foreign ())
     __jr_fd_cloexec (fd, arg & FD_CLOEXEC);
   else if (!(arg & FD_CLOEXEC))
-    __jr_overlay_note (fd);
+    __jr_overlay_note (fd, __jr_overlay_entry (fd));
   return r;
 }
 

@@ -277,7 +277,7 @@ __jr_sock_follow (struct jr_sock *s)
     return -EBADF;
   if (!(ld_acquire (&s->slot->state) & JR_ST_MOVED))
     return 0;
-  r = __jr_adopt (s->fd);
+  r = __jr_adopt (s->fd, 0);
   if (r < 0)
     return r == -EBADF ? r : -ECONNABORTED;
   return __jr_sock_get (s->fd, s);
@@ -301,6 +301,7 @@ last_fd (struct jr_seg *seg, uint32_t idx)
 {
   struct jr_lslot *ls = &seg->ls[idx];
   add_fetch (&ls->lgen, 1);
+  st_relaxed (&ls->shadow_asked, 0);
   if (ld_relaxed (&ls->shadow_fd) >= 0)
     {
       __jr_fd_internal_close (ls->shadow_fd);
@@ -335,15 +336,23 @@ __jr_ent_unhold (uint64_t ent)
     add_fetch (&__jr.seg[jr_ent_idx (ent)]->live, -1);
 }
 
-/* What the close does has been done when the call ends.  The service may
-   have dropped the socket's segment by now, and would never answer there;
-   the one that new sockets are made in stays as long as this process.  */
+/* What the close does has been done when the call ends.  The socket's own
+   segment may be dropped by it; the one that new sockets are made in, if this
+   process has one, is not.  */
 static void
-settle_close (void)
+settle_close (struct jr_seg *seg)
 {
   struct jr_seg *own = ld_acquire (&__jr.pool);
-  if (own != NULL)
-    __jr_settle (own, JR_SEG_SLOTS);	/* no socket in particular */
+  __jr_settle (own != NULL ? own : seg, JR_SEG_SLOTS);	/* no socket in particular */
+}
+
+/* Whether others can tell: on the host's own addresses, or when the service
+   may have a copy of the kernel's listener.  */
+static bool
+close_settles (struct jr_seg *seg, uint32_t idx)
+{
+  return ld_relaxed (&jr_policy ()->loopback) == JR_ROUTE_SERVICE
+	 || (ld_relaxed (&seg->slots[idx].app_flags) & JR_AF_OFFERED);
 }
 
 /* After the kernel closed the fd: the service shall look for the report.  */
@@ -359,18 +368,21 @@ __jr_closed (uint64_t ent)
   uint32_t epoch = ld_relaxed (&jr_policy ()->sleep_epoch);
   if ((epoch & 1) && epoch != ld_relaxed (&__jr.rung))
     __jr_bell ();
-  if (ld_relaxed (&jr_policy ()->loopback) == JR_ROUTE_SERVICE)
-    settle_close ();
+  if (close_settles (seg, jr_ent_slot (ent)))
+    settle_close (seg);
   if (add_fetch (&seg->live, -1) == 0 && ld_relaxed (&seg->shared))
     __jr_seg_gc ();
 }
 
 /* ---- children of vfork: they share memory, but not the fd table ---- */
 
+#define OVERLAYS 16
+
 static struct
 {
   int pid, fd;
-} overlay[16];
+  uint64_t ent;
+} overlay[OVERLAYS];
 
 bool
 __jr_foreign (void)
@@ -378,22 +390,46 @@ __jr_foreign (void)
   return ld_relaxed (&__jr.pid) != jr_sys_pid ();
 }
 
-/* Remembers, for exec's hint, that this child put a socket on FD.  */
+static int
+overlay_of (int fd)
+{
+  int pid = jr_sys_pid ();
+  for (int i = 0; i < OVERLAYS; i++)
+    if (ld_relaxed (&overlay[i].pid) == pid && ld_relaxed (&overlay[i].fd) == fd)
+      return i;
+  return -1;
+}
+
+/* What FD is in this child.  */
+uint64_t
+__jr_overlay_entry (int fd)
+{
+  int at = overlay_of (fd);
+  return at >= 0 ? ld_relaxed (&overlay[at].ent) : __jr_fd_entry (fd) & ~JR_ENT_CLOEXEC;
+}
+
+/* Remembers, for exec's hint, that this child put socket ENT on FD.  */
 void
-__jr_overlay_note (int fd)
+__jr_overlay_note (int fd, uint64_t ent)
 {
   static uint32_t turn;
-  uint32_t at = add_fetch (&turn, 1) % 16;
+  int at = overlay_of (fd);
+  if (at < 0)
+    at = add_fetch (&turn, 1) % OVERLAYS;
   st_relaxed (&overlay[at].fd, fd);
+  st_relaxed (&overlay[at].ent, ent);
   st_relaxed (&overlay[at].pid, jr_sys_pid ());
 }
 
 int
-__jr_overlay_fds (int *fds, int n)
+__jr_overlay_fds (int *fds, uint64_t *ents, int n)
 {
   int k = 0, pid = jr_sys_pid ();
-  for (int i = 0; i < 16 && k < n; i++)
+  for (int i = 0; i < OVERLAYS && k < n; i++)
     if (ld_relaxed (&overlay[i].pid) == pid)
-      fds[k++] = ld_relaxed (&overlay[i].fd);
+      {
+	ents[k] = ld_relaxed (&overlay[i].ent);
+	fds[k++] = ld_relaxed (&overlay[i].fd);
+      }
   return k;
 }

@@ -105,8 +105,12 @@ extern char **__jr_exec_prepare (char *const envp[], void *buf, size_t size) JR_
 /* After the kernel's recvmsg on a socket that is not ours brought control
    data: sockets of ours in it are adopted.  */
 extern void __jr_scm_received (const struct msghdr *msg) JR_HIDDEN;
-/* The kernel has just made FD of another process's fd.  */
-extern void __jr_fd_received (int fd) JR_HIDDEN;
+/* Before the kernel's sendmsg or sendmmsg on one that is not ours; when
+   __jr_any ().  */
+extern void __jr_scm_sending (const struct msghdr *msg) JR_HIDDEN;
+extern void __jr_scm_sending_all (const struct mmsghdr *msgs, unsigned int n) JR_HIDDEN;
+/* The kernel has just made FD of an fd of the process PIDFD.  */
+extern void __jr_fd_gotten (int fd, int pidfd) JR_HIDDEN;
 /* The values of JOYRIDE_SOCKET and JOYRIDE, or NULL.  */
 extern void __jr_env_keep (const char *path, const char *use) JR_HIDDEN;
 /* libc is in raw mode, and so will be what it executes.  */

@@ -54,6 +54,7 @@ enum jr_app_flag
   JR_AF_OOBINLINE = 1 << 21,
   JR_AF_LINGER = 1 << 22,	/* close waits */
   JR_AF_V6ONLY = 1 << 23,
+  JR_AF_OFFERED = 1 << 24,	/* the service was given the shadow */
   /* Options that an accepted socket has from its listener.  */
   JR_AF_INHERITED = JR_AF_PKTINFO | JR_AF_PKTINFO6 | JR_AF_TTL | JR_AF_TTL6
 		    | JR_AF_TOS | JR_AF_TOS6 | JR_AF_TIMESTAMP
@@ -102,6 +103,7 @@ struct jr_lslot
   uint32_t lgen;		/* atomic; +1 at the last close: dangling epoll interests see it */
   int32_t parked_fd;		/* with the bit in jr_seg.parked */
   int32_t shadow_fd;		/* -1: none */
+  uint32_t shadow_asked;	/* atomic; how often the service was asked for it */
   struct jr_abi_pair *pair;	/* atomic */
   uint32_t nopts;
   struct jr_opt opt[JR_OPTS];
@@ -249,8 +251,9 @@ extern void __jr_ent_unhold (uint64_t ent) JR_HIDDEN;
 extern void __jr_closed (uint64_t ent) JR_HIDDEN;
 /* True in a child of vfork: the table is not this process's.  */
 extern bool __jr_foreign (void) JR_HIDDEN;
-extern void __jr_overlay_note (int fd) JR_HIDDEN;
-extern int __jr_overlay_fds (int *fds, int n) JR_HIDDEN;
+extern void __jr_overlay_note (int fd, uint64_t ent) JR_HIDDEN;
+extern uint64_t __jr_overlay_entry (int fd) JR_HIDDEN;
+extern int __jr_overlay_fds (int *fds, uint64_t *ents, int n) JR_HIDDEN;
 
 /* ---- undo.c: calls that a signal handler leaves by longjmp ---- */
 
@@ -406,6 +409,9 @@ jr_gone (struct jr_seg *seg)
    point.  */
 extern int __jr_wait (struct jr_seg *seg, uint32_t *word, uint32_t val,
 		      int64_t deadline_ns) JR_HIDDEN;
+/* Until a socket with a kernel side has something to read: 0, -EINTR,
+   -EAGAIN.  Cancellation point.  */
+extern int __jr_wait_either (int fd, int64_t deadline_ns) JR_HIDDEN;
 /* Spins for a while; true when *WORD moved from VAL, or the state did.  */
 extern bool __jr_spin (struct jr_sock *s, uint64_t *word, uint64_t val) JR_HIDDEN;
 /* After a look without waiting that found nothing; the ring's head.  */
@@ -688,11 +694,21 @@ extern bool __jr_to_self (const struct jr_abi_addr *to) JR_HIDDEN;
    one to take, or -1.  0 or -errno.  */
 extern int __jr_turn (struct jr_sock *s, int ksock) JR_HIDDEN;
 extern int __jr_kernel_socket (struct jr_sock *s, int flags) JR_HIDDEN;
+
+/* shadow.c */
 extern int __jr_shadow_set (struct jr_sock *s, int ksock) JR_HIDDEN;
 extern void __jr_shadow_drop (struct jr_sock *s) JR_HIDDEN;
 /* Of a socket that no longer listens.  */
 extern void __jr_shadow_end (struct jr_sock *s, int how) JR_HIDDEN;
+/* Its fd or -1: this process's; that of any process that has the socket.  */
 extern int __jr_shadow (struct jr_sock *s) JR_HIDDEN;
+extern int __jr_shadow_find (struct jr_sock *s) JR_HIDDEN;
+extern void __jr_shadow_reserved (struct jr_sock *s) JR_HIDDEN;
+extern void __jr_shadow_offer (struct jr_sock *s) JR_HIDDEN;
+/* Under __jr.lock.  */
+extern void __jr_shadow_got (struct jr_seg *seg, uint32_t idx, int fd) JR_HIDDEN;
+extern void __jr_shadow_inherit (struct jr_seg *seg, uint32_t idx) JR_HIDDEN;
+extern void __jr_shadow_rehome (uint64_t old, uint64_t ent) JR_HIDDEN;
 
 /* sockopt.c */
 extern void __jr_opts_replay (struct jr_sock *s, int ksock) JR_HIDDEN;
@@ -714,7 +730,7 @@ extern int64_t __jr_tick_us (struct jr_sock *s) JR_HIDDEN;
 extern bool __jr_at_home (void) JR_HIDDEN;
 
 /* scm.c */
-extern int __jr_adopt (int fd) JR_HIDDEN;
+extern int __jr_adopt (int fd, uint32_t flags) JR_HIDDEN;
 extern bool __jr_looks_like_handle (int fd) JR_HIDDEN;
 
 /* trace.c: HOW is the value of JOYRIDE_TRACE.  */

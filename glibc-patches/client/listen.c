@@ -33,7 +33,15 @@ shadow_listen (struct jr_sock *s, const struct jr_abi_addr *a, int backlog)
 {
   int r = __jr_shadow (s) < 0 ? shadow_make (s, a) : 0;
   int fd = __jr_shadow (s);
-  return r < 0 || fd < 0 ? r : jr_sys_listen (fd, backlog);
+  if (r == 0 && fd < 0)
+    fd = __jr_shadow_find (s);
+  if (r < 0 || fd < 0)
+    return r;
+  r = jr_sys_listen (fd, backlog);
+  /* Others have the socket too.  */
+  if (r == 0 && ld_relaxed (&s->seg->shared))
+    __jr_shadow_offer (s);
+  return r;
 }
 
 static int
@@ -48,6 +56,9 @@ do_listen (int fd, int backlog)
     return r;
   if (!jr_is_stream (&s))
     return -EOPNOTSUPP;
+  uint16_t port = s.slot->local.port;
+  if (port > 0 && port < IPPORT_RESERVED && JR_SYSCALL (geteuid) != 0)
+    __jr_shadow_reserved (&s);
   do
     {
       uint32_t state;
@@ -163,7 +174,7 @@ accept_once (struct jr_sock *l, struct sockaddr *addr, socklen_t *len, int flags
     return r;
   if (!jr_is_stream (l))
     return -EOPNOTSUPP;
-  int shadow = __jr_shadow (l);
+  int shadow = __jr_shadow_find (l);
   if (shadow >= 0)
     return accept_either (l, shadow, addr, len, flags);
   if (!(state & JR_ST_LISTENING))
@@ -174,12 +185,10 @@ accept_once (struct jr_sock *l, struct sockaddr *addr, socklen_t *len, int flags
 static int
 wait_with_shadow (struct jr_sock *l, struct jr_waiter *w)
 {
-  struct pollfd pfd = { .fd = l->fd, .events = POLLIN };
   if (!w->timed)
     w->deadline = __jr_deadline_us (l->slot->rcvtimeo_us);
   w->timed = true;
-  int r = __jr_ppoll_deadline (&pfd, 1, w->deadline, false, NULL);
-  return r < 0 ? r : r == 0 ? -EAGAIN : 0;
+  return __jr_wait_either (l->fd, w->deadline);
 }
 
 static int

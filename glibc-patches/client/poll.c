@@ -32,7 +32,7 @@ static int
 find_shadow (int fd)
 {
   struct jr_sock s;
-  return __jr_sock_get (fd, &s) < 0 ? -1 : ld_relaxed (&s.ls->shadow_fd);
+  return __jr_sock_get (fd, &s) < 0 ? -1 : __jr_shadow_find (&s);
 }
 
 static unsigned int

@@ -18,58 +18,40 @@ __jr_looks_like_handle (int fd)
   return fl >= 0 && (fl & O_ACCMODE) == O_RDWR;
 }
 
-/* The kernel listener behind an inherited wildcard listener has the number
-   that it had in the program before exec.  */
-static void
-adopt_shadow (struct jr_seg *seg, uint32_t idx)
-{
-  struct jr_abi_slot *slot = &seg->slots[idx];
-  struct sockaddr_storage ss;
-  socklen_t len = sizeof ss;
-  int fd = slot->shadow_fd;
-  if (!(ld_relaxed (&slot->app_flags) & JR_AF_SHADOWED) || fd < 0
-      || seg->ls[idx].shadow_fd >= 0 || __jr_fd_entry (fd) != 0
-      || jr_sys_getsockname (fd, (struct sockaddr *) &ss, &len) < 0
-      || ss.ss_family != slot->family)
-    return;
-  uint16_t port = ntohs (ss.ss_family == AF_INET
-			 ? ((struct sockaddr_in *) &ss)->sin_port
-			 : ((struct sockaddr_in6 *) &ss)->sin6_port);
-  if (port != slot->local.port
-      || __jr_fd_put (fd, jr_ent_make (JR_FD_INTERNAL, JR_USE_SHADOW, seg->index,
-				       idx, 0)) < 0)
-    return;
-  jr_sys_fcntl (fd, F_SETFD, FD_CLOEXEC);
-  st_release (&seg->ls[idx].shadow_fd, fd);
-}
-
 static int
-ask (int fd, uint64_t *ent)
+ask (int fd, uint32_t flags, uint64_t *ent)
 {
-  struct jr_abi_ctl_adopt_req req = { 0 };
+  struct jr_abi_ctl_adopt_req req = { .flags = flags };
   struct jr_abi_ctl_adopt_rep rep;
-  int segfd = -1;
+  int fds[2] = { -1, -1 };
   struct jr_ctl_msg m = { .op = JR_CTL_ADOPT, .req = &req, .req_len = sizeof req,
 			  .send_fd = fd, .rep = &rep, .rep_len = sizeof rep,
-			  .fds = &segfd, .max_fds = 1 };
+			  .fds = fds, .max_fds = 2 };
   int r = __jr_ctl_call (&m);
   if (r < 0)
     return r;
+  unsigned int mem = rep.new_seg != 0;
   struct jr_seg *seg = __jr_seg_find (rep.seg_id);
-  if (seg == NULL && m.nfds == 1)
+  if (seg == NULL && mem && m.nfds >= 1)
     {
-      seg = __jr_seg_map (segfd, rep.seg_id);
+      seg = __jr_seg_map (fds[0], rep.seg_id);
       /* Made for this one socket.  */
       if (seg != NULL)
 	st_relaxed (&seg->shared, 1);
     }
-  if (m.nfds == 1)
-    jr_sys_close (segfd);
-  if (seg == NULL || rep.slot >= JR_SEG_SLOTS)
-    return -ENOMEM;
-  *ent = jr_ent_make (JR_FD_SOCKET, 0, seg->index, rep.slot, rep.gen);
-  adopt_shadow (seg, rep.slot);
-  return 0;
+  if (mem && m.nfds >= 1)
+    jr_sys_close (fds[0]);
+  bool ok = seg != NULL && rep.slot < JR_SEG_SLOTS;
+  if (ok)
+    {
+      *ent = jr_ent_make (JR_FD_SOCKET, 0, seg->index, rep.slot, rep.gen);
+      __jr_shadow_inherit (seg, rep.slot);
+    }
+  if (m.nfds > mem && ok)
+    __jr_shadow_got (seg, rep.slot, fds[mem]);
+  else if (m.nfds > mem)
+    jr_sys_close (fds[mem]);
+  return ok ? 0 : -ENOMEM;
 }
 
 static void
@@ -85,23 +67,6 @@ enter_new (int fd, uint64_t ent)
     __jr_ent_unhold (ent);
 }
 
-/* The kernel listener behind it goes along.  */
-static void
-rehome_shadow (uint64_t old, uint64_t ent)
-{
-  struct jr_seg *seg = __jr.seg[jr_ent_idx (ent)];
-  uint32_t idx = jr_ent_slot (ent);
-  struct jr_lslot *was = &__jr.seg[jr_ent_idx (old)]->ls[jr_ent_slot (old)];
-  struct jr_lslot *now = &seg->ls[idx];
-  int fd = ld_relaxed (&was->shadow_fd);
-  if (fd < 0 || ld_relaxed (&now->shadow_fd) >= 0
-      || __jr_fd_put (fd, jr_ent_make (JR_FD_INTERNAL, JR_USE_SHADOW, seg->index,
-				       idx, 0)) < 0)
-    return;
-  st_release (&now->shadow_fd, fd);
-  st_release (&was->shadow_fd, -1);
-}
-
 /* All fds of the process that had the socket where it was; their number.
    Each is still counted there.  */
 static unsigned int
@@ -111,7 +76,7 @@ rehome (uint64_t old, uint64_t ent)
   unsigned int n = 0;
   if ((old & JR_ENT_ID) == ent)
     return 0;
-  rehome_shadow (old, ent);
+  __jr_shadow_rehome (old, ent);
   for (int fd = __jr_fd_next (0, &e); fd >= 0; fd = __jr_fd_next (fd + 1, &e))
     {
       if ((e & JR_ENT_ID) != (old & JR_ENT_ID))
@@ -123,8 +88,9 @@ rehome (uint64_t old, uint64_t ent)
   return n;
 }
 
+/* FLAGS: JR_ADOPT_*.  */
 int
-__jr_adopt (int fd)
+__jr_adopt (int fd, uint32_t flags)
 {
   uint64_t mask, ent = 0;
   unsigned int moved = 0;
@@ -132,7 +98,7 @@ __jr_adopt (int fd)
   uint64_t old = __jr_fd_entry (fd);
   int r = __jr_attach_locked ();
   if (r == 0)
-    r = ask (fd, &ent);
+    r = ask (fd, flags, &ent);
   if (r == 0 && jr_ent_kind (old) == JR_FD_SOCKET)
     moved = rehome (old, ent);
   else if (r == 0 && old == 0)
@@ -151,11 +117,29 @@ __jr_adopt (int fd)
 }
 
 /* FD was just made by the kernel, of somebody's fd: perhaps a socket.  */
-void
-__jr_fd_received (int fd)
+static void
+fd_received (int fd)
 {
   if (__jr_fd_entry (fd) == 0 && __jr_looks_like_handle (fd))
-    __jr_adopt (fd);
+    __jr_adopt (fd, JR_ADOPT_RECEIVED);
+}
+
+/* Nobody sent it, so nobody gave the service what is behind it.  */
+void
+__jr_fd_gotten (int fd, int pidfd)
+{
+  struct jr_sock s;
+  uint64_t mask;
+  fd_received (fd);
+  if (__jr_sock_find (fd, &s) < 0 || __jr_shadow (&s) >= 0
+      || !(ld_relaxed (&s.slot->app_flags) & JR_AF_SHADOWED))
+    return;
+  int shadow = JR_SYSCALL (pidfd_getfd, pidfd, s.slot->shadow_fd, 0);
+  if (shadow < 0)
+    return;
+  __jr_lock_take (&__jr.lock, &mask);
+  __jr_shadow_got (s.seg, s.idx, shadow);
+  __jr_lock_drop (&__jr.lock, &mask);
 }
 
 void
@@ -173,7 +157,7 @@ __jr_scm_received (const struct msghdr *msg)
 	{
 	  int fd;
 	  memcpy (&fd, CMSG_DATA (c) + i * sizeof fd, sizeof fd);
-	  __jr_fd_received (fd);
+	  fd_received (fd);
 	}
     }
 }

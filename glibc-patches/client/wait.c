@@ -117,6 +117,49 @@ __jr_wait (struct jr_seg *seg, uint32_t *word, uint32_t val, int64_t deadline_ns
   return r == -EINTR ? r : 0;
 }
 
+/* As the kernel keeps it.  */
+struct kernel_action
+{
+  void (*handler) (int);
+  unsigned long int flags;
+  void (*restorer) (void);
+  uint64_t mask;
+};
+
+/* Whether the handlers of this program let calls begin anew.  Which of them
+   ran nobody tells; one without SA_RESTART is enough for a no.  */
+static bool
+handlers_restart (void)
+{
+  bool any = false;
+  for (int sig = 1; sig <= (int) JR_SIGSET_BYTES * 8; sig++)
+    {
+      struct kernel_action a;
+      /* Two are libc's own.  */
+      if (sig == 32 || sig == 33
+	  || JR_SYSCALL (rt_sigaction, sig, NULL, &a, JR_SIGSET_BYTES) < 0
+	  || a.handler == SIG_DFL || a.handler == SIG_IGN)
+	continue;
+      if (!(a.flags & SA_RESTART))
+	return false;
+      any = true;
+    }
+  return any;
+}
+
+/* Until there is something to read on FD, one of ours with a kernel side.
+   poll never begins anew; what it is called for does, without a time limit.  */
+int
+__jr_wait_either (int fd, int64_t deadline_ns)
+{
+  struct pollfd pfd = { .fd = fd, .events = POLLIN };
+  int r;
+  do
+    r = __jr_ppoll_deadline (&pfd, 1, deadline_ns, false, NULL);
+  while (r == -EINTR && deadline_ns == 0 && handlers_restart ());
+  return r < 0 ? r : r == 0 ? -EAGAIN : 0;
+}
+
 /* After a few failures in a row only every eighth sleep is preceded by
    spinning.  */
 bool

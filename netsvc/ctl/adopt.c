@@ -10,14 +10,25 @@
 
 #define PATIENCE (50 * JR_MS)
 
-static void reply(struct jr_ctl *ctl, struct jr_client *c, const struct jr_sock *so, bool with_memory)
+static void reply(struct jr_ctl *ctl, struct jr_client *c, struct jr_sock *so, bool with_memory)
 {
     const struct jr_seg *seg = jr_sock_seg(so);
-    const struct jr_abi_ctl_adopt_rep rep = {
-        .seg_id = seg->id, .slot = jr_sock_slot(so), .gen = jr_sock_gen(so), .new_seg = with_memory};
+    const int shadow = c->adopt_flags & JR_ADOPT_RECEIVED ? jr_sock_shadow(so) : -1;
+    const struct jr_abi_ctl_adopt_rep rep = {.seg_id = seg->id,
+                                             .slot = jr_sock_slot(so),
+                                             .gen = jr_sock_gen(so),
+                                             .new_seg = with_memory,
+                                             .shadow = shadow >= 0};
+    int fds[2], n = 0;
 
+    if (with_memory)
+        fds[n++] = seg->region.fd;
+    if (shadow >= 0)
+        fds[n++] = shadow;
     jr_count(ctl->cfg.counters, JR_C_CTL_ADOPTED);
-    jr_client_reply(ctl, c, JR_CTL_ADOPT, 0, &rep, sizeof rep, &seg->region.fd, with_memory);
+    jr_client_reply(ctl, c, JR_CTL_ADOPT, 0, &rep, sizeof rep, fds, (unsigned)n);
+    if (shadow >= 0)
+        jr_sock_shadow_passed(so);
 }
 
 /* A segment that lives as long as the one socket in it. */
@@ -61,8 +72,9 @@ static bool try_adopt(struct jr_ctl *ctl, struct jr_client *c, int fd, bool forc
     return true;
 }
 
-void jr_request_adopt(struct jr_ctl *ctl, struct jr_client *c, int *fd)
+void jr_request_adopt(struct jr_ctl *ctl, struct jr_client *c, const struct jr_abi_ctl_adopt_req *req, int *fd)
 {
+    c->adopt_flags = req->flags;
     if (try_adopt(ctl, c, *fd, false, ctl->now))
         return;
     c->adopt_fd = *fd;

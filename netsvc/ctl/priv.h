@@ -26,7 +26,8 @@ struct jr_client {
     struct jr_list segs;  /* jr_seg.link */
     struct jr_peer *peer;
     int fd, bell;
-    int adopt_fd;     /* -1: none waits */
+    int adopt_fd; /* -1: none waits */
+    uint32_t adopt_flags;
     jr_time adopt_by; /* then the locks are taken */
     bool hello, dead;
 };
@@ -87,7 +88,7 @@ bool jr_peer_may(const struct jr_peer *peer, uint32_t have, uint32_t limit);
 void jr_request_run(struct jr_ctl *ctl, struct jr_client *c, uint32_t op, const void *req, uint32_t len, int *fds,
                     unsigned nfds);
 /* adopt.c */
-void jr_request_adopt(struct jr_ctl *ctl, struct jr_client *c, int *fd);
+void jr_request_adopt(struct jr_ctl *ctl, struct jr_client *c, const struct jr_abi_ctl_adopt_req *req, int *fd);
 unsigned jr_adopt_retry(struct jr_ctl *ctl, jr_time now);
 
 #endif

@@ -137,7 +137,34 @@ static void on_pair(struct jr_ctl *ctl, struct jr_client *c, const struct jr_abi
         jr_client_reply(ctl, c, JR_CTL_PAIR, 0, &rep, sizeof rep, &fd, 1);
 }
 
-static unsigned fds_wanted(uint32_t op) { return op == JR_CTL_EQ_REGISTER || op == JR_CTL_ADOPT ? 1 : 0; }
+static void on_shadow(struct jr_ctl *ctl, struct jr_client *c, const struct jr_abi_ctl_shadow_req *req, int *fd)
+{
+    const struct jr_abi_ctl_shadow_rep rep = {0};
+    struct jr_seg *seg = named_seg(ctl, c, req->seg_id, req->key);
+    struct jr_sock *so = seg && req->slot < JR_SEG_SLOTS ? seg->so[req->slot] : NULL;
+    const bool is_there = so && jr_sock_seg(so) == seg && jr_sock_slot(so) == req->slot;
+    int r = -EBADF, shadow;
+
+    if (is_there && fd)
+        r = jr_sock_set_shadow(so, *fd);
+    shadow = is_there ? jr_sock_kernel_side(so) : -1;
+    if (is_there && !fd)
+        r = shadow < 0 ? -ENOENT : 0;
+    if (r < 0) {
+        refuse(ctl, c, JR_CTL_SHADOW, r);
+        return;
+    }
+    if (fd)
+        *fd = -1;
+    jr_client_reply(ctl, c, JR_CTL_SHADOW, 0, &rep, sizeof rep, &shadow, !fd);
+}
+
+static bool fds_fit(uint32_t op, unsigned n)
+{
+    if (op == JR_CTL_SHADOW)
+        return n <= 1;
+    return n == (op == JR_CTL_EQ_REGISTER || op == JR_CTL_ADOPT ? 1 : 0);
+}
 
 void jr_request_run(struct jr_ctl *ctl, struct jr_client *c, uint32_t op, const void *req, uint32_t len, int *fds,
                     unsigned nfds)
@@ -150,7 +177,7 @@ void jr_request_run(struct jr_ctl *ctl, struct jr_client *c, uint32_t op, const 
         on_hello(ctl, c, &other);
         return;
     }
-    if (!info || len != info->req_size || nfds != fds_wanted(op) || (op != JR_CTL_HELLO) != c->hello) {
+    if (!info || len != info->req_size || !fds_fit(op, nfds) || (op != JR_CTL_HELLO) != c->hello) {
         jr_count(ctl->cfg.counters, JR_C_CTL_BAD_MESSAGE);
         jr_client_drop(ctl, c);
         return;
@@ -169,10 +196,13 @@ void jr_request_run(struct jr_ctl *ctl, struct jr_client *c, uint32_t op, const 
         on_eq_register(ctl, c, req, &fds[0]);
         break;
     case JR_CTL_ADOPT:
-        jr_request_adopt(ctl, c, &fds[0]);
+        jr_request_adopt(ctl, c, req, &fds[0]);
         break;
     case JR_CTL_PAIR:
         on_pair(ctl, c, req);
+        break;
+    case JR_CTL_SHADOW:
+        on_shadow(ctl, c, req, nfds ? &fds[0] : NULL);
         break;
     }
 }

@@ -53,8 +53,28 @@ struct jr_seg *jr_seg_new(uint32_t id, const uint64_t key[2])
     return seg;
 }
 
+/* Who waits here would wait for ever: whoever posts sees dropped, or we see the post. */
+static void drop_commands(struct jr_seg *seg)
+{
+    uint64_t posted, waiting;
+
+    __atomic_store_n(&seg->hdr->dropped, 1, __ATOMIC_SEQ_CST);
+    posted = __atomic_exchange_n(&seg->app->posted, 0, __ATOMIC_SEQ_CST);
+    waiting = posted | __atomic_load_n(&seg->app->cell_claim, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < JR_SEG_CELLS; i++) {
+        struct jr_abi_cell *c = &seg->cells[i];
+        if (posted >> i & 1) {
+            c->result = -EBADF;
+            __atomic_fetch_add(&c->done, 1, __ATOMIC_SEQ_CST);
+        }
+        if (waiting >> i & 1)
+            jr_wake_now(&c->done);
+    }
+}
+
 void jr_seg_free(struct jr_seg *seg, bool dead)
 {
+    drop_commands(seg);
     for (uint32_t i = 0; i < JR_SEG_EQS; i++)
         if (seg->eq[i].fd >= 0)
             close(seg->eq[i].fd);

@@ -44,6 +44,8 @@ void jr_wake_futex(struct jr_wake *w, uint32_t *word)
     w->futex[w->nfutex++] = word;
 }
 
+void jr_wake_now(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
+
 static struct iocb empty_read(const struct jr_wake *w, int efd)
 {
     return (struct iocb){

@@ -31,6 +31,8 @@ int jr_wake_init(struct jr_wake *w);
 void jr_wake_fini(struct jr_wake *w);
 /* word must stay mapped or the address unused until the flush; a wake-up of something else there is harmless. */
 void jr_wake_futex(struct jr_wake *w, uint32_t *word);
+/* At once, for a word that will not be mapped at the flush. */
+void jr_wake_now(uint32_t *word);
 /* Flush before closing efd. */
 void jr_wake_event(struct jr_wake *w, int efd);
 void jr_wake_flush_slow(struct jr_wake *w);

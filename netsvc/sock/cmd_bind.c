@@ -220,7 +220,7 @@ int jr_cmd_listen(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_listen_req *re
         return r;
     so->backlog = req->backlog;
     start_listening(so);
-    if (rep->route == JR_ROUTE_BOTH)
+    if (rep->route == JR_ROUTE_BOTH && !so->shadow_copies)
         jr_port_unreserve(so); /* the shadow listener takes the port in the kernel now */
     rep->addr = so->sl->local;
     return 0;

@@ -235,7 +235,57 @@ bool jr_port_is_kernels(const struct jr_sock *so, const struct jr_endpoint *ep)
 
 void jr_port_unreserve(struct jr_sock *so)
 {
+    const struct linger none = {0};
+
+    if (so->shadow_copies) /* a program had it: closing must not wait */
+        setsockopt(so->kernel_fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
     if (so->kernel_fd >= 0)
         close(so->kernel_fd);
     so->kernel_fd = -1;
+    so->shadow_copies = 0;
+}
+
+/* By the kernel's word: a listener at the port of so. */
+static bool is_behind(const struct jr_sock *so, int fd)
+{
+    struct jr_kernel_addr a = {.len = sizeof a.in6};
+    int type = 0, listens = 0;
+    socklen_t len = sizeof type;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM ||
+        getsockname(fd, &a.sa, &a.len) < 0 || (a.sa.sa_family != AF_INET && a.sa.sa_family != AF_INET6))
+        return false;
+    len = sizeof listens;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens &&
+           ntohs(a.in.sin_port) == so->local.port;
+}
+
+int jr_sock_shadow(const struct jr_sock *so) { return so->shadow_copies ? so->kernel_fd : -1; }
+
+int jr_sock_kernel_side(const struct jr_sock *so)
+{
+    return so->kind == JR_SOCK_STREAM && so->st & JR_ST_BOUND ? so->kernel_fd : -1;
+}
+
+void jr_sock_shadow_passed(struct jr_sock *so)
+{
+    if (--so->shadow_copies == 0)
+        jr_port_unreserve(so);
+}
+
+int jr_sock_set_shadow(struct jr_sock *so, int fd)
+{
+    const struct linger none = {0};
+
+    if (so->kind != JR_SOCK_STREAM || !(so->st & JR_ST_LISTENING) || !is_behind(so, fd))
+        return -EINVAL;
+    if (so->shadow_copies) { /* the same once more */
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+        close(fd);
+    } else {
+        jr_port_unreserve(so);
+        so->kernel_fd = fd;
+    }
+    so->shadow_copies++;
+    return 0;
 }

@@ -131,6 +131,8 @@ void jr_sock_stop_listening(struct jr_sock *so)
 {
     if (!(so->st & JR_ST_LISTENING))
         return;
+    if (so->shadow_copies)
+        jr_port_unreserve(so);
     jr_pair_listener_gone(so);
     jr_list_del(&so->listening);
     JR_LIST_EACH(l, &so->ss->listeners)

@@ -84,6 +84,7 @@ struct jr_sock {
     uint16_t steered_port;    /* 0: none */
     uint8_t steered_families; /* 1: IPv4, 2: IPv6 */
     bool kernel_is_v6;        /* kernel_fd is an AF_INET6 socket; relay.c */
+    uint32_t shadow_copies;   /* kernel_fd is the program's own listener, for so many who may get this socket; 0: not */
     int kernel_fd;            /* keeps the kernel from using the same port; -1 */
 
     /* local pairs: pair.c */

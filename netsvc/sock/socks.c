@@ -125,7 +125,7 @@ static void on_cell(struct jr_socks *ss, struct jr_seg *seg, uint32_t cell, jr_t
     int32_t result = -EBADF;
 
     jr_seg_cell_read(seg, cell, &cmd);
-    if (cmd.op == JR_CMD_BIND || (cmd.op == JR_CMD_SETTLE && jr_self_is_on(ss)))
+    if (cmd.op == JR_CMD_BIND || (cmd.op == JR_CMD_SETTLE && (cmd.slot >= JR_SEG_SLOTS || jr_self_is_on(ss))))
         ss->cfg.host.take_closes(ss->cfg.host.ctx, now);
     struct jr_cmd_ctx ctx = {.ss = ss, .seg = seg, .so = sock_at(seg, cmd.slot), .now = now};
     jr_count(ss->cfg.counters, JR_C_SOCK_COMMANDS);

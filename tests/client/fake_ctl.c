@@ -222,6 +222,11 @@ bool fake_on_request(int fd)
         case JR_CTL_PAIR:
             on_pair(fd, req);
             break;
+        case JR_CTL_SHADOW: {
+            const struct jr_abi_ctl_shadow_rep p = {0};
+            reply(fd, u.h.op, -ENOENT, &p, 0, NULL, 0);
+            break;
+        }
         }
     if (got >= 0)
         close(got);

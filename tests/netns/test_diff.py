@@ -37,9 +37,10 @@ ENDINGS = ("c", "py", "go") if shutil.which("go") else ("c", "py")
 PROGRAMS = sorted(f"{path.parent.name}/{path.name}" for ending in ENDINGS for path in DIFF.glob(f"*/*.{ending}"))
 OWN = "own/"  # programs in this folder hold both ends themselves: over loopback only
 RAW = "raw"  # programs in this folder make system calls of their own: JOYRIDE_RAW
-IN_PAIRS = [f"procs/{name}.c" for name in ["fork", "fds", "spawn", "closing", "cancel", "signals", "scm", "raw"]]
+PAIRED = ["fork", "fds", "spawn", "closing", "cancel", "signals", "scm", "listeners", "raw"]
+IN_PAIRS = [f"procs/{name}.c" for name in PAIRED]
 # of these some cases differ there
-NOT_OVER_LOOPBACK = {"procs/cancel.c", "procs/closing.c", "procs/places.c", "procs/signals.c",
+NOT_OVER_LOOPBACK = {"procs/cancel.c", "procs/closing.c", "procs/signals.c",
                      "readiness/states.c"}  # fmt: skip
 OVER_LOOPBACK = [name for name in PROGRAMS if name.endswith(".c") and name not in NOT_OVER_LOOPBACK]
 CASES = [name for name in os.environ.get("DIFF_CASES", "").split(",") if name]

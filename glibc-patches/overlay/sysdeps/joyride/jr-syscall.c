@@ -181,6 +181,10 @@ to_kernel (long int number, const long int *a)
   bool fork = forks (number, a);
   if (fork)
     __jr_fork_prepare ();
+  if (number == __NR_sendmsg && __jr_any ())
+    __jr_scm_sending (P (1));
+  if (number == __NR_sendmmsg && __jr_any ())
+    __jr_scm_sending_all (P (1), a[2]);
   long int r = internal_syscall6 (number, a[0], a[1], a[2], a[3], a[4], a[5]);
   if (fork && r == 0)
     {
@@ -195,7 +199,7 @@ to_kernel (long int number, const long int *a)
     __jr_ns_changed ();
   /* Sockets that came from elsewhere.  */
   if (r >= 0 && number == __NR_pidfd_getfd)
-    __jr_fd_received (r);
+    __jr_fd_gotten (r, F (0));
   else if (r >= 0 && number == __NR_recvmsg)
     __jr_scm_received (P (1));
   return r;

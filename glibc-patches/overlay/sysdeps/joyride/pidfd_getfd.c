@@ -11,7 +11,7 @@ pidfd_getfd (int pidfd, int targetfd, unsigned int flags)
   int fd = INLINE_SYSCALL_CALL (pidfd_getfd, pidfd, targetfd, flags);
 #if JR_HOOKED
   if (fd >= 0)
-    __jr_fd_received (fd);
+    __jr_fd_gotten (fd, pidfd);
 #endif
   return fd;
 }
