@@ -98,19 +98,10 @@ await (struct jr_seg *seg, struct jr_abi_cell *cell, uint32_t before)
   jr_fence_rmw ();
   while (ld_acquire (&cell->done) == before)
     {
-      uint32_t alive = ld_acquire (&seg->hdr->owner);
-      if (jr_owner_gone (alive))
+      if (jr_owner_gone (ld_acquire (&seg->hdr->owner)))
 	return -ECONNRESET;
-      struct jr_futexv v[2] = {
-	{ .val = before, .uaddr = (uintptr_t) &cell->done, .flags = JR_FUTEXV_U32 },
-	{ .val = alive, .uaddr = (uintptr_t) &seg->hdr->owner, .flags = JR_FUTEXV_U32 }
-      };
-      long r = JR_SYSCALL (futex_waitv, v, 2, 0, NULL, CLOCK_MONOTONIC);
-      if (r == -ENOSYS || r == -EPERM)
-	{
-	  struct timespec ts = { .tv_sec = 1 };
-	  jr_sys_futex_wait (&cell->done, before, &ts, false);
-	}
+      struct timespec ts = { .tv_sec = 1 };
+      jr_sys_futex_wait (&cell->done, before, &ts, false);
     }
   return 0;
 }

@@ -67,6 +67,13 @@ struct statx;
 extern void __jr_statx_fix (int fd, struct statx *sx) JR_HIDDEN;
 /* Memory was unmapped, or its protection changed.  */
 extern void __jr_unmapped (void) JR_HIDDEN;
+/* The program forbids itself system calls (seccomp(2)).  */
+extern void __jr_sandboxed (void) JR_HIDDEN;
+/* RLIMIT_AS, as the program knows it: it does not count what is mapped for
+   Joyride.  The kernel's result.  */
+struct rlimit64;
+extern long __jr_set_address_limit (const struct rlimit64 *limit) JR_HIDDEN;
+extern void __jr_fix_address_limit (struct rlimit64 *limit) JR_HIDDEN;
 
 /* Readiness.  */
 extern int __jr_poll (struct pollfd *fds, nfds_t n, int timeout_ms) JR_HIDDEN;

@@ -4,6 +4,7 @@
 #ifndef _JR_SYS_GLIBC_H
 #define _JR_SYS_GLIBC_H 1
 
+#include <ldsodefs.h>
 #include <libc-internal.h>
 #include <pthreadP.h>
 #include <stdio.h>
@@ -48,6 +49,22 @@ jr_sys_tid (void)
 static inline void
 jr_sys_forked (void)
 {
+}
+
+/* The end of the stack that this thread runs on, if SP is on the one that it
+   was started with; 0: a coroutine's or a signal handler's own.  */
+static inline uintptr_t
+jr_sys_stack_end (uintptr_t sp)
+{
+  uintptr_t low = (uintptr_t) THREAD_GETMEM (THREAD_SELF, stackblock), end;
+  if (low != 0)
+    end = low + THREAD_GETMEM (THREAD_SELF, stackblock_size);
+  else
+    {
+      end = (uintptr_t) __libc_stack_end;
+      low = end - (64u << 20);	/* the kernel keeps more free below it */
+    }
+  return sp >= low && sp < end ? end : 0;
 }
 
 #define jr_sys_testcancel() __pthread_testcancel ()

@@ -44,6 +44,14 @@ jr_sys_forked (void)
   __jr_posix_tid = 0;
 }
 
+/* Unknown here.  */
+static inline uintptr_t
+jr_sys_stack_end (uintptr_t sp)
+{
+  (void) sp;
+  return 0;
+}
+
 #define jr_sys_testcancel() pthread_testcancel ()
 #define jr_sys_secure() (getauxval (AT_SECURE) != 0)
 #define jr_sys_getenv(name) getenv (name)

@@ -67,6 +67,21 @@ enter_new (int fd, uint64_t ent)
     __jr_ent_unhold (ent);
 }
 
+/* Options that a kernel listener made later is to have go along.  */
+static void
+rehome_opts (uint64_t old, uint64_t ent)
+{
+  struct jr_lslot *was = &__jr.seg[jr_ent_idx (old)]->ls[jr_ent_slot (old)];
+  struct jr_lslot *now = &__jr.seg[jr_ent_idx (ent)]->ls[jr_ent_slot (ent)];
+  if (now->nopts != 0)
+    return;
+  memcpy (now->opt, was->opt, sizeof now->opt);
+  now->nopts = was->nopts;
+  struct jr_long_opts *longs = was->longs;
+  was->longs = now->longs;
+  now->longs = longs;
+}
+
 /* All fds of the process that had the socket where it was; their number.
    Each is still counted there.  */
 static unsigned int
@@ -77,6 +92,7 @@ rehome (uint64_t old, uint64_t ent)
   if ((old & JR_ENT_ID) == ent)
     return 0;
   __jr_shadow_rehome (old, ent);
+  rehome_opts (old, ent);
   for (int fd = __jr_fd_next (0, &e); fd >= 0; fd = __jr_fd_next (fd + 1, &e))
     {
       if ((e & JR_ENT_ID) != (old & JR_ENT_ID))

@@ -361,6 +361,8 @@ do_setsockopt (int fd, int level, int name, const void *val, socklen_t len)
     return r;
   if ((int) len < 0)
     return -EINVAL;
+  if (level == IPPROTO_IPV6 && s.slot->family == AF_INET)
+    return -ENOPROTOOPT;	/* IPV6_V6ONLY, mosquitto's; no reason to turn */
   bool open = route_open (&s);
   if (len > 0 && !jr_can_read (val, len < MOST_READ ? len : MOST_READ))
     return set_refused (&s, level, name, val, len, -EFAULT);

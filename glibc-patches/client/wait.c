@@ -8,7 +8,15 @@
 
 #include "jr-internal.h"
 
-static uint32_t no_waitv;	/* atomic; this kernel has no futex_waitv */
+static uint32_t no_waitv;	/* atomic; this kernel has no futex_waitv, or it
+				   may not be called */
+
+/* sshd's filter, for one, kills for futex_waitv.  */
+void
+__jr_sandboxed (void)
+{
+  st_relaxed (&no_waitv, 1);
+}
 
 int64_t
 __jr_deadline_us (int64_t timeout_us)

@@ -77,7 +77,7 @@ def transfers(scene: Scene, *, isolate: bool) -> dict[str, Any]:
     return facts
 
 
-@APP.workload("curl, active and passive, up and down", ways=("serves", "asks", "local"), at_least=17)
+@APP.workload("curl, active and passive, up and down", ways=("serves", "asks", "local"), at_least=9)
 def plain(scene: Scene) -> dict[str, Any]:
     return transfers(scene, isolate=False)
 
@@ -87,7 +87,7 @@ def isolated(scene: Scene) -> dict[str, Any]:
     return transfers(scene, isolate=True)
 
 
-@APP.workload("lftp mirrors a tree there and back", ways=("serves", "asks"), at_least=10)
+@APP.workload("lftp mirrors a tree there and back", ways=("serves", "asks"), at_least=5)
 def mirrors(scene: Scene) -> dict[str, Any]:
     digests = {f"file{n}": scene.file(1 + n * 30_000, f"here/file{n}")[1] for n in range(20)}
     with running(scene, isolate=False):

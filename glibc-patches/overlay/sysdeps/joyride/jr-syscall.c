@@ -241,6 +241,8 @@ __jr_syscall (long int number, ...)
     a[i] = va_arg (args, long int);
   va_end (args);
 
+  if (number == __NR_seccomp)
+    __jr_sandboxed ();
   long int r = client_call (number, a);
   if (r != FOR_KERNEL)
     return r;
