@@ -78,7 +78,7 @@ static void next_announcement(struct jr_netif *ifp, struct jr_netif_addr *a, jr_
     /* RFC 5227 2.3: twice, where one probes */
     const unsigned repeats = jr_max_u32(ifp->cfg->garp_rexmit_count, jr_acd_wanted(ifp) ? 1 : 0);
 
-    if (a->announced > repeats || !ifp->up || ifp->hooks.neigh_ask) {
+    if (a->announced == 0 || a->announced > repeats || !ifp->up || ifp->hooks.neigh_ask) {
         a->announce_at = JR_TIME_NEVER;
         return;
     }

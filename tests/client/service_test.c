@@ -340,6 +340,16 @@ static pid_t hooked_fork(void)
     return pid;
 }
 
+/* An echo for one connection at ADDR, on the program's own host or across the wire. */
+static void beside_an_echo(const char *addr, void (*body)(const char *addr))
+{
+    struct echo e = {addr, 1};
+    pid_t pid = program(strcmp(addr, MINI_A) == 0 ? 'a' : 'b', echo_server, &e);
+    body(addr);
+    join(pid);
+    mini_stop();
+}
+
 static void forking(const char *addr)
 {
     char buf[8];
@@ -370,22 +380,8 @@ static void forking(const char *addr)
     __jr_close(c);
 }
 
-SERVICE_TEST(fork_over_the_wire)
-{
-    struct echo e = {MINI_B, 1};
-    pid_t pid = program('b', echo_server, &e);
-    forking(MINI_B);
-    join(pid);
-    mini_stop();
-}
-SERVICE_TEST(fork_with_pairs)
-{
-    struct echo e = {MINI_A, 1};
-    pid_t pid = program('a', echo_server, &e);
-    forking(MINI_A);
-    join(pid);
-    mini_stop();
-}
+SERVICE_TEST(fork_over_the_wire) { beside_an_echo(MINI_B, forking); }
+SERVICE_TEST(fork_with_pairs) { beside_an_echo(MINI_A, forking); }
 
 static int as_new_image(int argc, char **argv)
 {
@@ -434,22 +430,8 @@ static void execing(const char *addr)
     __jr_close(c);
 }
 
-SERVICE_TEST(exec_over_the_wire)
-{
-    struct echo e = {MINI_B, 1};
-    pid_t pid = program('b', echo_server, &e);
-    execing(MINI_B);
-    join(pid);
-    mini_stop();
-}
-SERVICE_TEST(exec_with_pairs)
-{
-    struct echo e = {MINI_A, 1};
-    pid_t pid = program('a', echo_server, &e);
-    execing(MINI_A);
-    join(pid);
-    mini_stop();
-}
+SERVICE_TEST(exec_over_the_wire) { beside_an_echo(MINI_B, execing); }
+SERVICE_TEST(exec_with_pairs) { beside_an_echo(MINI_A, execing); }
 
 /* ---- the service ends ---- */
 

@@ -137,7 +137,7 @@ class Process:
                 raise NotReady(f"{self.name}: {what}: not within {timeout} s\n{self.tail()}")
             time.sleep(0.02)
 
-    def wait_for_log(self, pattern: str, timeout: float = 10) -> re.Match[str]:
+    def wait_for_log(self, pattern: str, timeout: float = 30) -> re.Match[str]:
         """Wait until it printed something that `pattern` matches."""
         found: list[re.Match[str]] = []
 
@@ -150,7 +150,7 @@ class Process:
         self.wait_for(look, timeout, f"printing /{pattern}/")
         return found[0]
 
-    def wait_for_port(self, ns: Namespace, address: str, port: int, timeout: float = 10) -> None:
+    def wait_for_port(self, ns: Namespace, address: str, port: int, timeout: float = 30) -> None:
         """Wait until a connection from `ns` to address:port is accepted."""
 
         def look() -> bool:
@@ -162,7 +162,7 @@ class Process:
 
         self.wait_for(look, timeout, f"accepting on {address}:{port}")
 
-    def wait_for_fd(self, fd: int, timeout: float = 10) -> None:
+    def wait_for_fd(self, fd: int, timeout: float = 30) -> None:
         """Wait until something can be read from a pipe whose other end the program was given."""
         self.wait_for(lambda: bool(select.select([fd], [], [], 0.05)[0]), timeout, "telling that it is ready")
         if not os.read(fd, 64):

@@ -134,7 +134,7 @@ class Service:
         """Its sockets."""
         return list(self.state()["sockets"])
 
-    def wait_for_sockets(self, count: int, timeout: float = 10) -> None:
+    def wait_for_sockets(self, count: int, timeout: float = 30) -> None:
         """Wait until it has exactly `count` sockets.
 
         Raises:
@@ -145,7 +145,7 @@ class Service:
         except NotReady as late:
             raise NotReady(f"{late}: {json.dumps(self.sockets())[:2000]}") from None
 
-    def rise(self, before: dict[str, int], *names: str, timeout: float = 3) -> dict[str, int]:
+    def rise(self, before: dict[str, int], *names: str, timeout: float = 15) -> dict[str, int]:
         """How far counters have risen since `before`; waits until each of `names` has.
 
         Raises:

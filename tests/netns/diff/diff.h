@@ -155,6 +155,8 @@ void await_bytes(int fd, int n);
 /* All that poll can tell about an fd, now and after at most five seconds' waiting for EVENTS. */
 uint32_t poll_now(int fd);
 uint32_t poll_for(int fd, short events);
+/* So much time has passed, and what was under way has arrived: connections made since have come and gone. */
+void settle(int ms);
 /* What the peer sends arrives at S, all of it. */
 void feed(struct ends e, const char *text);
 /* Bytes until nothing is left; non-blocking. */

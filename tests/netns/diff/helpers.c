@@ -36,7 +36,7 @@ int await(int fd, short events)
 {
     struct pollfd p = {.fd = fd, .events = events};
 
-    return poll(&p, 1, events ? 1000 : 20) > 0 ? p.revents : 0;
+    return poll(&p, 1, events ? 5000 : 20) > 0 ? p.revents : 0;
 }
 
 void await_bytes(int fd, int n)
@@ -49,6 +49,21 @@ void await_bytes(int fd, int n)
             nap(1);
     }
     NEED(have >= n);
+}
+
+void settle(int ms)
+{
+    char c = 0;
+
+    nap(ms);
+    for (int i = 0; i < 2; i++) {
+        struct ends e = tcp_ends();
+        NEED(send(e.p, &c, 1, 0) == 1 && recv(e.s, &c, 1, 0) == 1);
+        NEED(send(e.s, &c, 1, 0) == 1 && recv(e.p, &c, 1, 0) == 1);
+        reset_at_close(e.s);
+        close(e.s);
+        close(e.p);
+    }
 }
 
 uint32_t poll_now(int fd)

@@ -55,7 +55,7 @@ CASE(dgram_recvmsg_trunc)
     m.msg_iovlen = 0;
     m.msg_namelen = 0;
     feed(e, "abcdef");
-    usleep(20000);
+    settle(20);
     SAY(recvmsg(e.s, &m, MSG_DONTWAIT));
     say("namelen %u flags %x", m.msg_namelen, (unsigned)m.msg_flags);
     SAY(recvmsg(e.s, &m, MSG_DONTWAIT));
@@ -146,7 +146,7 @@ CASE(dgram_flags)
     SAY(send(e.s, "a", 1, MSG_ZEROCOPY));
     SAY(recv(e.s, b, 1, MSG_DONTWAIT));
     await(e.p, POLLIN);
-    usleep(20000);
+    settle(20);
     for (int i = 0; i < 9; i++)
         SAY(recv(e.p, b, 8, i == 0 ? 0 : MSG_DONTWAIT));
 }
@@ -338,7 +338,7 @@ CASE(dgram_many)
     SAY(sendmmsg(e.s, m, 4, 0));
     m[0].msg_hdr.msg_iovlen = m[2].msg_hdr.msg_iovlen = 1;
     feed(e, "abc"), feed(e, "abc"), feed(e, "abc");
-    usleep(20000);
+    settle(20);
     SAY(recvmmsg(e.s, m, 4, MSG_DONTWAIT, NULL));
     say("%u %u %u flags %x %x", m[0].msg_len, m[1].msg_len, m[2].msg_len, (unsigned)m[0].msg_hdr.msg_flags,
         (unsigned)m[2].msg_hdr.msg_flags);
@@ -384,7 +384,7 @@ CASE(dgram_ioctl)
     say("%d", n);
     feed(e, "abc");
     feed(e, "defg");
-    usleep(10000);
+    settle(10);
     SAY(ioctl(e.s, FIONREAD, &n));
     say("%d", n);
     SAY(ioctl(e.s, SIOCOUTQ, &n));

@@ -60,7 +60,7 @@ CASE(fault_stream_send)
     SAY(writev(e.s, NULL, 1));
     SAY(sendmmsg(e.s, BAD, 1, 0));
     SAY(sendto(e.s, "a", 1, 0, BAD, 16));
-    usleep(20000);
+    settle(20);
     long n = SAY(recv(e.p, b, sizeof b, MSG_DONTWAIT));
     say_bytes("arrived", b, n > 0 ? (size_t)n : 0);
     SAY(send(e.s, read_only(), 2, 0));

@@ -435,11 +435,11 @@ CASE(opt_filter)
     SAY(set_int(u.s, SOL_SOCKET, SO_DETACH_FILTER, 0));
     SAY(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p));
     send(u.p, "abc", 3, 0);
-    usleep(20000);
+    settle(20);
     SAY(recv(u.s, b, 16, MSG_DONTWAIT));
     SAY(setsockopt(u.s, SOL_SOCKET, SO_ATTACH_FILTER, &(struct sock_fprog){1, two}, sizeof p));
     send(u.p, "abcdef", 6, 0);
-    usleep(20000);
+    settle(20);
     SAY(recv(u.s, b, 16, MSG_DONTWAIT));
     SAY(set_int(u.s, SOL_SOCKET, SO_DETACH_FILTER, 0));
     SAY(set_int(u.s, SOL_SOCKET, SO_DETACH_FILTER, 0));
@@ -535,7 +535,7 @@ CASE(opt_tcp_bytes)
     send(e.s, b, sizeof b, 0);
     await_bytes(e.p, sizeof b);
     feed(e, "abcdef");
-    usleep(50000);
+    settle(50);
     getsockopt(e.s, IPPROTO_TCP, TCP_INFO, &i, &len);
     say("acked %d rtt %d lastsent %d", i.tcpi_unacked == 0, i.tcpi_rtt > 0, i.tcpi_last_data_sent < 1000);
     SAY(get_int(e.s, IPPROTO_TCP, TCP_MAXSEG));

@@ -257,7 +257,7 @@ CASE(accept_reset)
     await(l, POLLIN);
     setsockopt(p, SOL_SOCKET, SO_LINGER, &l0, sizeof l0);
     close(p);
-    usleep(20000);
+    settle(20);
     fcntl(l, F_SETFL, O_NONBLOCK);
     SAY((n = accept(l, NULL, NULL)) >= 0);
     SAY(recv(n, b, 4, 0));

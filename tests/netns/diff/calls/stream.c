@@ -378,7 +378,7 @@ CASE(stream_shutdown_both)
     SAY(send(e.s, b, 1, MSG_NOSIGNAL));
     SAY(getpeername(e.s, (void *)&a, &len));
     shutdown(e.p, SHUT_WR);
-    usleep(50000);
+    settle(50);
     SAY(getpeername(e.s, (void *)&a, &len));
     SAY(shutdown(e.s, SHUT_RDWR));
     SAY(try_connect(e.s, peer4.sin_addr, 1));

@@ -82,7 +82,7 @@ CASE(level)
     ctl(ep, EPOLL_CTL_MOD, fd[0], 0, 3);
     tell("nothing wanted", ep, 30);
     close(fd[1]);
-    nap(30);
+    settle(30);
     tell("closed, nothing wanted", ep, 30);
     ctl(ep, EPOLL_CTL_MOD, fd[0], EPOLLRDHUP, 4);
     tell("RDHUP", ep, 0);
@@ -139,7 +139,7 @@ CASE(edge_in_and_out)
     tell("data", ep, 5000);
     tell("no edge", ep, 30);
     put(fd[0], 10);
-    nap(30);
+    settle(30);
     tell("after a write", ep, 30);
     NEED(shutdown(fd[1], SHUT_WR) == 0);
     tell("FIN", ep, 5000);
@@ -148,7 +148,7 @@ CASE(edge_in_and_out)
     tell("read to its end", ep, 30);
     NEED(shutdown(fd[0], SHUT_WR) == 0);
     tell("shut", ep, 1000);
-    nap(50);
+    settle(50);
     tell("closed", ep, 30);
 }
 
@@ -182,7 +182,7 @@ CASE(edge_shutdown)
     tell("shut for reading", ep, 200);
     tell("no edge", ep, 30);
     SAY(shutdown(fd[0], SHUT_WR));
-    nap(60); /* the kernel has an edge for the ACK of the FIN, too */
+    settle(60); /* the kernel has an edge for the ACK of the FIN, too */
     tell("for writing", ep, 0);
     tell("no edge", ep, 30);
 }
@@ -409,7 +409,7 @@ CASE(copies)
     tell("edge", ep, 5000);
     SAY(close(copy));
     put(fd[1], 1);
-    nap(30);
+    settle(30);
     tell("closed, but open elsewhere", ep, 60);
     SAY(ctl(ep, EPOLL_CTL_DEL, copy, 0, 0));
     SAY(close(fd[0]));

@@ -167,7 +167,7 @@ CASE(peer_shuts_first)
     NEED(send(fd[0], "abc", 3, 0) == 3);
     tell("sent behind it", fd[0], 0);
     SAY(shutdown(fd[0], SHUT_WR));
-    nap(50);
+    settle(50);
     tell("both shut", fd[0], 0);
     SAY(send(fd[0], "x", 1, MSG_NOSIGNAL));
     shutdown(fd[0], SHUT_RD);
@@ -184,7 +184,7 @@ CASE(host_shuts_first)
     NEED(send(fd[1], "abc", 3, 0) == 3);
     tell("data", fd[0], POLLIN);
     drain_off(fd[0]);
-    nap(50);
+    settle(50);
     tell("FIN_WAIT_2", fd[0], 0);
     NEED(shutdown(fd[1], SHUT_WR) == 0);
     tell("both shut", fd[0], POLLHUP);
@@ -198,7 +198,7 @@ CASE(shut_for_reading)
     SAY(shutdown(fd[0], SHUT_RD));
     tell("shut", fd[0], 0);
     NEED(send(fd[1], "abc", 3, 0) == 3);
-    nap(50);
+    settle(50);
     tell("data", fd[0], POLLIN);
     char buf[8];
     SAY(recv(fd[0], buf, sizeof buf, MSG_DONTWAIT));
@@ -215,7 +215,7 @@ CASE(shut_both_ways)
     SAY(shutdown(fd[0], SHUT_RDWR));
     tell("shut", fd[0], 0);
     NEED(shutdown(fd[1], SHUT_WR) == 0);
-    nap(50);
+    settle(50);
     tell("by the peer, too", fd[0], 0);
 }
 
@@ -294,7 +294,7 @@ CASE(low_water)
     tcp_pair(fd);
     NEED(setsockopt(fd[0], SOL_SOCKET, SO_RCVLOWAT, &low, sizeof low) == 0);
     NEED(send(fd[1], "12345", 5, 0) == 5);
-    nap(60);
+    settle(60);
     tell("five", fd[0], 0);
     NEED(send(fd[1], "12345", 5, 0) == 5);
     tell("ten", fd[0], POLLIN);
@@ -353,7 +353,7 @@ CASE(udp_shut)
     SAY(shutdown(fd[0], SHUT_RD));
     tell("for reading, too", fd[0], 0);
     NEED(send(fd[1], "x", 1, 0) == 1);
-    nap(40);
+    settle(40);
     tell("datagram", fd[0], 0);
 }
 
