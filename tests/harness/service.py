@@ -118,7 +118,7 @@ class Service:
             OSError: it does not answer.
         """
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(5)
+            sock.settimeout(30)
             sock.connect(str(self.run_dir / "stats.sock"))
             chunks = []
             while chunk := sock.recv(1 << 16):

@@ -105,7 +105,7 @@ size_t fill_both(int fd)
     static char buf[65536];
     size_t sum = 0;
 
-    for (int idle = 0; idle < 20;) {
+    for (int idle = 0; idle < 5;) {
         const ssize_t n = send(fd, buf, sizeof buf, MSG_DONTWAIT | MSG_NOSIGNAL);
         NEED(n > 0 || errno == EAGAIN);
         if (n > 0) {
@@ -113,7 +113,7 @@ size_t fill_both(int fd)
             idle = 0;
             continue;
         }
-        nap(10);
+        settle(20);
         idle++;
     }
     return sum;
@@ -239,16 +239,26 @@ void block(struct blocked *b, long (*call)(void *), void *arg)
     wait_asleep(b->tid);
 }
 
-bool came_back(const char *who, struct blocked *b, int ms)
+/* Over after a time; for a thread that is busy or waits for a processor not before it sleeps. */
+static bool joined(struct blocked *b, int ms, void **r)
 {
     struct timespec end;
-    void *r = NULL;
 
     clock_gettime(CLOCK_REALTIME, &end);
     end.tv_nsec += ms % 1000 * 1000000L;
     end.tv_sec += ms / 1000 + end.tv_nsec / 1000000000L;
     end.tv_nsec %= 1000000000L;
-    if (pthread_timedjoin_np(b->thread, &r, &end) != 0) {
+    if (pthread_timedjoin_np(b->thread, r, &end) == 0)
+        return true;
+    wait_asleep(b->tid);
+    return pthread_tryjoin_np(b->thread, r) == 0;
+}
+
+bool came_back(const char *who, struct blocked *b, int ms)
+{
+    void *r = NULL;
+
+    if (!joined(b, ms, &r)) {
         say("%s: still blocked", who);
         return false;
     }

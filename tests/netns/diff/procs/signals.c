@@ -70,16 +70,6 @@ static long c_pselect(void *a)
     FD_SET(*(int *)a, &s);
     return pselect(*(int *)a + 1, &s, NULL, NULL, NULL, NULL);
 }
-/* Both ends' buffers, so that no space comes any more. */
-static void fill_up(int fd)
-{
-    for (int full = 0; full < 50;) {
-        ssize_t n = send(fd, big, sizeof big, MSG_DONTWAIT | MSG_NOSIGNAL);
-        full = n > 0 ? 0 : full + 1;
-        nap(1);
-    }
-}
-
 static int epoll_fd = -1; /* with the socket in it */
 static long c_epoll(void *a)
 {
@@ -105,7 +95,7 @@ static int one(int port, bool full)
     int fd = port ? dial(port) : listen_on(host_ip, &port);
     warm(fd);
     if (full)
-        fill_up(fd);
+        fill_both(fd);
     close(epoll_fd);
     epoll_fd = MUST(epoll_create1(0));
     MUST(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev));
