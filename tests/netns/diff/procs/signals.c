@@ -69,7 +69,16 @@ static long c_pselect(void *a)
     FD_ZERO(&s);
     FD_SET(*(int *)a, &s);
     return pselect(*(int *)a + 1, &s, NULL, NULL, NULL, NULL);
+}/* Both ends' buffers, so that no space comes any more. */
+static void fill_up(int fd)
+{
+    for (int full = 0; full < 200;) {
+        ssize_t n = send(fd, big, sizeof big, MSG_DONTWAIT | MSG_NOSIGNAL);
+        full = n > 0 ? 0 : full + 1;
+        nap(1);
+    }
 }
+
 static int epoll_fd = -1; /* with the socket in it */
 static long c_epoll(void *a)
 {
@@ -95,7 +104,7 @@ static int one(int port, bool full)
     int fd = port ? dial(port) : listen_on(host_ip, &port);
     warm(fd);
     if (full)
-        fill_both(fd);
+        fill_up(fd);
     close(epoll_fd);
     epoll_fd = MUST(epoll_create1(0));
     MUST(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev));
@@ -359,7 +368,7 @@ CASE(handler_uses_sockets_at_any_moment)
     prepare_handler();
     handle(SIGALRM, uses_all, SA_RESTART);
     ticks_wanted(1);
-    for (int i = 0; i < 1500 || handled < 50; i++) {
+    for (int i = 0; handled < 50 || (i < 1500 && handled < 500); i++) {
         int own = i % 8 == 0 ? dial(ECHO) : -1;
         if (!echoes(fd))
             say("broken at %d", i);
