@@ -14,7 +14,7 @@ sh autogen.sh
 ./configure -q --disable-shared
 make -j "$JOBS" test/run-tests
 """
-ENV = {"UV_TEST_TIMEOUT_MULTIPLIER": "2", "UV_RUN_AS_ROOT": "1"}
+ENV = {"UV_TEST_TIMEOUT_MULTIPLIER": "6", "UV_RUN_AS_ROOT": "1"}
 
 
 def jobs(tree: Path) -> list[Job]:
@@ -22,7 +22,7 @@ def jobs(tree: Path) -> list[Job]:
     argv = [str(tree / "test/run-tests"), "--list"]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, env={**os.environ, **ENV})
     names = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    return [Job(name, f"test/run-tests {name}", 40, tap) for name in names]
+    return [Job(name, f"test/run-tests {name}", 60, tap) for name in names]
 
 
 Suite("libuv", jobs, source="libuv1", build=BUILD, env=ENV, copy=True)
