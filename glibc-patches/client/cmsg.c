@@ -4,6 +4,7 @@
 
 #include "jr-internal.h"
 #include <netinet/ip.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <linux/errqueue.h>
 
@@ -256,6 +257,31 @@ __jr_cmsg_put (struct jr_sock *s, const struct jr_abi_dgram *h, struct msghdr *m
   if (h->segsz != 0)
     put_int (&o, IPPROTO_UDP, UDP_GRO, h->segsz);
   put_ip (s, h, &o, af);
+  msg->msg_controllen = o.at;
+}
+
+/* What is in the ring, and the FIN, which the kernel counts as one more.  */
+static int
+left_to_read (struct jr_sock *s)
+{
+  uint32_t state;
+  struct jr_dir d;
+  if (jr_state (s, &state) < 0 || __jr_dir_rx (s, state, &d) < 0)
+    return 0;
+  uint64_t n = ld_acquire (&d.r->tail) - ld_relaxed (&d.r->head);
+  bool fin = (state & JR_ST_RX_EOF) || (ld_relaxed (&d.r->flags) & JR_RING_FIN);
+  return (n > INT32_MAX - 1 ? INT32_MAX - 1 : (int) n) + fin;
+}
+
+void
+__jr_cmsg_put_stream (struct jr_sock *s, struct msghdr *msg)
+{
+  uint32_t af = ld_relaxed (&s->slot->app_flags);
+  struct out o = { .msg = msg };
+  if (af & (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS))
+    put_stamp (&o, jr_sys_now (CLOCK_MONOTONIC) / 1000, af);
+  if (af & JR_AF_INQ)
+    put_int (&o, IPPROTO_TCP, TCP_CM_INQ, left_to_read (s));
   msg->msg_controllen = o.at;
 }
 

@@ -55,6 +55,7 @@ enum jr_app_flag
   JR_AF_LINGER = 1 << 22,	/* close waits */
   JR_AF_V6ONLY = 1 << 23,
   JR_AF_OFFERED = 1 << 24,	/* the service was given the shadow */
+  JR_AF_INQ = 1 << 25,		/* recvmsg tells what is left */
   /* Options that an accepted socket has from its listener.  */
   JR_AF_INHERITED = JR_AF_PKTINFO | JR_AF_PKTINFO6 | JR_AF_TTL | JR_AF_TTL6
 		    | JR_AF_TOS | JR_AF_TOS6 | JR_AF_TIMESTAMP
@@ -62,6 +63,7 @@ enum jr_app_flag
 		    | JR_AF_ORIGDST | JR_AF_RXQ_OVFL | JR_AF_RECVERR
 		    | JR_AF_BROADCAST | JR_AF_DF | JR_AF_OOBINLINE | JR_AF_LINGER
 		    | JR_AF_V6ONLY
+		    | JR_AF_INQ
 };
 
 /* Our own locks: of this process only, never held while sleeping for
@@ -665,6 +667,8 @@ extern int __jr_cmsg_take (struct jr_sock *s, const struct msghdr *msg,
 			   struct jr_abi_dgram *h) JR_HIDDEN;
 extern void __jr_cmsg_put (struct jr_sock *s, const struct jr_abi_dgram *h,
 			   struct msghdr *msg) JR_HIDDEN;
+/* Of a stream.  */
+extern void __jr_cmsg_put_stream (struct jr_sock *s, struct msghdr *msg) JR_HIDDEN;
 extern ssize_t __jr_errq_recv (struct jr_sock *s, struct msghdr *msg) JR_HIDDEN;
 
 /* name.c */

@@ -66,12 +66,15 @@ static int set_bufsize(struct jr_sock *so, int name, int32_t v)
 {
     const bool snd = name == SO_SNDBUF || name == SO_SNDBUFFORCE;
     int32_t *to = snd ? &so->opt.sndbuf : &so->opt.rcvbuf;
+    const int32_t was = *to;
 
     /* socket(7): doubled, and not too small; libc has held the value against the kernel's net.core.*mem_max */
     *to = v < 0 || v > INT32_MAX / 2 ? INT32_MAX - 1 : 2 * v;
     if (*to < (snd ? MIN_SNDBUF : MIN_RCVBUF))
         *to = snd ? MIN_SNDBUF : MIN_RCVBUF;
     jr_opt_resize(so);
+    if (snd && was && *to > was && so->attached) /* the ring may be larger than either, but there is to be room now */
+        jr_tune_grant(so, jr_min_u32(2 * so->snd.cap, so->ss->cfg.tx_ring_max));
     return 0;
 }
 
