@@ -69,7 +69,7 @@ static long c_pselect(void *a)
     FD_ZERO(&s);
     FD_SET(*(int *)a, &s);
     return pselect(*(int *)a + 1, &s, NULL, NULL, NULL, NULL);
-}/* Both ends' buffers, so that no space comes any more. */
+} /* Both ends' buffers, so that no space comes any more. */
 static void fill_up(int fd)
 {
     for (int full = 0; full < 200;) {
