@@ -165,6 +165,7 @@ class Workload:
     at_least: int
     timeout: float
     known: Mapping[str, str] = field(default_factory=dict)
+    looped_carries: str = ""  # on loopback, if not what follows from `carries`
 
     @property
     def name(self) -> str:
@@ -173,7 +174,7 @@ class Workload:
 
     def looped(self) -> Workload:
         """The same on loopback, where the service has both ends of each connection, and every datagram."""
-        carries = {"pairs": "tcp", "maybe": "some"}.get(self.carries, self.carries)
+        carries = self.looped_carries or {"pairs": "tcp", "maybe": "some"}.get(self.carries, self.carries)
         return replace(self, way="loopback", carries=carries)
 
 
@@ -216,6 +217,7 @@ class App:
         at_least: int = 1,
         timeout: float = 90,
         known: Mapping[str, str] | None = None,
+        looped_carries: str = "",
     ) -> Callable[[Play], Play]:
         """Enter a workload.
 
@@ -227,13 +229,14 @@ class App:
             at_least: how many of these.
             timeout: seconds.
             known: facts that are known to differ, and the heading in docs/compatibility.md that says why.
+            looped_carries: as `carries`, for --loopback.
         """
 
         def enter(play: Play) -> Play:
             for way in ways:
                 counted = carries or ("pairs" if way == "local" else "tcp")
                 self.workloads.append(
-                    Workload(self.name, title, way, play, counted, at_least, timeout, dict(known or {}))
+                    Workload(self.name, title, way, play, counted, at_least, timeout, dict(known or {}), looped_carries)
                 )
             return play
 
