@@ -109,8 +109,8 @@ uint32_t jr_sock_gen(const struct jr_sock *so);
 int jr_sock_move(struct jr_sock *so, struct jr_seg *to, bool force, jr_time now);
 /* The region of a socket's local pair: its memfd and which end the socket is; -ENOTCONN: it is none. */
 int jr_sock_pair(const struct jr_sock *so, uint32_t *pair_id, uint32_t *end);
-/* The kernel's listener behind a socket, kept for whoever gets it; its fd or -1. It is taken over (0), or refused with a
- * negative errno. */
+/* The kernel's listener behind a socket, kept for whoever gets it; its fd or -1. It is taken over (0), or refused with
+ * a negative errno. */
 int jr_sock_shadow(const struct jr_sock *so);
 /* The same, or before listen(2) what keeps its port in the kernel. */
 int jr_sock_kernel_side(const struct jr_sock *so);

@@ -34,9 +34,9 @@ struct jr_udpcb {
     struct jr_endpoint local;  /* port 0: not bound */
     struct jr_endpoint remote; /* a port of 0 when connected: from any port of that host */
     bool connected;
-    struct jr_addr bound;      /* the address bind() gave; local.addr goes back to it at disconnect */
-    bool user_port;            /* bind() chose the port: it stays at disconnect */
-    uint32_t flags;            /* JR_UDP_BIND_* */
+    struct jr_addr bound; /* the address bind() gave; local.addr goes back to it at disconnect */
+    bool user_port;       /* bind() chose the port: it stays at disconnect */
+    uint32_t flags;       /* JR_UDP_BIND_* */
     struct jr_udp_opts opt;
     /* multicast: mcast.c */
     struct jr_list groups;
