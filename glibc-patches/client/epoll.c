@@ -1,6 +1,8 @@
 /* Epolls with Joyride sockets in them, and their interests.
    SPDX-License-Identifier: LGPL-2.1-or-later  */
 
+#include <linux/kcmp.h>
+
 #include "jr-epoll.h"
 
 #define REGS_MAX (1u << 19)
@@ -673,6 +675,33 @@ __jr_epoll_moved (int fd)
   struct jr_sock s;
   if (__jr_sock_get (fd, &s) == 0)
     for_each_reg (&s, fd, MOVED);
+}
+
+/* Of the kernel's anonymous files, of which hardly any is an epoll, those that
+   are the same open file as one of ours.  */
+void
+__jr_epoll_received (int fd)
+{
+  struct stat st;
+  uint64_t mask;
+  uint32_t n = ld_acquire (&nepolls);
+  if (n == 0 || jr_sys_fstat (fd, &st) < 0 || (st.st_mode & S_IFMT) != 0)
+    return;
+  __jr_lock_take (&__jr.lock, &mask);
+  for (uint32_t i = 0; i < n; i++)
+    {
+      int pid = jr_sys_pid (), other = epolls[i] != NULL ? ep_any_fd (epolls[i]) : -1;
+      if (other < 0 || other == fd
+	  || JR_SYSCALL (kcmp, pid, pid, KCMP_FILE, fd, other) != 0)
+	continue;
+      bool cloexec = jr_sys_fcntl (fd, F_GETFD, 0) & FD_CLOEXEC;
+      uint64_t ent = jr_ent_make (JR_FD_EPOLL, 0, i, 0, 0) | (cloexec ? JR_ENT_CLOEXEC : 0);
+      /* Else another thread just closes the last fd.  */
+      if (add_fetch (&epolls[i]->refs, 1) == 1 || __jr_fd_put (fd, ent) < 0)
+	add_fetch (&epolls[i]->refs, -1);
+      break;
+    }
+  __jr_lock_drop (&__jr.lock, &mask);
 }
 
 void

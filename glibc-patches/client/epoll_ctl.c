@@ -149,6 +149,7 @@ ctl_socket (int epfd, int op, struct jr_sock *s, const struct epoll_event *ev)
   struct jr_epoll *ep = __jr_ep_enter (epfd, &in);
   if (ep == NULL)
     return in.busy ? -EBUSY : -EINVAL;
+  ep->asked_ns = 0;
   struct jr_reg *reg = __jr_reg_find (ep, s);
   int r = reg == NULL ? -ENOENT : 0;
   if (op == EPOLL_CTL_ADD)
@@ -213,6 +214,7 @@ ctl_other (int epfd, int op, int fd, struct epoll_event *ev)
     r = jr_sys_epoll_ctl (epfd, op, fd, ev);
   if (ep != NULL)
     {
+      ep->asked_ns = 0;
       if (r == 0)
 	st_relaxed (&ep->kernel_fds, 1);
       __jr_ep_leave (&in);

@@ -3,8 +3,9 @@
 
 #include "jr-epoll.h"
 
-/* The kernel is asked at every so many calls that found something.  */
-#define KERNEL_EVERY 8
+/* The kernel is asked again after so long: a call that finds sockets of ours
+   tells of its fds, too, and a busy program makes hardly more system calls.  */
+#define KERNEL_AGAIN_NS 20000
 #define SLICE_NS 5000000LL
 #define IN_EVENTS (EPOLLIN | EPOLLRDNORM | EPOLLRDBAND | EPOLLPRI | EPOLLMSG)
 #define OUT_EVENTS (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
@@ -369,20 +370,40 @@ sleep_once (struct call *c)
   return r;
 }
 
-/* What is there now: ours first, except that the kernel's fds get a share of
-   the room every so often.  */
+/* With the kernel's fds only, the kernel is asked anyway, in its own sleep.  */
+static bool
+kernel_is_due (struct jr_epoll *ep)
+{
+  if (!ld_relaxed (&ep->kernel_fds) || ep->nsegs == 0)
+    return false;
+  int64_t now = jr_sys_now (CLOCK_MONOTONIC);
+  if (now - ep->asked_ns < KERNEL_AGAIN_NS)
+    return false;
+  ep->asked_ns = now;
+  return true;
+}
+
+/* What is there now: ours and the kernel's, who take turns at being first.  */
 static int
 gather_both (struct call *c)
 {
   struct jr_epoll *ep = c->ep;
-  int n = 0, max = c->max;
+  int n = 0, r = 0, max = c->max;
   ep->batch++;
-  if (ld_relaxed (&ep->kernel_fds) && ++ep->turn % KERNEL_EVERY == 0)
-    n = ask_kernel (ep, c->epfd, c->ev, (max + 1) / 2);
-  if (n < 0 || n == max)
-    return n;
-  int r = gather (ep, c->epfd, c->ev + n, max - n);
-  return r < 0 && n > 0 ? n : n + r;
+  bool due = kernel_is_due (ep), kernel_first = due && ++ep->turn % 2 == 0;
+  if (kernel_first)
+    n = ask_kernel (ep, c->epfd, c->ev, max);
+  if (n >= 0 && n < max)
+    r = gather (ep, c->epfd, c->ev + n, max - n);
+  if (n < 0 || r < 0)
+    return n > 0 ? n : n < 0 ? n : r;
+  n += r;
+  if (due && !kernel_first && n < max)
+    {
+      r = ask_kernel (ep, c->epfd, c->ev + n, max - n);
+      n = r > 0 ? n + r : n;
+    }
+  return n;
 }
 
 static int

@@ -767,6 +767,8 @@ extern void __jr_epoll_release (uint32_t idx) JR_HIDDEN;
 extern void __jr_epoll_turned (struct jr_sock *s, int fd) JR_HIDDEN;
 extern void __jr_epoll_moved (int fd) JR_HIDDEN;
 extern void __jr_epoll_shadowed (struct jr_sock *s) JR_HIDDEN;
+/* FD came from somewhere: perhaps it is an epoll that we have.  */
+extern void __jr_epoll_received (int fd) JR_HIDDEN;
 extern void __jr_epoll_fork_prepare (void) JR_HIDDEN;
 extern void __jr_epoll_fork_done (bool child) JR_HIDDEN;
 /* Before the kernel's poll of an epoll fd: makes it know what of ours is ready

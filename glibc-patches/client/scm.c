@@ -136,8 +136,12 @@ __jr_adopt (int fd, uint32_t flags)
 static void
 fd_received (int fd)
 {
-  if (__jr_fd_entry (fd) == 0 && __jr_looks_like_handle (fd))
+  if (__jr_fd_entry (fd) != 0)
+    return;
+  if (__jr_looks_like_handle (fd))
     __jr_adopt (fd, JR_ADOPT_RECEIVED);
+  else
+    __jr_epoll_received (fd);
 }
 
 /* Nobody sent it, so nobody gave the service what is behind it.  */
