@@ -98,7 +98,7 @@ class Chroot:
         """
         enter = ["nsenter", f"--target={self._pid}", "--mount", "--pid", "--root"]  # --root: we may be in a chroot
         enter += [f"--net=/run/netns/{netns}"] if netns else []
-        into = [] if outside else ["chroot", str(self.root)]
+        into = ["env", "-C", "/"] if outside else ["chroot", str(self.root)]
         return [*enter, "--", *into, *map(str, argv)]
 
     @property
