@@ -68,6 +68,20 @@ static inline uint32_t jr_ring_take_rx(const struct jr_abi_ring *ring, struct jr
 /* The service's side as the reset of a slot leaves it. */
 static inline void jr_ring_reset(struct jr_abi_ring *ring, uint32_t cap) { *ring = (struct jr_abi_ring){.cap = cap}; }
 
+/* Empties a ring that threads may be asleep on: what they wait by goes on counting. */
+static inline void jr_ring_restart(struct jr_abi_ring *ring, uint32_t cap)
+{
+    __atomic_store_n(&ring->flags, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&ring->cflags, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&ring->urg, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&ring->urg_taken, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&ring->gap_at, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&ring->gap_end, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&ring->cap, cap, __ATOMIC_RELAXED);
+    __atomic_store_n(&ring->tail, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&ring->head, 0, __ATOMIC_RELEASE);
+}
+
 /*
  * Enlarges a receive ring in place. Bytes the app can see, [head, tail), must keep their places; those behind tail up
  * to edge, which only the service knows, are copied to where the new capacity puts them. false: not now.

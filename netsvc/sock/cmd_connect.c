@@ -138,9 +138,8 @@ int jr_sock_start_over(struct jr_sock *so, jr_time now)
                       JR_ST_DEAD | JR_ST_BOUND | JR_ST_CONNECTED | JR_ST_CONNECTING | JR_ST_LISTENING | JR_ST_RX_EOF |
                           JR_ST_TX_CLOSED | JR_ST_PAIR | JR_ST_LOOP);
     so->snd.head = so->snd.tail = so->rcv.head = so->rcv.tail = 0;
-    jr_ring_reset(&so->sl->tx, so->snd.cap);
-    jr_ring_reset(&so->sl->rx, so->rcv.cap);
-    so->data_answered = so->space_answered = 0;
+    jr_ring_restart(&so->sl->tx, so->snd.cap);
+    jr_ring_restart(&so->sl->rx, so->rcv.cap);
     so->deferred = so->fin_sent = false;
     so->tx_urg = so->gap_at = so->gap_end = 0;
     r = jr_sock_open(so);
