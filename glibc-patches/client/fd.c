@@ -148,8 +148,9 @@ int
 __jr_fd_internal (int fd, unsigned int use, uint32_t idx, uint32_t slot)
 {
   int high = high_dup (fd);
-  /* The last number there was: better here than not at all.  */
-  if (high == -EMFILE && fd > STDERR_FILENO)
+  /* The last number there was: better here than not at all, but for a
+     handle that nobody has asked for yet.  */
+  if (high == -EMFILE && fd > STDERR_FILENO && use != JR_USE_PARKED)
     high = fd;
   else
     jr_sys_close (fd);
