@@ -333,21 +333,34 @@ set_judged (struct jr_sock *s, int level, int name, const void *val, socklen_t l
   return r > 0 ? set_service (s, level, name, &v, sizeof v) : r;
 }
 
+/* What it says depends on what the socket joined before.  */
+static bool
+is_group (int level, int name)
+{
+  return is_membership (level, name)
+	 || (level == IPPROTO_IPV6
+	     && (name == IPV6_JOIN_GROUP || name == IPV6_LEAVE_GROUP
+		 || name == IPV6_JOIN_ANYCAST || name == IPV6_LEAVE_ANYCAST
+		 || (name >= MCAST_JOIN_GROUP && name <= MCAST_MSFILTER)));
+}
+
 /* The service does not know it, or refuses it, and the route is taken: the
    kernel has the errno, and what changes nothing may be.  */
 static int
 set_refused (struct jr_sock *s, int level, int name, const void *val, socklen_t len,
 	     int refused)
 {
-  bool same;
+  bool same, unknown = refused == -ENOPROTOOPT || refused == -EOPNOTSUPP;
   int v = 0;
+  if (!unknown && refused != -EFAULT && is_group (level, name))
+    return refused;
   int r = __jr_twin_set (s, level, name, val, len, &v, &same);
   if (r < 0)
     return r;
   if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
     return set_device (s, v);
-  /* The state forbids it, which the kernel's socket is not in.  */
-  return same && refused != -EINVAL ? 0 : refused;
+  /* Else the state forbids it, which the kernel's socket is not in.  */
+  return same && unknown ? 0 : refused;
 }
 
 /* Bytes that any option is read from.  */

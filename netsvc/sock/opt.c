@@ -169,7 +169,10 @@ static int pass_to_udp(struct jr_sock *so, int level, int name, const void *val,
 static int get_from_udp(struct jr_sock *so, int level, int name, void *val, uint32_t *len)
 {
     const int32_t gro = so->opt.gro;
+    const int relayed = jr_relay_getopt(so, level, name, val, len);
 
+    if (relayed != -ENOPROTOOPT)
+        return relayed;
     if (level != IPPROTO_UDP || name != UDP_GRO)
         return jr_udp_getopt(so->up, level, name, val, len);
     *len = jr_min_u32(*len, sizeof gro);

@@ -218,6 +218,8 @@ int jr_port_pick(struct jr_sock *so, struct jr_endpoint *ep)
         close(fd);
         return -EADDRINUSE;
     }
+    if (so->kind == JR_SOCK_DGRAM && (so->opt.reuseaddr || so->opt.reuseport)) /* after the choice, which minds it */
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     so->kernel_fd = fd;
     ep->port = ntohs(a.in.sin_port); /* at the same place in both families */
     return 0;

@@ -181,6 +181,13 @@ int jr_relay_setopt(struct jr_sock *so, int level, int name, const void *val, ui
     return setsockopt(so->kernel_fd, level, name, val, len) < 0 ? -errno : 0;
 }
 
+int jr_relay_getopt(struct jr_sock *so, int level, int name, void *val, uint32_t *len)
+{
+    if (!jr_self_is_on(so->ss) || so->kernel_fd < 0 || !is_kernels(so, level, name))
+        return -ENOPROTOOPT;
+    return getsockopt(so->kernel_fd, level, name, val, len) < 0 ? -errno : 0;
+}
+
 /* ---- What comes ---- */
 
 static void read_cmsg(const struct cmsghdr *c, struct jr_abi_dgram *h, struct jr_addr *to)

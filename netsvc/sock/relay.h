@@ -18,5 +18,6 @@ int jr_relay_send(struct jr_sock *so, const struct jr_endpoint *to, const struct
                   const struct iovec iov[2]);
 /* Options that matter there too. -ENOPROTOOPT: the stack's to decide; else the kernel has, as about groups. */
 int jr_relay_setopt(struct jr_sock *so, int level, int name, const void *val, uint32_t len);
+int jr_relay_getopt(struct jr_sock *so, int level, int name, void *val, uint32_t *len);
 
 #endif
