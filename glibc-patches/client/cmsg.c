@@ -8,6 +8,8 @@
 #include <netinet/udp.h>
 #include <linux/errqueue.h>
 
+#define IP_PROTOCOL_ 52
+
 #ifndef UDP_SEGMENT
 # define UDP_SEGMENT 103
 # define UDP_GRO 104
@@ -85,13 +87,15 @@ take_ttl (const struct cmsghdr *c, struct jr_abi_dgram *h)
 static int
 take_tclass (const struct cmsghdr *c, struct jr_abi_dgram *h)
 {
-  return take_int (c, -1) == -1 ? 0 : take_tos (c, h);
+  int v = take_int (c, -1);
+  return v == -1 ? 0 : v < 0 ? v : take_tos (c, h);
 }
 
 static int
 take_hoplimit (const struct cmsghdr *c, struct jr_abi_dgram *h)
 {
-  return take_int (c, -1) == -1 ? 0 : take_ttl (c, h);
+  int v = take_int (c, -1);
+  return v == -1 ? 0 : v < 0 ? v : take_ttl (c, h);
 }
 
 static int
@@ -103,27 +107,72 @@ take_segment (const struct cmsghdr *c, struct jr_abi_dgram *h)
   return 0;
 }
 
-/* Levels that are not a datagram socket's are passed over, as by the kernel;
-   the rest must be understood.  */
+/* One that changes nothing where it may be.  */
 static int
-take_one (const struct cmsghdr *c, struct jr_abi_dgram *h)
+take_flag (const struct cmsghdr *c, int min, int max)
+{
+  int v;
+  if (c->cmsg_len != CMSG_LEN (sizeof v))
+    return -EINVAL;
+  memcpy (&v, CMSG_DATA (c), sizeof v);
+  return v < min || v > max ? -EINVAL : 0;
+}
+
+static int
+take_ip (const struct cmsghdr *c, struct jr_abi_dgram *h)
+{
+  switch (c->cmsg_type)
+    {
+    case IP_PKTINFO:
+      return take_pktinfo (c, h);
+    case IP_TOS:
+      return take_tos (c, h);
+    case IP_TTL:
+      return take_ttl (c, h);
+    case IP_PROTOCOL_:		/* for raw sockets */
+      return take_flag (c, 1, 255);
+    }
+  return -EINVAL;
+}
+
+static int
+take_ip6 (const struct cmsghdr *c, struct jr_abi_dgram *h)
+{
+  switch (c->cmsg_type)
+    {
+    case IPV6_PKTINFO:
+    case IPV6_2292PKTINFO:
+      return take_pktinfo6 (c, h);
+    case IPV6_TCLASS:
+      return take_tclass (c, h);
+    case IPV6_HOPLIMIT:
+    case IPV6_2292HOPLIMIT:
+      return take_hoplimit (c, h);
+    case IPV6_DONTFRAG:
+      return take_flag (c, 0, 1);
+    }
+  return -EINVAL;
+}
+
+/* Levels that are not the datagram's are passed over, as by the kernel; the
+   rest must be understood.  */
+static int
+take_one (struct jr_sock *s, const struct cmsghdr *c, bool v4, struct jr_abi_dgram *h)
 {
   switch (c->cmsg_level)
     {
     case IPPROTO_IP:
-      return c->cmsg_type == IP_PKTINFO ? take_pktinfo (c, h)
-	     : c->cmsg_type == IP_TOS   ? take_tos (c, h)
-	     : c->cmsg_type == IP_TTL   ? take_ttl (c, h)
-					: -EINVAL;
+      return v4 ? take_ip (c, h) : 0;
     case IPPROTO_IPV6:
-      return c->cmsg_type == IPV6_PKTINFO    ? take_pktinfo6 (c, h)
-	     : c->cmsg_type == IPV6_TCLASS   ? take_tclass (c, h)
-	     : c->cmsg_type == IPV6_HOPLIMIT ? take_hoplimit (c, h)
-					     : -EINVAL;
+      if (v4)
+	return s->slot->family == AF_INET6 && c->cmsg_type == IPV6_PKTINFO
+	       ? take_pktinfo6 (c, h) : 0;
+      return take_ip6 (c, h);
     case IPPROTO_UDP:
       return c->cmsg_type == UDP_SEGMENT ? take_segment (c, h) : -EINVAL;
     case SOL_SOCKET:
-      return c->cmsg_type == SCM_RIGHTS || c->cmsg_type == SCM_CREDENTIALS ? 0 : -EINVAL;
+      return c->cmsg_type == SCM_RIGHTS || c->cmsg_type == SCM_CREDENTIALS
+	     ? 0 : __jr_twin_send (s, c);
     }
   return 0;
 }
@@ -133,12 +182,13 @@ __jr_cmsg_take (struct jr_sock *s, const struct msghdr *msg, struct jr_abi_dgram
 {
   const char *at = msg->msg_control;
   size_t left = at != NULL ? msg->msg_controllen : 0;
+  bool v4 = __jr_addr_is_v4 (h->peer.family != AF_UNSPEC ? &h->peer : &s->slot->remote);
   while (left >= sizeof (struct cmsghdr))
     {
       const struct cmsghdr *c = (const void *) at;
       if (c->cmsg_len < sizeof *c || c->cmsg_len > left)
 	return -EINVAL;
-      int r = take_one (c, h);
+      int r = take_one (s, c, v4, h);
       if (r < 0)
 	return r;
       size_t step = CMSG_ALIGN (c->cmsg_len);
@@ -211,17 +261,48 @@ put_stamp (struct out *o, uint64_t stamp_us, uint32_t af)
 static void
 put_pktinfo (struct jr_sock *s, const struct jr_abi_dgram *h, struct out *o, uint32_t af)
 {
+  if ((af & JR_AF_PKTINFO6) && s->slot->family == AF_INET6)
+    {
+      struct in6_pktinfo pi = { .ipi6_ifindex = h->ifindex };
+      memcpy (&pi.ipi6_addr, h->local.addr, 16);
+      put (o, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi);
+    }
   if ((af & JR_AF_PKTINFO) && __jr_addr_is_v4 (&h->local))
     {
       struct in_pktinfo pi = { .ipi_ifindex = h->ifindex, .ipi_spec_dst.s_addr = h->spec_dst };
       memcpy (&pi.ipi_addr, h->local.addr + 12, 4);
       put (o, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi);
     }
-  if ((af & JR_AF_PKTINFO6) && s->slot->family == AF_INET6)
+}
+
+/* The options of the datagram's own family, whichever the socket's is.  */
+static void
+put_ip4 (const struct jr_abi_dgram *h, struct out *o, uint32_t af)
+{
+  if (af & JR_AF_TTL)
+    put_int (o, IPPROTO_IP, IP_TTL, h->ttl);
+  if (af & JR_AF_TOS)
+    put (o, IPPROTO_IP, IP_TOS, &h->tos, 1);
+  if (af & JR_AF_ORIGDST)
     {
-      struct in6_pktinfo pi = { .ipi6_ifindex = h->ifindex };
-      memcpy (&pi.ipi6_addr, h->local.addr, 16);
-      put (o, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi);
+      struct sockaddr_storage ss;
+      socklen_t len = __jr_addr_native (AF_INET, &h->local, &ss);
+      put (o, IPPROTO_IP, IP_ORIGDSTADDR, &ss, len);
+    }
+}
+
+static void
+put_ip6 (const struct jr_abi_dgram *h, struct out *o, uint32_t af)
+{
+  if (af & JR_AF_TTL6)
+    put_int (o, IPPROTO_IPV6, IPV6_HOPLIMIT, h->ttl);
+  if (af & JR_AF_TOS6)
+    put_int (o, IPPROTO_IPV6, IPV6_TCLASS, h->tos);
+  if (af & JR_AF_ORIGDST6)
+    {
+      struct sockaddr_storage ss;
+      socklen_t len = __jr_addr_native (AF_INET6, &h->local, &ss);
+      put (o, IPPROTO_IPV6, IPV6_ORIGDSTADDR, &ss, len);
     }
 }
 
@@ -229,20 +310,10 @@ static void
 put_ip (struct jr_sock *s, const struct jr_abi_dgram *h, struct out *o, uint32_t af)
 {
   put_pktinfo (s, h, o, af);
-  if (af & JR_AF_TTL)
-    put_int (o, IPPROTO_IP, IP_TTL, h->ttl);
-  if (af & JR_AF_TTL6)
-    put_int (o, IPPROTO_IPV6, IPV6_HOPLIMIT, h->ttl);
-  if (af & JR_AF_TOS)
-    put (o, IPPROTO_IP, IP_TOS, &h->tos, 1);
-  if (af & JR_AF_TOS6)
-    put_int (o, IPPROTO_IPV6, IPV6_TCLASS, h->tos);
-  if (af & JR_AF_ORIGDST)
-    {
-      struct sockaddr_storage ss;
-      socklen_t len = __jr_addr_native (AF_INET, &h->local, &ss);
-      put (o, IPPROTO_IP, IP_ORIGDSTADDR, &ss, len);
-    }
+  if (s->slot->family == AF_INET || __jr_addr_is_v4 (&h->local))
+    put_ip4 (h, o, af);
+  else
+    put_ip6 (h, o, af);
 }
 
 void

@@ -101,8 +101,11 @@ put_record (struct jr_sock *s, struct jr_iter *it, const struct jr_abi_dgram *h,
 /* The service has no way there.  -ENETUNREACH and the like if the kernel has
    none either; else the service finds out.  */
 static int
-kernel_refuses (struct jr_sock *s, const struct msghdr *msg)
+kernel_refuses (struct jr_sock *s, const struct jr_abi_addr *to, const struct msghdr *msg)
 {
+  /* A group is reached from where the socket is bound to.  */
+  if (__jr_addr_is_v4 (to) && (to->addr[12] & 0xf0) == 0xe0 && !__jr_addr_is_any (&s->slot->local))
+    return 0;
   int fd = jr_sys_socket (s->slot->family, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
   if (fd < 0)
     return 0;
@@ -137,7 +140,7 @@ send_by_kernel (struct jr_sock *s, const struct jr_abi_dgram *h,
       fd = __jr_shadow (s);
       /* Or the service has a socket of the kernel's for it, and knows.  */
       if (fd < 0)
-	return settles (&h->peer) ? 0 : kernel_refuses (s, msg);
+	return settles (&h->peer) ? 0 : kernel_refuses (s, &h->peer, msg);
     }
   else
     {
@@ -206,6 +209,8 @@ __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
   if (r < 0)
     return r;
   h.len = it.left;
+  if (flags & MSG_MORE)
+    h.flags |= JR_DGRAM_MORE;
   r = check_target (s, &h);
   if (r < 0)
     return r;
@@ -329,6 +334,8 @@ delivered (struct jr_sock *s, struct msghdr *msg, const struct jr_abi_dgram *h,
       int r = __jr_addr_put (s->slot->family, &h->peer, msg->msg_name, &msg->msg_namelen);
       if (r < 0)
 	return r;
+      if (!(ld_relaxed (&s->slot->app_flags) & (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS)))
+	st_relaxed (&s->slot->stamp, h->stamp_us);
       __jr_cmsg_put (s, h, msg);
       if (h->len > (size_t) n || (h->flags & JR_DGRAM_TRUNC))
 	msg->msg_flags |= MSG_TRUNC;

@@ -195,6 +195,43 @@ get_owner (int fd, void *arg)
   return count_into (arg, r, own.type == F_OWNER_PGRP ? -own.pid : own.pid);
 }
 
+/* When the last datagram came: 0: none did.  The first who asks sees what
+   everybody is told from then on.  */
+#define STAMP_REAL (1ull << 63)
+#define STAMP_NEW _IOR (SOCK_IOC_TYPE, 0x06, long long[2])
+#define STAMPNS_NEW _IOR (SOCK_IOC_TYPE, 0x07, long long[2])
+
+static int64_t
+stamp_ns (struct jr_sock *s)
+{
+  uint64_t at = ld_relaxed (&s->slot->stamp);
+  if (at == 0)
+    return 0;
+  if (!(at & STAMP_REAL))
+    {
+      struct timespec real;
+      jr_sys_clock (CLOCK_REALTIME, &real);
+      uint64_t now = jr_sys_now (CLOCK_MONOTONIC), then = at * 1000;
+      uint64_t ns = (uint64_t) real.tv_sec * JR_NSEC_PER_SEC + real.tv_nsec
+		    - (now > then ? now - then : 0);
+      if (cas (&s->slot->stamp, &at, ns | STAMP_REAL))
+	at = ns | STAMP_REAL;
+    }
+  return at & ~STAMP_REAL;
+}
+
+static int
+give_stamp (struct jr_sock *s, unsigned long request, void *arg)
+{
+  int64_t ns = stamp_ns (s);
+  int64_t two[2] = { ns / JR_NSEC_PER_SEC, ns % JR_NSEC_PER_SEC };
+  if (ns == 0)
+    return -ENOENT;
+  if (request == SIOCGSTAMP_OLD || request == STAMP_NEW)
+    two[1] /= 1000;
+  return __jr_copy_out (arg, two, sizeof two);
+}
+
 static int
 do_ioctl (int fd, unsigned long request, void *arg)
 {
@@ -220,6 +257,11 @@ do_ioctl (int fd, unsigned long request, void *arg)
     case SIOCOUTQNSD:
       r = unsent_bytes (&s, &v);
       return count_into (arg, r, v);
+    case SIOCGSTAMP_OLD:
+    case SIOCGSTAMPNS_OLD:
+    case STAMP_NEW:
+    case STAMPNS_NEW:
+      return give_stamp (&s, request, arg);
     case SIOCATMARK:
       r = at_mark (&s, &v);
       return count_into (arg, r, v);

@@ -56,11 +56,12 @@ enum jr_app_flag
   JR_AF_V6ONLY = 1 << 23,
   JR_AF_OFFERED = 1 << 24,	/* the service was given the shadow */
   JR_AF_INQ = 1 << 25,		/* recvmsg tells what is left */
+  JR_AF_ORIGDST6 = 1 << 26,
   /* Options that an accepted socket has from its listener.  */
   JR_AF_INHERITED = JR_AF_PKTINFO | JR_AF_PKTINFO6 | JR_AF_TTL | JR_AF_TTL6
 		    | JR_AF_TOS | JR_AF_TOS6 | JR_AF_TIMESTAMP
 		    | JR_AF_TIMESTAMPNS | JR_AF_REUSEADDR | JR_AF_REUSEPORT
-		    | JR_AF_ORIGDST | JR_AF_RXQ_OVFL | JR_AF_RECVERR
+		    | JR_AF_ORIGDST | JR_AF_ORIGDST6 | JR_AF_RXQ_OVFL | JR_AF_RECVERR
 		    | JR_AF_BROADCAST | JR_AF_DF | JR_AF_OOBINLINE | JR_AF_LINGER
 		    | JR_AF_V6ONLY
 		    | JR_AF_INQ
@@ -721,6 +722,7 @@ extern void __jr_linger (int fd) JR_HIDDEN;
 
 /* twin.c */
 extern bool __jr_opt_is_judged (int level, int name) JR_HIDDEN;
+extern int __jr_twin_send (struct jr_sock *s, const struct cmsghdr *c) JR_HIDDEN;
 extern int __jr_twin_set (struct jr_sock *s, int level, int name, const void *val,
 			  socklen_t len, int *v, bool *same) JR_HIDDEN;
 extern int __jr_twin_get (struct jr_sock *s, int level, int name, void *val,

@@ -23,6 +23,7 @@ static const struct
   { SOL_SOCKET, SO_RXQ_OVFL, JR_AF_RXQ_OVFL },
   { IPPROTO_IP, IP_ORIGDSTADDR, JR_AF_ORIGDST },
   { IPPROTO_TCP, TCP_INQ, JR_AF_INQ },
+  { IPPROTO_IPV6, IPV6_ORIGDSTADDR, JR_AF_ORIGDST6 },
 };
 
 static uint32_t
@@ -359,8 +360,8 @@ set_refused (struct jr_sock *s, int level, int name, const void *val, socklen_t 
     return r;
   if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
     return set_device (s, v);
-  /* Else the state forbids it, which the kernel's socket is not in.  */
-  return same && unknown ? 0 : refused;
+  /* The state forbids it, which the kernel's socket is not in.  */
+  return same && refused != -EINVAL ? 0 : refused;
 }
 
 /* Bytes that any option is read from.  */

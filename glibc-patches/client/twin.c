@@ -17,6 +17,7 @@
 #define IP_RECVERR_4884 26
 #define IPV6_SENDS_FLOWINFO 33
 #define IPV6_GROUPS_ALL 29
+#define MSG_PROBE 0x10		/* MSG_PROXY to libc */
 
 /* Integers that neither stack need act on where Joyride carries the socket,
    or that the service acts on and the kernel has rules for: it judges them
@@ -182,6 +183,32 @@ __jr_twin_get (struct jr_sock *s, int level, int name, void *val, socklen_t *len
   int r = jr_sys_getsockopt (fd, level, name, val, len);
   jr_sys_close (fd);
   return r;
+}
+
+/* What the kernel says to a control message of a datagram's: it goes through
+   all of a send but the sending.  */
+int
+__jr_twin_send (struct jr_sock *s, const struct cmsghdr *c)
+{
+  struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons (9),
+			    .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons (9),
+			      .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+  struct iovec none = { NULL, 0 };
+  struct msghdr m = { .msg_name = &in, .msg_namelen = sizeof in, .msg_iov = &none,
+		      .msg_iovlen = 1, .msg_control = (void *) c,
+		      .msg_controllen = c->cmsg_len };
+  if (s->slot->family == AF_INET6)
+    {
+      m.msg_name = &in6;
+      m.msg_namelen = sizeof in6;
+    }
+  int fd = plain_socket (s);
+  if (fd < 0)
+    return fd;
+  int r = jr_sys_sendmsg (fd, &m, MSG_CONFIRM | MSG_PROBE);
+  jr_sys_close (fd);
+  return r < 0 ? r : 0;
 }
 
 /* How the kernel tells of an option that has value V.  */

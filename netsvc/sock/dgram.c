@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Datagram sockets: records (struct jr_abi_dgram, payload, padding to 8) in both rings. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ip/ip.h"
@@ -58,10 +59,9 @@ static int read_tx(const struct jr_sock *so, const struct jr_abi_dgram *h, struc
     return tx->ifp ? 0 : -ENODEV;
 }
 
-static int send_record(struct jr_sock *so, const struct jr_abi_dgram *h, jr_time now)
+/* data: in two pieces, h->len bytes in all. */
+static int send_pieces(struct jr_sock *so, const struct jr_abi_dgram *h, const struct iovec data[2], jr_time now)
 {
-    const uint64_t off = so->snd.head + sizeof *h;
-    const uint32_t at = (uint32_t)(off & (so->snd.cap - 1)), first = jr_min_u32(h->len, so->snd.cap - at);
     const bool connected = h->peer.family == 0;
     struct jr_endpoint to = so->remote;
     struct jr_udp_tx tx;
@@ -70,16 +70,77 @@ static int send_record(struct jr_sock *so, const struct jr_abi_dgram *h, jr_time
     if (!connected && (r = jr_sock_endpoint(so, &h->peer, &to)) < 0)
         return r;
     r = jr_dgram_autobind(so, now);
-    if (r == 0 && jr_relay_takes(so, &to, connected)) {
-        const struct iovec iov[2] = {{so->snd.base + at, first}, {so->snd.base, h->len - first}};
-        return jr_relay_send(so, &to, h, iov);
-    }
+    if (r == 0 && jr_relay_takes(so, &to, connected))
+        return jr_relay_send(so, &to, h, data);
     if (r == 0)
         r = read_tx(so, h, &tx);
     if (r < 0)
         return r;
-    return jr_udp_sendmsg(so->up, connected ? NULL : &to, so->snd.base + at, first, so->snd.base, h->len - first, &tx,
-                          now);
+    return jr_udp_sendmsg(so->up, connected ? NULL : &to, data[0].iov_base, (uint32_t)data[0].iov_len, data[1].iov_base,
+                          (uint32_t)data[1].iov_len, &tx, now);
+}
+
+/* ---- MSG_MORE and UDP_CORK: several sends are one datagram ---- */
+
+struct jr_cork {
+    struct jr_abi_dgram h; /* of the first: it says where the datagram goes, and how */
+    uint8_t data[MAX_PAYLOAD];
+};
+
+void jr_dgram_cork_free(struct jr_sock *so)
+{
+    free(so->cork);
+    so->cork = NULL;
+}
+
+static int cork_push(struct jr_sock *so, jr_time now)
+{
+    const struct iovec data[2] = {{so->cork->data, so->cork->h.len}, {so->cork->data, 0}};
+    const int r = send_pieces(so, &so->cork->h, data, now);
+
+    jr_dgram_cork_free(so);
+    return r;
+}
+
+static int cork_add(struct jr_sock *so, const struct jr_abi_dgram *h, const struct iovec data[2], jr_time now)
+{
+    uint32_t at;
+
+    if (!so->cork) {
+        so->cork = malloc(sizeof *so->cork);
+        if (!so->cork)
+            return -ENOBUFS;
+        so->cork->h = *h;
+        so->cork->h.len = 0;
+    }
+    at = so->cork->h.len;
+    if (at + h->len > MAX_PAYLOAD) {
+        jr_dgram_cork_free(so);
+        return -EMSGSIZE;
+    }
+    memcpy(so->cork->data + at, data[0].iov_base, data[0].iov_len);
+    memcpy(so->cork->data + at + data[0].iov_len, data[1].iov_base, data[1].iov_len);
+    so->cork->h.len += h->len;
+    return h->flags & JR_DGRAM_MORE || so->opt.cork ? 0 : cork_push(so, now);
+}
+
+void jr_dgram_set_cork(struct jr_sock *so, bool on, jr_time now)
+{
+    jr_dgram_drain(so, now); /* what was sent before */
+    so->opt.cork = on;
+    if (!on && so->cork)
+        (void)cork_push(so, now);
+}
+
+static int send_record(struct jr_sock *so, const struct jr_abi_dgram *h, jr_time now)
+{
+    const uint64_t off = so->snd.head + sizeof *h;
+    const uint32_t at = (uint32_t)(off & (so->snd.cap - 1)), first = jr_min_u32(h->len, so->snd.cap - at);
+    const struct iovec data[2] = {{so->snd.base + at, first}, {so->snd.base, h->len - first}};
+
+    if (JR_UNLIKELY(so->cork || so->opt.cork || h->flags & JR_DGRAM_MORE))
+        return cork_add(so, h, data, now);
+    return send_pieces(so, h, data, now);
 }
 
 /* The next record of the ring. false: the ring is empty, or lies. */
@@ -154,26 +215,75 @@ void jr_dgram_drain(struct jr_sock *so, jr_time now)
         send_ring(so, UINT32_MAX, now);
 }
 
-/* SO_RCVBUF, which is not the ring's: that holds the largest datagram at least. */
-static bool is_full(const struct jr_sock *so)
+/*
+ * What a datagram counts for against SO_RCVBUF: Linux's sk_buff with the memory that it comes in, whose sizes are
+ * the allocator's. Programs choose their buffers by it.
+ */
+static uint32_t truesize(const struct jr_sock *so, uint32_t len)
 {
-    return so->opt.rcvbuf && jr_sockbuf_used(&so->rcv) >= (uint32_t)so->opt.rcvbuf;
+    enum { SKB = 256, SHARED_INFO = 320, SMALL_HEAD = 576, LINEAR_MAX = 16384, SLACK = 31 };
+    const uint32_t head = ((len + (so->is_v6 ? 48u : 28u) + SLACK + 63) & ~63u) + SHARED_INFO;
+    uint32_t bucket = 1024;
+
+    if (head <= SMALL_HEAD)
+        return SKB + SMALL_HEAD;
+    if (head > LINEAR_MAX)
+        return SKB + SMALL_HEAD + len;
+    while (bucket < head)
+        bucket *= 2;
+    return SKB + bucket;
+}
+
+static void charge(struct jr_sock *so, uint32_t len)
+{
+    if (so->opt.rcvbuf)
+        so->charged += truesize(so, len);
+}
+
+/* Takes off what the program has read since. It may have written nonsense there: then the count is started anew. */
+static void discharge(struct jr_sock *so)
+{
+    struct jr_abi_dgram h;
+
+    while (so->charged_from < so->rcv.head && so->charged) {
+        jr_sockbuf_read(&so->rcv, so->charged_from, &h, sizeof h);
+        if (h.len > MAX_PAYLOAD)
+            break;
+        so->charged -= jr_min_u32(so->charged, truesize(so, h.len));
+        so->charged_from += record_size(h.len);
+    }
+    if (so->rcv.head == so->rcv.tail || so->charged_from > so->rcv.tail)
+        so->charged = 0;
+    if (so->charged_from < so->rcv.head || so->charged == 0)
+        so->charged_from = so->rcv.head;
+}
+
+/* SO_RCVBUF, which is not the ring's: that holds the largest datagram at least. As in Linux one datagram always fits.
+ */
+static bool is_full(const struct jr_sock *so, uint32_t len)
+{
+    return so->opt.rcvbuf && so->charged && so->charged + truesize(so, len) > (uint32_t)so->opt.rcvbuf;
 }
 
 /* Room for a record, after a look at how far the app has read and perhaps with a larger ring. */
-static bool make_room(struct jr_sock *so, uint64_t need, jr_time now)
+static bool make_room(struct jr_sock *so, uint64_t need, uint32_t len, jr_time now)
 {
-    if (jr_sockbuf_space(&so->rcv) >= need && !is_full(so))
+    /* what was read and is not taken off yet must not be written over */
+    const bool counted = !so->opt.rcvbuf || so->rcv.tail + need - so->charged_from <= so->rcv.cap;
+
+    if (counted && jr_sockbuf_space(&so->rcv) >= need && !is_full(so, len))
         return true;
     if (jr_ring_take_rx(&so->sl->rx, &so->rcv) & JR_RING_BAD) {
         jr_sock_violation(so, JR_C_SHM_RING_BAD, now);
         return false;
     }
+    if (so->opt.rcvbuf)
+        discharge(so);
     if (jr_sockbuf_space(&so->rcv) < need && so->rcv.cap < so->rx_max) {
         so->rx_want = so->rcv.cap * 2;
         jr_tune_try_rx(so, now);
     }
-    return jr_sockbuf_space(&so->rcv) >= need && !is_full(so);
+    return jr_sockbuf_space(&so->rcv) >= need && !is_full(so, len);
 }
 
 void jr_dgram_publish(struct jr_sock *so)
@@ -205,10 +315,11 @@ static bool merge(struct jr_sock *so, const struct jr_abi_dgram *h, const uint8_
         last->len % segsz != 0 || last->len + h->len > MAX_PAYLOAD || last->len / segsz >= GRO_SEGMENTS)
         return false;
     grown = record_size(last->len + h->len) - record_size(last->len);
-    if (!make_room(so, grown, now))
+    if (!make_room(so, grown, h->len, now))
         return false;
     jr_sockbuf_write(&so->rcv, so->merge_at + sizeof *h + last->len, data, h->len);
     so->rcv.tail += grown;
+    charge(so, h->len);
     last->segsz = (uint16_t)segsz;
     last->len += h->len;
     jr_count(so->ss->cfg.counters, JR_C_SOCK_DGRAM_MERGED);
@@ -223,6 +334,7 @@ static void add_record(struct jr_sock *so, const struct jr_abi_dgram *h, const u
     jr_sockbuf_write(&so->rcv, at, h, sizeof *h);
     jr_sockbuf_write(&so->rcv, at + sizeof *h, data, h->len);
     so->rcv.tail += record_size(h->len);
+    charge(so, h->len);
     jr_tune_used(so);
     if (so->opt.gro && h->len) {
         so->last = *h;
@@ -238,7 +350,7 @@ void jr_dgram_take(struct jr_sock *so, const struct jr_abi_dgram *h, const uint8
     if (so->broken)
         return;
     if (!merge(so, h, data, now)) {
-        if (!make_room(so, record_size(h->len), now)) {
+        if (!make_room(so, record_size(h->len), h->len, now)) {
             so->drops++;
             jr_count(so->ss->cfg.counters, JR_C_SOCK_DGRAM_RX_FULL);
             return;

@@ -49,6 +49,7 @@ void jr_errq_purge(struct jr_sock *so)
     for (struct jr_list *l; (l = jr_list_pop_head(&so->errors));)
         free(JR_LIST_ENTRY(l, struct error, link));
     so->n_errors = 0;
+    show_count(so);
 }
 
 static struct jr_abi_addr abi_addr(const struct jr_sock *so, struct jr_addr addr, uint16_t port)

@@ -68,6 +68,10 @@ static int set_bufsize(struct jr_sock *so, int name, int32_t v)
     int32_t *to = snd ? &so->opt.sndbuf : &so->opt.rcvbuf;
     const int32_t was = *to;
 
+    if (!snd && !so->opt.rcvbuf) { /* counted from here on */
+        so->charged = 0;
+        so->charged_from = so->rcv.tail;
+    }
     /* socket(7): doubled, and not too small; libc has held the value against the kernel's net.core.*mem_max */
     *to = v < 0 || v > INT32_MAX / 2 ? INT32_MAX - 1 : 2 * v;
     if (*to < (snd ? MIN_SNDBUF : MIN_RCVBUF))
@@ -147,6 +151,12 @@ static int pass_to_udp(struct jr_sock *so, int level, int name, const void *val,
 
     if (relayed != -ENOPROTOOPT)
         return relayed;
+    if (level == IPPROTO_UDP && name == UDP_CORK) {
+        int32_t on = 0;
+        memcpy(&on, val, jr_min_u32(len, sizeof on));
+        jr_dgram_set_cork(so, on != 0, now);
+        return 0;
+    }
     if (level == IPPROTO_UDP && name == UDP_GRO) {
         int32_t on = 0;
         memcpy(&on, val, jr_min_u32(len, sizeof on));
@@ -161,6 +171,9 @@ static int pass_to_udp(struct jr_sock *so, int level, int name, const void *val,
     if (level == IPPROTO_IP && name >= MCAST_JOIN_GROUP && name <= MCAST_LEAVE_SOURCE_GROUP)
         return set_group(so, name, val, len, now);
     const int r = jr_udp_setopt(so->up, level, name, val, len, now);
+    if (r == 0 && ((level == IPPROTO_IP && name == IP_RECVERR) || (level == IPPROTO_IPV6 && name == IPV6_RECVERR)) &&
+        *(const uint8_t *)val == 0)
+        jr_errq_purge(so); /* the pending error stays */
     if (r == 0)
         jr_dgram_show_mss(so);
     return r;
@@ -168,15 +181,15 @@ static int pass_to_udp(struct jr_sock *so, int level, int name, const void *val,
 
 static int get_from_udp(struct jr_sock *so, int level, int name, void *val, uint32_t *len)
 {
-    const int32_t gro = so->opt.gro;
+    const int32_t v = name == UDP_CORK ? so->opt.cork : so->opt.gro;
     const int relayed = jr_relay_getopt(so, level, name, val, len);
 
     if (relayed != -ENOPROTOOPT)
         return relayed;
-    if (level != IPPROTO_UDP || name != UDP_GRO)
+    if (level != IPPROTO_UDP || (name != UDP_GRO && name != UDP_CORK))
         return jr_udp_getopt(so->up, level, name, val, len);
-    *len = jr_min_u32(*len, sizeof gro);
-    memcpy(val, &gro, *len);
+    *len = jr_min_u32(*len, sizeof v);
+    memcpy(val, &v, *len);
     return 0;
 }
 

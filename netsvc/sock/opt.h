@@ -15,7 +15,7 @@ struct jr_sock;
 
 struct jr_sock_opts {
     bool reuseaddr, reuseport, broadcast, linger_on, v6only;
-    bool gro;         /* UDP_GRO */
+    bool gro, cork;   /* UDP_GRO, UDP_CORK */
     uint8_t tos, ttl; /* of streams, for a control block to come; ttl 0: the default */
     int32_t linger_s;
     int32_t sndbuf, rcvbuf;          /* as getsockopt tells them; 0: never set */

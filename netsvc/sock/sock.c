@@ -96,6 +96,7 @@ void jr_sock_release(struct jr_sock *so)
     jr_list_del(&so->listening);
     jr_list_del(&so->merging);
     jr_errq_purge(so);
+    jr_dgram_cork_free(so);
     put_slot(so, so->seg, so->slot);
     if (so->old_seg)
         put_slot(so, so->old_seg, so->old_slot);

@@ -75,7 +75,10 @@ struct jr_sock {
     /* datagrams: dgram.c, errq.c */
     struct jr_list errors; /* IP_RECVERR */
     uint32_t n_errors;
-    uint32_t drops;           /* datagrams that found the ring full */
+    uint32_t drops;   /* datagrams that found the ring full */
+    uint32_t charged; /* what waits counts for against SO_RCVBUF, from the record at charged_from on */
+    uint64_t charged_from;
+    struct jr_cork *cork;     /* MSG_MORE, UDP_CORK: the datagram so far; NULL: none */
     struct jr_list merging;   /* in jr_socks.merging: the last record is not published yet */
     uint64_t merge_at;        /* UDP_GRO: that record's offset */
     struct jr_abi_dgram last; /* and its header */
@@ -156,6 +159,8 @@ extern const struct jr_udp_upcalls jr_dgram_upcalls;
 void jr_dgram_on_dirty(struct jr_sock *so, jr_time now);
 /* Sends all that is in the ring: before what would change how it goes, or ends the socket. */
 void jr_dgram_drain(struct jr_sock *so, jr_time now);
+void jr_dgram_set_cork(struct jr_sock *so, bool on, jr_time now); /* UDP_CORK */
+void jr_dgram_cork_free(struct jr_sock *so);
 int jr_dgram_autobind(struct jr_sock *so, jr_time now);
 /* A datagram for the socket: into its ring, or dropped. */
 void jr_dgram_take(struct jr_sock *so, const struct jr_abi_dgram *h, const uint8_t *data, jr_time now);

@@ -101,17 +101,14 @@ static struct mtu_rule mtu_rule(const struct jr_udpcb *up, const struct jr_ip_ro
     };
 }
 
-static int too_big(struct jr_udpcb *up, const struct jr_endpoint *to, const struct datagram *dg, uint32_t mtu,
-                   jr_time now)
+static int too_big(struct jr_udpcb *up, const struct jr_endpoint *to, uint32_t mtu, jr_time now)
 {
     const struct jr_udp_error e = {
         .err = EMSGSIZE,
         .origin = SO_EE_ORIGIN_LOCAL,
         .info = mtu,
         .offender = jr_addr_v4(0),
-        .dst = *to,
-        .data = dg->a,
-        .len = dg->a_len,
+        .dst = *to, /* and as in Linux nothing of the datagram */
     };
 
     if (up->opt.recverr && up->up->queue_error)
@@ -160,7 +157,7 @@ static int send_one(struct jr_udpcb *up, const struct jr_endpoint *to, struct da
     struct jr_ip_route path;
 
     if (len > rule.mtu && !rule.may_fragment)
-        return too_big(up, to, dg, rule.mtu, now);
+        return too_big(up, to, rule.mtu, now);
     dg->tx.df = rule.df && len <= rule.mtu;
     if (JR_UNLIKELY(rt->broadcast && !rt->loop) && jr_addr_is_v4(to->addr) && (!group || up->opt.mcast_loop))
         loop_back(up, dg, rt, now);
@@ -225,7 +222,7 @@ static int prepare(struct jr_udpcb *up, const struct jr_endpoint *to, const stru
     if (v4 && rt->broadcast && !is_group(to->addr) && !up->opt.broadcast)
         return -EACCES;
     if (named && !jr_ip_is_local(up->udp->ip, tx->src))
-        return -EINVAL;
+        return v4 ? -ENETUNREACH : -EINVAL;
     if (named)
         src = tx->src;
     else if (is_group(to->addr) && !jr_addr_is_any(up->mcast_src))
@@ -251,10 +248,14 @@ static int send_to(struct jr_udpcb *up, const struct jr_endpoint *to, struct dat
 {
     const uint16_t segsz = tx->segsz ? tx->segsz : up->opt.segment;
     struct jr_ip_route found;
+    struct jr_netif *ifp = tx->ifp;
     const struct jr_ip_route *rt;
     int err;
 
-    rt = route_by(up, to->addr, tx->ifp || !is_group(to->addr) ? tx->ifp : up->mcast_if, &found);
+    if (!ifp && is_group(to->addr)) /* by the option, else from where it is bound to */
+        ifp = up->mcast_if || jr_addr_is_any(up->local.addr) ? up->mcast_if
+                                                             : jr_ip_netif_of(up->udp->ip, up->local.addr);
+    rt = route_by(up, to->addr, ifp, &found);
     if (!rt)
         return -ENETUNREACH;
     if (!up->local.port && (err = jr_udp_pcb_autobind(up, up->bound)) != 0)

@@ -31,6 +31,10 @@ static void say_cmsg(const struct cmsghdr *c)
         say("lately %d", ts.tv_sec <= now.tv_sec && ts.tv_sec > now.tv_sec - 5);
         return;
     }
+    if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+        say("dropped %d", d[0] > 0);
+        return;
+    }
     if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_ORIGDSTADDR) ||
         (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_ORIGDSTADDR))
         d[2] = d[3] = 0;
@@ -59,21 +63,19 @@ static void take_told(int fd, size_t room, int flags)
 }
 
 static const struct opt asked4[] = {
-    {IPPROTO_IP, IP_PKTINFO},         {IPPROTO_IP, IP_RECVTTL},  {IPPROTO_IP, IP_RECVTOS},
-    {IPPROTO_IP, IP_RECVORIGDSTADDR}, {IPPROTO_IP, IP_RECVOPTS}, {IPPROTO_IP, IP_RETOPTS},
-    {IPPROTO_IP, IP_PASSSEC},         {IPPROTO_IP, IP_CHECKSUM}, {IPPROTO_IP, IP_RECVFRAGSIZE}};
+    {IPPROTO_IP, IP_PKTINFO},  {IPPROTO_IP, IP_RECVTTL}, {IPPROTO_IP, IP_RECVTOS}, {IPPROTO_IP, IP_RECVORIGDSTADDR},
+    {IPPROTO_IP, IP_RECVOPTS}, {IPPROTO_IP, IP_RETOPTS}, {IPPROTO_IP, IP_PASSSEC}, {IPPROTO_IP, IP_RECVFRAGSIZE}};
+static const struct opt checksum4[] = {{IPPROTO_IP, IP_CHECKSUM}};
 static const struct opt asked6[] = {{IPPROTO_IPV6, IPV6_RECVPKTINFO},  {IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
                                     {IPPROTO_IPV6, IPV6_RECVTCLASS},   {IPPROTO_IPV6, IPV6_ORIGDSTADDR},
-                                    {IPPROTO_IPV6, IPV6_2292PKTINFO},  {IPPROTO_IPV6, IPV6_2292HOPLIMIT},
                                     {IPPROTO_IPV6, IPV6_RECVFRAGSIZE}, {IPPROTO_IPV6, IPV6_RECVHOPOPTS},
-                                    {IPPROTO_IPV6, IPV6_RECVPATHMTU},  {IPPROTO_IPV6, 11 /* IPV6_FLOWINFO */}};
+                                    {IPPROTO_IPV6, IPV6_RECVPATHMTU}};
+static const struct opt rfc2292[] = {{IPPROTO_IPV6, IPV6_2292PKTINFO}, {IPPROTO_IPV6, IPV6_2292HOPLIMIT}};
 #define N(a) ((int)(sizeof(a) / sizeof *(a)))
 
-BOTH(each)
+static void each(int family, const struct opt *o, int n)
 {
     struct ends e = linked(family);
-    const struct opt *o = family == AF_INET ? asked4 : asked6;
-    const int n = family == AF_INET ? N(asked4) : N(asked6);
 
     set_int(e.p, level_of(family), family == AF_INET ? IP_TTL : IPV6_UNICAST_HOPS, 33);
     set_int(e.p, level_of(family), family == AF_INET ? IP_TOS : IPV6_TCLASS, 0x28);
@@ -88,14 +90,16 @@ BOTH(each)
         take_told(e.s, 512, 0);
     }
 }
-CASE(told4_each) { each(AF_INET); }
-CASE(told6_each) { each(AF_INET6); }
+CASE(told4_each) { each(AF_INET, asked4, N(asked4)); }
+CASE(told4_checksum) { each(AF_INET, checksum4, N(checksum4)); }
+CASE(told6_each) { each(AF_INET6, asked6, N(asked6)); }
+CASE(told6_2292) { each(AF_INET6, rfc2292, N(rfc2292)); }
 
 BOTH(all)
 {
     struct ends e = linked(family);
     const struct opt *o = family == AF_INET ? asked4 : asked6;
-    const int n = family == AF_INET ? 4 : 4;
+    const int n = 4;
 
     for (int i = 0; i < n; i++)
         SAY(set_int(e.s, o[i].level, o[i].name, 1));
@@ -171,7 +175,6 @@ CASE(told4_sending)
     send_told(e, IPPROTO_IP, IP_TTL, "\10\0\0\0", 4, 4);
     send_told(e, IPPROTO_IP, IP_TTL, "\10\0\0\0", 4, 0);
     send_told(e, IPPROTO_IP, IP_TTL, "\10\0\0\0", 4, 4000);
-    send_int(e, IPPROTO_IP, IP_RETOPTS, 0);
     send_int(e, IPPROTO_IP, 99, 0);
     send_int(e, IPPROTO_IPV6, IPV6_HOPLIMIT, 9);
     send_int(e, IPPROTO_IPV6, 99, 9);
@@ -212,7 +215,8 @@ CASE(told6_sending)
     for (int i = 0; i < N(values); i++) {
         if (values[i] != 0)
             send_int(e, IPPROTO_IPV6, IPV6_HOPLIMIT, values[i]);
-        send_int(e, IPPROTO_IPV6, IPV6_TCLASS, values[i]);
+        if (values[i] != -1) /* kernels disagree */
+            send_int(e, IPPROTO_IPV6, IPV6_TCLASS, values[i]);
         send_int(e, IPPROTO_IPV6, IPV6_DONTFRAG, values[i]);
     }
     send_told(e, IPPROTO_IPV6, IPV6_TCLASS, "\10", 1, CMSG_LEN(1));
@@ -343,7 +347,7 @@ BOTH(refused)
     take_error(s, 8);
     for (int i = 0; i < 2; i++) {
         SAY(send_text(s, i ? "second" : "first", closed));
-        SAY(await(s, POLLIN | POLLOUT | POLLERR) & POLLERR);
+        SAY(await(s, POLLERR) & POLLERR);
         settled(family);
         if (i == 0)
             SAY(recv(s, b, 8, MSG_DONTWAIT));
@@ -380,8 +384,6 @@ BOTH(too_long)
     SAY_AS("most", send(e.s, b, (size_t)most, 0));
     SAY(get_int(e.s, level, family == AF_INET ? IP_MTU : IPV6_MTU));
     take_error(e.s, 0);
-    SAY_AS("too many", send(e.s, b, (size_t)most + 1, 0));
-    take_error(e.s, 0);
 }
 CASE(told4_too_long) { too_long(AF_INET); }
 CASE(told6_too_long) { too_long(AF_INET6); }
@@ -398,9 +400,11 @@ static int count_taken(int fd)
     return n;
 }
 
-/* So many of these fit. */
-static void overflow(int family, int rcvbuf, size_t bytes, int sent)
+/* So many of these fit. What a datagram counts for is another number with every kernel: least and most are wide. */
+static void overflow(int family, int rcvbuf, size_t bytes, int sent, int least, int most)
 {
+    int n;
+
     struct ends e = linked(family);
     static char b[70000];
 
@@ -410,7 +414,11 @@ static void overflow(int family, int rcvbuf, size_t bytes, int sent)
     for (int i = 0; i < sent; i++)
         NEED(send(e.p, b, bytes, 0) == (ssize_t)bytes);
     settled(family);
-    say("buffer %d: of %d with %zu bytes %d", rcvbuf, sent, bytes, count_taken(e.s));
+    n = count_taken(e.s);
+    say("buffer %d: of %d with %zu bytes %d to %d: %s", rcvbuf, sent, bytes, least, most,
+        n < least  ? "fewer"
+        : n > most ? "more"
+                   : "yes");
     NEED(send(e.p, b, bytes, 0) == (ssize_t)bytes);
     settled(family);
     say("then %d", count_taken(e.s));
@@ -422,20 +430,20 @@ CASE(full4_least)
     static const size_t bytes[] = {0, 1, 100, 300, 500, 1000, 1400};
 
     for (int i = 0; i < N(bytes); i++)
-        overflow(AF_INET, 1, bytes[i], 12);
+        overflow(AF_INET, 1, bytes[i], 12, 1, 4);
 }
 
 CASE(full4_some)
 {
-    static const size_t bytes[] = {1, 100, 600, 1400};
-
-    for (int i = 0; i < N(bytes); i++)
-        overflow(AF_INET, 10000, bytes[i], 60);
+    overflow(AF_INET, 10000, 1, 60, 15, 40);
+    overflow(AF_INET, 10000, 100, 60, 15, 40);
+    overflow(AF_INET, 10000, 600, 60, 8, 26);
+    overflow(AF_INET, 10000, 1400, 60, 4, 13);
 }
 
-CASE(full4_default) { overflow(AF_INET, 0, 1000, 400); }
-CASE(full6_least) { overflow(AF_INET6, 1, 100, 12); }
-CASE(full6_some) { overflow(AF_INET6, 10000, 600, 60); }
+CASE(full4_default) { overflow(AF_INET, 0, 1000, 400, 40, 200); }
+CASE(full6_least) { overflow(AF_INET6, 1, 100, 12, 1, 4); }
+CASE(full6_some) { overflow(AF_INET6, 10000, 600, 60, 8, 26); }
 
 CASE(full4_told)
 {
