@@ -130,6 +130,8 @@ int try_connect(int fd, struct in_addr ip, int port);
 
 /* The peer's services (peer.py). */
 enum { ECHO = 7, SILENT = 9, FULL = 10, END = 11, RESET = 12, HELLO = 13, FLOOD = 19, CONTROL = 7000 };
+/* Where neither TCP nor UDP is served. */
+enum { NOBODY = 5 };
 
 /* Connected to one of them. */
 int dial(int port);

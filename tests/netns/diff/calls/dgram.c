@@ -250,7 +250,7 @@ CASE(dgram_reconnect)
     struct sockaddr_in a;
     socklen_t len = sizeof a;
 
-    SAY(try_connect(e.s, peer4.sin_addr, 9));
+    SAY(try_connect(e.s, peer4.sin_addr, NOBODY));
     SAY(getpeername(e.s, (void *)&a, &len));
     say("port %d", ntohs(a.sin_port));
     SAY(connect(e.s, &un, sizeof un));
@@ -265,7 +265,7 @@ CASE(dgram_reconnect)
     SAY(try_connect(e.s, peer4.sin_addr, 0));
     const int n = socket(AF_INET, SOCK_DGRAM, 0);
     SAY(connect(n, &un, sizeof un));
-    SAY(try_connect(n, peer4.sin_addr, 9));
+    SAY(try_connect(n, peer4.sin_addr, NOBODY));
     must_be_carried(n);
     SAY(getsockname(n, (void *)&a, &len));
     say_addr("name", &a, len);
@@ -279,7 +279,7 @@ CASE(dgram_refused)
     const int s = socket(AF_INET, SOCK_DGRAM, 0);
     char b[4];
 
-    SAY(try_connect(s, peer4.sin_addr, 9));
+    SAY(try_connect(s, peer4.sin_addr, NOBODY));
     SAY(send(s, "a", 1, 0));
     SAY(await(s, POLLERR));
     SAY(recv(s, b, 4, 0));
@@ -408,7 +408,7 @@ CASE(dgram_recverr)
 
     SAY(set_int(s, IPPROTO_IP, IP_RECVERR, 1));
     SAY(get_int(s, IPPROTO_IP, IP_RECVERR));
-    SAY(try_connect(s, peer4.sin_addr, 9));
+    SAY(try_connect(s, peer4.sin_addr, NOBODY));
     SAY(recvmsg(s, &m, MSG_ERRQUEUE));
     SAY(send(s, "abcdef", 6, 0));
     SAY(await(s, POLLERR));

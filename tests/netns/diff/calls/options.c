@@ -382,7 +382,7 @@ CASE(opt_device)
     len = sizeof name;
     SAY(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
     say("%u %s", len, name);
-    SAY(try_connect(s, peer4.sin_addr, 9));
+    SAY(try_connect(s, peer4.sin_addr, NOBODY));
 }
 
 CASE(opt_identity)

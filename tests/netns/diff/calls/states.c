@@ -123,7 +123,7 @@ CASE(bind_after_connect)
 
     SAY(try_bind(e.s, host4.sin_addr, 0));
     SAY(try_bind(u.s, host4.sin_addr, 0));
-    SAY(try_connect(n, peer4.sin_addr, 9));
+    SAY(try_connect(n, peer4.sin_addr, NOBODY));
     SAY(try_bind(n, host4.sin_addr, 0));
     SAY(listen(e.s, 1));
     SAY(accept(e.s, NULL, NULL));
@@ -165,7 +165,7 @@ CASE(listen_states)
     SAY(listen(s, -1));
     SAY(listen(s, 0));
     SAY(try_bind(s, host4.sin_addr, 0));
-    SAY(try_connect(s, peer4.sin_addr, 9));
+    SAY(try_connect(s, peer4.sin_addr, NOBODY));
     SAY(send(s, "a", 1, MSG_NOSIGNAL));
     SAY(recv(s, &port, 1, MSG_DONTWAIT));
     SAY(recv(s, &port, 1, 0));
@@ -285,7 +285,7 @@ CASE(accept_emfile)
 CASE(connect_arguments)
 {
     const int s = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in a = at(peer4.sin_addr, 9);
+    struct sockaddr_in a = at(peer4.sin_addr, NOBODY);
     struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = 9};
     struct sockaddr_storage ss = {0};
 
@@ -312,14 +312,14 @@ CASE(connect_refused)
     const int s = socket(AF_INET, SOCK_STREAM, 0);
     char b[4];
 
-    SAY(try_connect(s, peer4.sin_addr, 9));
+    SAY(try_connect(s, peer4.sin_addr, NOBODY));
     must_be_carried(s);
     SAY(get_int(s, SOL_SOCKET, SO_ERROR));
     SAY(await(s, POLLIN | POLLOUT | POLLRDHUP));
     names("refused", s);
     SAY(send(s, "a", 1, MSG_NOSIGNAL));
     SAY(recv(s, b, 4, 0));
-    SAY(try_connect(s, peer4.sin_addr, 9));
+    SAY(try_connect(s, peer4.sin_addr, NOBODY));
     SAY(getpeername(s, (void *)b, &(socklen_t){4}));
     SAY(shutdown(s, SHUT_RDWR));
 }
@@ -329,17 +329,17 @@ CASE(connect_refused_nonblocking)
     const int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     char b[4];
 
-    SAY(try_connect(s, peer4.sin_addr, 9));
+    SAY(try_connect(s, peer4.sin_addr, NOBODY));
     SAY(await(s, POLLOUT));
     SAY(await(s, POLLIN | POLLRDHUP));
     SAY(get_int(s, SOL_SOCKET, SO_ERROR));
     SAY(get_int(s, SOL_SOCKET, SO_ERROR));
-    SAY(try_connect(s, peer4.sin_addr, 9));
+    SAY(try_connect(s, peer4.sin_addr, NOBODY));
     SAY(await(s, POLLOUT));
-    SAY(try_connect(s, peer4.sin_addr, 9));
+    SAY(try_connect(s, peer4.sin_addr, NOBODY));
     for (int i = 0; i < 1000 && !(await(s, 0) & POLLERR); i++)
         ;
-    SAY(try_connect(s, peer4.sin_addr, 9));
+    SAY(try_connect(s, peer4.sin_addr, NOBODY));
     await(s, POLLOUT);
     SAY(recv(s, b, 4, 0));
     SAY(recv(s, b, 4, 0));
@@ -396,13 +396,13 @@ CASE(connect_twice)
 {
     struct ends e = tcp_ends();
 
-    SAY(try_connect(e.s, peer4.sin_addr, 9));
+    SAY(try_connect(e.s, peer4.sin_addr, NOBODY));
     fcntl(e.s, F_SETFL, O_NONBLOCK);
-    SAY(try_connect(e.s, peer4.sin_addr, 9));
+    SAY(try_connect(e.s, peer4.sin_addr, NOBODY));
     names("connected", e.s);
     close(e.p);
     await(e.s, POLLRDHUP);
-    SAY(try_connect(e.s, peer4.sin_addr, 9));
+    SAY(try_connect(e.s, peer4.sin_addr, NOBODY));
 }
 
 CASE(connect_dissolve)

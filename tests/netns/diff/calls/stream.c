@@ -126,7 +126,7 @@ CASE(stream_more)
 CASE(stream_addresses)
 {
     struct ends e = tcp_ends();
-    struct sockaddr_in a = at(peer4.sin_addr, 9);
+    struct sockaddr_in a = at(peer4.sin_addr, NOBODY);
     socklen_t len = sizeof a;
     char b[4];
 
