@@ -4,8 +4,12 @@
 #include "jr-epoll.h"
 
 /* The kernel is asked again after so long: a call that finds sockets of ours
-   tells of its fds, too, and a busy program makes hardly more system calls.  */
+   tells of its fds, too, and a busy program makes hardly more system calls.
+   At every so many calls, of which more when there is no room for all, it is
+   asked first, so that neither starves.  */
 #define KERNEL_AGAIN_NS 20000
+#define KERNEL_EVERY 8
+#define KERNEL_EVERY_FULL 2
 #define SLICE_NS 5000000LL
 #define IN_EVENTS (EPOLLIN | EPOLLRDNORM | EPOLLRDBAND | EPOLLPRI | EPOLLMSG)
 #define OUT_EVENTS (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
@@ -370,11 +374,12 @@ sleep_once (struct call *c)
   return r;
 }
 
-/* With the kernel's fds only, the kernel is asked anyway, in its own sleep.  */
+/* With the kernel's fds only, the kernel is asked anyway, in its own sleep.  To
+   ask it makes an edge for an epoll that has this one in it.  */
 static bool
 kernel_is_due (struct jr_epoll *ep)
 {
-  if (!ld_relaxed (&ep->kernel_fds) || ep->nsegs == 0)
+  if (!ld_relaxed (&ep->kernel_fds) || ep->nsegs == 0 || ld_relaxed (&ep->nested))
     return false;
   int64_t now = jr_sys_now (CLOCK_MONOTONIC);
   if (now - ep->asked_ns < KERNEL_AGAIN_NS)
@@ -383,26 +388,29 @@ kernel_is_due (struct jr_epoll *ep)
   return true;
 }
 
-/* What is there now: ours and the kernel's, who take turns at being first.  */
+/* What is there now: ours and the kernel's.  */
 static int
 gather_both (struct call *c)
 {
   struct jr_epoll *ep = c->ep;
   int n = 0, r = 0, max = c->max;
   ep->batch++;
-  bool due = kernel_is_due (ep), kernel_first = due && ++ep->turn % 2 == 0;
+  uint32_t every = ep->full ? KERNEL_EVERY_FULL : KERNEL_EVERY;
+  bool kernel_first = ld_relaxed (&ep->kernel_fds) && ++ep->turn % every == 0;
+  bool due = !kernel_first && kernel_is_due (ep);
   if (kernel_first)
     n = ask_kernel (ep, c->epfd, c->ev, max);
   if (n >= 0 && n < max)
     r = gather (ep, c->epfd, c->ev + n, max - n);
   if (n < 0 || r < 0)
-    return n > 0 ? n : n < 0 ? n : r;
+    return n != 0 ? n : r;
   n += r;
-  if (due && !kernel_first && n < max)
+  if (due && n < max)
     {
       r = ask_kernel (ep, c->epfd, c->ev + n, max - n);
       n = r > 0 ? n + r : n;
     }
+  ep->full = n == max;
   return n;
 }
 

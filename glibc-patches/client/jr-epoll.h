@@ -60,6 +60,7 @@ struct jr_epoll
   uint32_t nested;		/* atomic; in another epoll, or polled */
   uint32_t kernel_fds;		/* atomic; may have some */
   uint32_t turn, batch;
+  bool full;			/* the last call had no room for all */
   int64_t asked_ns;		/* when the kernel was, with ours in the set; 0: ask */
   struct jr_reg *ready, **ready_end;
   struct jr_reg *inners;	/* epolls in it, by slot_next */

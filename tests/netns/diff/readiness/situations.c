@@ -217,9 +217,9 @@ CASE(one_of_two_waiters_dies)
             wait_asleep(pid[i]);
         }
         kill(pid[0], SIGKILL);
+        reap("first", pid[0]); /* before it can have the byte */
         MUST(send(e.p, "x", 1, 0));
         reap("second", pid[1]);
-        reap("first", pid[0]);
         close(e.s);
         close(e.p);
     }
