@@ -131,8 +131,9 @@ def everything(s, tests=True, apps=False):
 
 
 def run_netns(s, *command, **kwargs):
-    """Run what makes network namespaces, also in a plain chroot."""
-    run(s, "sh", REPO / "ci/as-root-mount.sh", *command, **kwargs)
+    """Run what makes network namespaces, also in a plain chroot; after Ctrl-C it has the time to remove them."""
+    patience = {"interrupt_timeout": 60.0, "terminate_timeout": 30.0}
+    run(s, "sh", REPO / "ci/as-root-mount.sh", *command, **patience, **kwargs)
 
 
 def pytest(s, *args, **kwargs):

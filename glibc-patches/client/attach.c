@@ -359,6 +359,18 @@ __jr_attach (void)
   return r;
 }
 
+/* The kernel's own rings know nothing of our sockets: a program gets none
+   where it has such sockets or can have them.  One that gets a ring, because
+   there is no service, is the kernel's from then on.  */
+bool
+__jr_refuses_ring (void)
+{
+  if (__jr_any () || (!__jr_foreign () && __jr_attach () == 0))
+    return true;
+  st_relaxed (&__jr.retry_ns, INT64_MAX);
+  return false;
+}
+
 /* The service is gone, or does not understand us: sockets that exist end
    when they notice, new ones are the kernel's.  */
 void

@@ -84,6 +84,8 @@ extern int __jr_select (int n, fd_set *r, fd_set *w, fd_set *e,
 extern int __jr_pselect (int n, fd_set *r, fd_set *w, fd_set *e,
 			 const struct timespec *timeout,
 			 const sigset_t *mask) JR_HIDDEN;
+/* Whether io_uring_setup is to fail, as on a kernel without it.  */
+extern bool __jr_refuses_ring (void) JR_HIDDEN;
 extern int __jr_epoll_create (int size) JR_HIDDEN;
 extern int __jr_epoll_create1 (int flags) JR_HIDDEN;
 /* Also when only FD, the target, is ours.  */

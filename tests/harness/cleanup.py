@@ -82,7 +82,20 @@ def _arm() -> None:
     _armed = True
     atexit.register(_run_pending)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _exit_on_signal)
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _exit_on_signal)
+
+
+def exit_once_on(*numbers: signal.Signals) -> None:
+    """Have the first of these signals end the process; what comes while it cleans up is ignored."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for number in numbers:
+        signal.signal(number, end)
 
 
 def _exit_on_signal(number: int, _frame: FrameType | None) -> None:

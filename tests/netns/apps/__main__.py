@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Programs of the distribution, unmodified, on the stock and on the patched libc, and a table of what differs.
 
-    nox -s apps                        every program
+    nox -s apps                        every program (python-suite, which takes long, only by its name)
     nox -s apps -- nginx redis         these
     nox -s apps -- --list              what there is
     nox -s apps -- --loopback          all of it on one machine, by `loopback = "service"`
     nox -s apps -- --write             and put the table into docs/programs.md
+    nox -s apps -- -j 1                one program at a time (else a few, if there are cores for it)
 
 The exit status is 1 when a workload failed, when its facts differ and docs/compatibility.md does not say why, or when
 the service did not carry what it should have. Everything is in build/apps/results.json, the logs of failures beside it.
@@ -16,10 +17,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import pkgutil
 import shutil
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import cleanup, hugepages, netns, service
@@ -28,12 +31,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from . import document
+from . import document, workers
 from .base import APPS, PYTHON, App, Workload
-from .runner import STACKS, Row, play_app, shorten, stage
+from .runner import STACKS, Row, shorten, stage
 
 OUT = BUILD / "apps"
-NOT_PROGRAMS = {"__main__", "base", "document", "runner"}
+NOT_PROGRAMS = {"__main__", "base", "document", "runner", "workers"}
+AT_ONCE = min(4, os.cpu_count() or 1)
 
 
 def load() -> dict[str, App]:
@@ -58,7 +62,7 @@ def select(
     return {
         name: wanted
         for name, app in apps.items()
-        if (not names or name in names)
+        if (name in names if names else not app.by_name)
         and (all_of_it := app.looped() if looped else app.workloads)
         and (wanted := [w for w in all_of_it if (not ways or w.way in ways) and only in w.title])
     }
@@ -121,11 +125,6 @@ def cells(row: Row) -> list[str]:
     return [row.workload.app, row.workload.name, *shown, counted or "nothing", verdict]
 
 
-def write(rows: list[Row]) -> None:
-    """What is known so far, as JSON."""
-    (OUT / "results.json").write_text(json.dumps([row.data() for row in rows], indent=1) + "\n")
-
-
 def report(rows: list[Row], console: Console, seconds: float) -> int:
     """Table and complaints; how many rows are wrong."""
     table = Table("program", "workload", "stock", "Joyride", "the service counted", "difference")
@@ -149,17 +148,55 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="nox -s apps --", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("programs", nargs="*", metavar="PROGRAM", help="all, if none is given")
+    parser.add_argument("programs", nargs="*", metavar="PROGRAM", help="all but python-suite, if none is given")
     parser.add_argument("--list", action="store_true", help="print the catalogue and do nothing")
     parser.add_argument("--stack", choices=[*STACKS, "both"], default="both")
     parser.add_argument("--way", action="append", default=[], choices=["serves", "asks", "local"])
     parser.add_argument("--loopback", action="store_true", help='all programs on the host, loopback = "service"')
     parser.add_argument("--write", action="store_true", help=f"put the table into {document.PATH.relative_to(REPO)}")
     parser.add_argument("--only", default="", metavar="TEXT", help="only workloads whose title has this in it")
+    parser.add_argument("-j", "--at-once", type=int, default=AT_ONCE, metavar="N", help=f"programs ({AT_ONCE})")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.write and (options.programs or options.only or options.way or options.stack != "both"):
         parser.error("--write is for a whole run, on both stacks")
     return options
+
+
+def worker_argv(options: argparse.Namespace) -> list[str]:
+    """What tells a worker to select the same workloads."""
+    argv = ["--stack", options.stack, "--only", options.only]
+    for way in options.way:
+        argv += ["--way", way]
+    return argv + ["--loopback"] * options.loopback
+
+
+def play(wanted: Mapping[str, Sequence[Workload]], options: argparse.Namespace, console: Console) -> list[Row]:
+    """All of it, with a line for each program; the rows in the catalogue's order."""
+    stacks = STACKS if options.stack == "both" else (options.stack,)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    done: dict[str, list[Row]] = {}
+    now: dict[str, str] = {}
+    with hugepages.restored(), Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=len(stacks) * sum(map(len, wanted.values())))
+
+        def tell(workload: Workload, stack: str) -> None:
+            now[workload.app] = f"{workload.app}: {shorten(workload.title, 24)}, {stack}"
+            progress.update(task, description="\n".join(now.values()), advance=1)
+
+        logs = OUT / "logs"
+        for name, rows in workers.play(wanted, max(1, options.at_once), stacks, worker_argv(options), logs, tell):
+            now.pop(name, None)
+            done[name] = rows
+            (OUT / "results.json").write_text(json.dumps([r.data() for r in in_order(wanted, done)], indent=1) + "\n")
+            bad = [text.splitlines()[0] for row in rows for text in row.complaints()]
+            progress.console.print(f"{name}: {'; '.join(bad) or 'the same'}"[:400], markup=False, highlight=False)
+    return in_order(wanted, done)
+
+
+def in_order(wanted: Mapping[str, object], done: Mapping[str, list[Row]]) -> list[Row]:
+    """The rows of what is done, as the catalogue has them."""
+    return [row for name in wanted for row in done.get(name, [])]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -171,29 +208,24 @@ def main(argv: list[str] | None = None) -> int:
         console.print(listing(apps))
         return 0
     wanted = select(apps, options.programs, options.way, options.only, looped=options.loopback)
+    stacks = STACKS if options.stack == "both" else (options.stack,)
+    if options.worker:
+        (name,) = wanted
+        workers.work(apps[name], wanted[name], stacks, OUT / "logs")
+        return 0
     check_programs([apps[name] for name in wanted])
     netns.require_root()
     cleanup.remove_leftovers()
     shutil.rmtree(OUT / "logs", ignore_errors=True)
-    OUT.mkdir(parents=True, exist_ok=True)
-    stacks = STACKS if options.stack == "both" else (options.stack,)
-    rows: list[Row] = []
+    (OUT / "logs").mkdir(parents=True)
     began = time.monotonic()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     if "joyride" in stacks:
         check_pair()
-    with hugepages.restored(), Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(stacks) * sum(map(len, wanted.values())))
-
-        def tell(workload: Workload, stack: str) -> None:
-            progress.update(task, description=f"{workload.app}: {workload.name}, {stack}", advance=1)
-
-        for name, workloads in wanted.items():
-            done = play_app(apps[name], workloads, stacks, OUT / "logs", tell)
-            rows += done
-            write(rows)
-            bad = [text.splitlines()[0] for row in done for text in row.complaints()]
-            progress.console.print(f"{name}: {'; '.join(bad) or 'the same'}"[:400], markup=False, highlight=False)
+    try:
+        rows = play(wanted, options, console)
+    except KeyboardInterrupt:
+        console.print(f"stopped; what was done until then is in {OUT / 'results.json'}")
+        return 130
     wrong = report(rows, console, time.monotonic() - began)
     if options.write:
         document.update(options.loopback, rows, apps)

@@ -181,15 +181,17 @@ class Workload:
 class App:
     """A program: where it comes from, and what is done with it."""
 
-    def __init__(self, name: str, *, packages: Sequence[str], needs: Sequence[str]) -> None:
+    def __init__(self, name: str, *, packages: Sequence[str], needs: Sequence[str], by_name: bool = False) -> None:
         """Enter it into the catalogue.
 
         Args:
             name: by which it is selected.
             packages: Debian packages it comes from (conanfile.py installs them).
             needs: programs or files that must exist.
+            by_name: it is run only when it is named.
         """
         self.name = name
+        self.by_name = by_name
         self.packages = tuple(packages)
         self.needs = tuple(needs)
         self.workloads: list[Workload] = []

@@ -3,6 +3,7 @@
 
 Its sockets are mostly bound to 127.0.0.1, which is the kernel's unless `loopback = "service"`; what is tested here
 then is that the patched libc leaves them alone, and everything around sockets: fork, exec, threads, signals, polling.
+It takes longer than all programs together, so it runs only when it is named; `nox -s suites` has more of it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from harness.process import Process
 from .base import PYTHON, App, Scene
 
 APP = App("python-suite", packages=["libpython3.11-testsuite", "python3"],
-          needs=["/usr/lib/python3.11/test/test_socket.py", "python3"])  # fmt: skip
+          needs=["/usr/lib/python3.11/test/test_socket.py", "python3"], by_name=True)  # fmt: skip
 AT_ONCE = 4
 HOME = Path("/usr/lib/python3.11/test")
 ASYNCIO = tuple(f"test_asyncio.{path.stem}" for path in sorted((HOME / "test_asyncio").glob("test_*.py")))

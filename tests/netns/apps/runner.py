@@ -161,7 +161,7 @@ class Stage:
         outcome.seconds = round(time.monotonic() - began, 2)
         left = self.tidy()
         if left:
-            outcome.facts["left running"] = sorted(left)
+            outcome.facts["left running"] = sorted(set(left))
         try:
             self._settle(outcome, before)
         except Exception as error:

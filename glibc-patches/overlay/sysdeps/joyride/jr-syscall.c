@@ -147,6 +147,11 @@ ready_call (long int number, const long int *a)
       return OURS (0, __jr_epoll_pwait (F (0), P (1), F (2), F (3), P (4)));
     case __NR_epoll_pwait2:
       return OURS (0, __jr_epoll_pwait2 (F (0), P (1), F (2), P (3), P (4)));
+    case __NR_io_uring_setup:
+      if (!__jr_refuses_ring ())
+	return FOR_KERNEL;
+      __set_errno (ENOSYS);
+      return -1;
     default:
       return FOR_KERNEL;
     }

@@ -19,6 +19,8 @@ ENTRY (syscall)
 	je __jr_syscall
 	cmpq $__NR_epoll_create, %rdi
 	je __jr_syscall
+	cmpq $__NR_io_uring_setup, %rdi
+	je __jr_syscall
 	cmpq $__NR_pidfd_getfd, %rdi
 	je __jr_syscall
 #endif

@@ -2,6 +2,7 @@
 /* syscall(): the numbers of the socket and fd calls behave as the functions of the same name. */
 #include "diff.h"
 
+#include <linux/io_uring.h>
 #include <linux/sched.h>
 
 static int raw_dial(int port)
@@ -157,4 +158,40 @@ CASE(no_cancellation_point)
     block(&b, canceled, &fd);
     came_back("thread", &b, 3000);
     SAY(fd);
+}
+
+/* EPOLL_CTL_ADD of FD by a ring. */
+static void add_by_ring(int ring, const struct io_uring_params *p, int ep, int fd, struct epoll_event *ev)
+{
+    char *ids = mmap(NULL, p->sq_off.array + p->sq_entries * sizeof(unsigned), PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
+    struct io_uring_sqe *sqe = mmap(NULL, p->sq_entries * sizeof *sqe, PROT_READ | PROT_WRITE,
+                                    MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
+
+    NEED(ids != MAP_FAILED && sqe != MAP_FAILED);
+    *sqe = (struct io_uring_sqe){
+        .opcode = IORING_OP_EPOLL_CTL, .fd = ep, .off = fd, .len = EPOLL_CTL_ADD, .addr = (uintptr_t)ev};
+    *(unsigned *)(ids + p->sq_off.array) = 0;
+    __atomic_store_n((unsigned *)(ids + p->sq_off.tail), 1, __ATOMIC_RELEASE);
+    NEED(syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) == 1);
+}
+
+/* As libuv does: by a ring of the kernel's, if there is one to be had. */
+CASE(ring)
+{
+    int ep = MUST(epoll_create1(0));
+    struct io_uring_params p = {0};
+    int ring = syscall(SYS_io_uring_setup, 4, &p);
+    int fd = raw_dial(HELLO);
+    struct epoll_event ev = {.events = EPOLLIN, .data.u32 = 7};
+
+    if (ring >= 0)
+        add_by_ring(ring, &p, ep, fd, &ev);
+    else
+        MUST(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev));
+    ev.data.u32 = 0;
+    SAY(epoll_wait(ep, &ev, 1, 3000));
+    SAY(ev.data.u32);
+    SAY_AS("events", ev.events & EPOLLIN);
+    must_be_carried(fd);
 }
