@@ -29,6 +29,8 @@ def make_tar(folder: Path, include: tuple[str, ...] = WITH, *, suite: str = SUIT
         folder.mkdir(parents=True, exist_ok=True)
         fresh = tar.with_suffix(".new.tar")
         options = [f"--include={','.join(include)}"] if include else []
+        # Every file of it is made anew when something breaks: none has to be on the disk at once.
+        options += ["--dpkgopt=force-unsafe-io", '--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"']
         run(["mmdebstrap", "--variant=minbase", *options, suite, fresh], log=folder / "mmdebstrap.log",
             what=f"making a fresh {suite} with mmdebstrap")  # fmt: skip
         fresh.rename(tar)

@@ -51,8 +51,20 @@ def driver_packages(abi: str) -> list[str]:
     return [f"librte-{name}{'-' if name[-1].isdigit() else ''}{abi}" for name in DRIVERS]
 
 
+def own_symbols(listed: str) -> str:
+    """The part of libc6's symbols file that speaks of what joyride-libc has: the libc and its loader."""
+    parts = re.split(r"^(?=[^ |*\n])", listed, flags=re.MULTILINE)
+    return "".join(part for part in parts if part.startswith(("libc.so.6 ", "ld-linux-x86-64.so.2 ")))
+
+
+def write_symbols(debian: Path) -> None:
+    """What the distribution's libc6 exports, which ours has to export exactly: dpkg-gensymbols(1) compares."""
+    said = run(["dpkg-query", "--control-path", "libc6:amd64", "symbols"]).strip()
+    (debian / "libc6.symbols").write_text(own_symbols(Path(said).read_text()))
+
+
 def write_substvars(stage: Stage, debian: Path) -> None:
-    """What control refers to as ${joyride:...}."""
+    """What control refers to as ${joyride:...}, and the symbols file."""
     glibc = stage.info["glibc"]
     (debian / "joyride-libc.substvars").write_text(
         f"joyride:Libc={release_range(glibc)}\njoyride:Built-Using=glibc (= {glibc})\n"
@@ -60,6 +72,7 @@ def write_substvars(stage: Stage, debian: Path) -> None:
     (debian / "joyride-libc-system.substvars").write_text(
         f"joyride:Libc={release_range(glibc)}\njoyride:Next-Libc=libc6 (>= {next_release(glibc)}~)\n"
     )
+    write_symbols(debian)
     drivers = ", ".join(driver_packages(dpdk_abi(stage.root / "usr/sbin/joyride-netsvc")))
     (debian / "joyride-netsvc.substvars").write_text(f"joyride:Drivers={drivers}\n")
 

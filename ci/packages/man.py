@@ -44,15 +44,21 @@ def _cells(row: str) -> list[str]:
     return [cell.strip().replace("\0", "|") for cell in inside.split("|")]
 
 
+MEANINGS = ("meaning", "what it is", "what happens")
+
+
 def _table(rows: list[str]) -> Iterator[str]:
-    """A table as tagged paragraphs: the first cell is the tag; a middle one that is short stands in brackets."""
+    """A table as tagged paragraphs: the first cell is the tag, what others say beside the meaning is in brackets."""
     head = _cells(rows[0])
+    at = next((head.index(name) for name in MEANINGS if name in head), len(head) - 1)
     for row in rows[2:]:
         cells = _cells(row)
         yield ".TP"
         yield inline(cells[0])
-        middle = [f"({name}: {cell})" for name, cell in zip(head[1:-1], cells[1:-1], strict=False) if cell]
-        yield inline(" ".join([cells[-1], *middle]) or "-")
+        said = dict(zip(head, cells, strict=False))
+        text = said.pop(head[at])
+        others = [f"({name}: {cell})" for name, cell in list(said.items())[1:] if cell]
+        yield inline(" ".join([text, *others])) or "-"
 
 
 def _blocks(text: str) -> Iterator[list[str]]:

@@ -21,8 +21,8 @@ from docker.models.containers import Container
 from harness import netns
 from harness.process import wait_until
 
-from ci.packages import engine
-from ci.packages.image import IMAGES
+from ci.packages import base, engine, repo
+from ci.packages.image import IMAGES, import_base
 from ci.packages.version import REPO, project_version
 
 HOST, PEER = "10.77.0.1", "10.77.0.2"
@@ -155,6 +155,31 @@ grep -c /run/joyride/netsvc.sock /lib/x86_64-linux-gnu/libc.so.6
 @pytest.mark.usefixtures("service", "echo")
 def test_programs_talk_through_the_service(client: docker.DockerClient) -> None:
     assert run(client, "debian-system", "python3", "-c", TALK).split() == ["hello", "joyride"]
+
+
+@pytest.mark.usefixtures("service", "echo")
+def test_apt_in_a_clean_container(client: docker.DockerClient, debs: list[Path], tmp_path: Path) -> None:
+    """Nothing of ours is in it: apt installs the libc from a signed repository; its programs reach the service."""
+    with repo.Signer() as signer:
+        place = repo.make_apt(tmp_path / "apt", debs, signer)
+    (place / "joyride.sources").write_text(repo.sources_for("/repo"))
+    script = """
+set -e
+ls /opt | grep . && exit 1
+cp /repo/joyride.sources /etc/apt/sources.list.d/
+get="apt-get -y -q -o Dir::Etc::SourceList=/dev/null"
+{ $get update && $get install --no-install-recommends joyride-libc; } >/apt.log 2>&1 || cat /apt.log
+/opt/joyride/ld.so /usr/bin/python3 -c "$0"
+python3 -c "$0"
+"""
+    name = import_base(client, base.make_tar(OUT / "base"))
+    volumes = {"joyride-run": {"bind": "/run/joyride", "mode": "rw"}, str(place): {"bind": "/repo", "mode": "ro"}}
+    clean = client.containers.run(name, ["sh", "-c", script, TALK], detach=True, network_mode="host", volumes=volumes)
+    try:
+        code = clean.wait(timeout=120)["StatusCode"]
+        assert (code, clean.logs().decode().split()) == (0, ["hello", "joyride", "hello", "kernel"]), clean.logs()
+    finally:
+        clean.remove(force=True)
 
 
 @pytest.mark.usefixtures("service", "echo")

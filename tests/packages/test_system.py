@@ -89,6 +89,41 @@ def test_updates_of_libc6_go_beside(system: Chroot) -> None:
     assert system.run("dpkg", "--verify", "libc6") == ""
 
 
+UPDATE = "2.36-9+deb12u99"
+REPACK = """
+dpkg-deb -R /libc6_*_amd64.deb /new
+printf update >>/new/lib/x86_64-linux-gnu/libc.so.6
+sed -i 's/^Version: .*/Version: {version}/' /new/DEBIAN/control
+cd /new && md5sum $(find * -type f ! -path 'DEBIAN/*') >DEBIAN/md5sums
+mkdir /update && dpkg-deb -Z none -b /new /update/libc6.deb && cd /update
+{{ dpkg-deb -f libc6.deb && echo Filename: ./libc6.deb && stat -c 'Size: %s' libc6.deb &&
+    sha256sum libc6.deb | sed 's/^\\([^ ]*\\).*/SHA256: \\1/'; }} >Packages
+echo 'deb [trusted=yes] file:/update ./' >/etc/apt/sources.list.d/update.list
+"""
+
+
+def test_apt_upgrades_libc6(system: Chroot) -> None:
+    """A security update from an archive: its files go beside, in one piece, and are the system's when ours is gone."""
+    system.apt("update")
+    system.apt("download", "libc6")
+    system.sh(REPACK.format(version=UPDATE))
+    system.apt("update", "-o", "Dir::Etc::SourceParts=/none", "-o", "Dir::Etc::SourceList=sources.list.d/update.list")
+    ours = (system.seen / LIBC.lstrip("/")).resolve().stat()
+    said = system.apt("upgrade", "--with-new-pkgs").output
+    assert f"the system has {UPDATE} now: its fixes come with the next joyride-libc" in said
+    now = (system.seen / LIBC.lstrip("/")).resolve().stat()
+    assert (now.st_ino, now.st_mtime_ns) == (ours.st_ino, ours.st_mtime_ns)
+    assert (system.seen / "opt/stock/lib/libc.so.6").read_bytes().endswith(b"update")
+    assert system.run("dpkg-query", "-W", "-f=${Version}", "libc6") == UPDATE
+    system.run("/opt/stock/ld.so", "/usr/bin/perl", "-e", "print getpwuid(0)")
+    assert system.run(*MAPS)
+    assert (system.run("dpkg", "--verify"), system.run("dpkg", "--audit")) == ("", "")
+    system.apt("purge", "joyride-libc-system", "joyride-libc")
+    assert (system.seen / LIBC.lstrip("/")).read_bytes().endswith(b"update")
+    assert (system.run("dpkg", "--verify"), system.run("dpkg", "--audit")) == ("", "")
+    assert not list((system.seen / "opt").iterdir())
+
+
 def test_another_release_of_libc6_needs_it_gone(system: Chroot) -> None:
     """apt does not upgrade to a glibc that the other half would not fit."""
     control = r"Package: libc6\nVersion: 2.41-12\nArchitecture: amd64\nMaintainer: x <x@x>\nDescription: fake\n"
