@@ -57,10 +57,11 @@ def own_symbols(listed: str) -> str:
     return "".join(part for part in parts if part.startswith(("libc.so.6 ", "ld-linux-x86-64.so.2 ")))
 
 
-def write_symbols(debian: Path) -> None:
+def write_symbols(debian: Path, glibc: str) -> None:
     """What the distribution's libc6 exports, which ours has to export exactly: dpkg-gensymbols(1) compares."""
     said = run(["dpkg-query", "--control-path", "libc6:amd64", "symbols"]).strip()
     (debian / "libc6.symbols").write_text(own_symbols(Path(said).read_text()))
+    (debian / "libc6.version").write_text(glibc)
 
 
 def write_substvars(stage: Stage, debian: Path) -> None:
@@ -72,7 +73,7 @@ def write_substvars(stage: Stage, debian: Path) -> None:
     (debian / "joyride-libc-system.substvars").write_text(
         f"joyride:Libc={release_range(glibc)}\njoyride:Next-Libc=libc6 (>= {next_release(glibc)}~)\n"
     )
-    write_symbols(debian)
+    write_symbols(debian, glibc)
     drivers = ", ".join(driver_packages(dpdk_abi(stage.root / "usr/sbin/joyride-netsvc")))
     (debian / "joyride-netsvc.substvars").write_text(f"joyride:Drivers={drivers}\n")
 
