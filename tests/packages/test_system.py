@@ -108,10 +108,10 @@ def test_apt_upgrades_libc6(system: Chroot) -> None:
     system.apt("download", "libc6")
     system.sh(REPACK.format(version=UPDATE))
     system.apt("update", "-o", "Dir::Etc::SourceParts=/none", "-o", "Dir::Etc::SourceList=sources.list.d/update.list")
-    ours = (system.seen / LIBC.lstrip("/")).resolve().stat()
+    ours = (system.seen / LIBC.lstrip("/")).stat()
     said = system.apt("upgrade", "--with-new-pkgs").output
     assert f"the system has {UPDATE} now: its fixes come with the next joyride-libc" in said
-    now = (system.seen / LIBC.lstrip("/")).resolve().stat()
+    now = (system.seen / LIBC.lstrip("/")).stat()
     assert (now.st_ino, now.st_mtime_ns) == (ours.st_ino, ours.st_mtime_ns)
     assert (system.seen / "opt/stock/lib/libc.so.6").read_bytes().endswith(b"update")
     assert system.run("dpkg-query", "-W", "-f=${Version}", "libc6") == UPDATE
