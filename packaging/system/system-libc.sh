@@ -72,7 +72,8 @@ on)
     ;;
 off)
     [ -n "${system:-}" ] || die "no $libc found"
-    if is_ours "$system/$libc"; then
+    # Not ours any more, but an update came to $stock after that: it is the system's.
+    if is_ours "$system/$libc" || { [ -e "$stock/$libc" ] && ! cmp -s "$stock/$libc" "$system/$libc"; }; then
         [ -e "$stock/$libc" ] && [ -e "$stock/$ldso" ] || die "the stock libc is not in $stock: Joyride's stays"
         put "$stock/$libc" "$stock/$ldso" "$system"
     fi

@@ -124,6 +124,19 @@ def test_apt_upgrades_libc6(system: Chroot) -> None:
     assert not list((system.seen / "opt").iterdir())
 
 
+def test_updates_after_it_was_switched_off_by_hand(system: Chroot) -> None:
+    """dpkg still diverts: the update becomes the system's when the package goes."""
+    system.run("/usr/libexec/joyride/system-libc", "off")
+    assert not is_ours(system, LIBC)
+    system.apt("update")
+    system.apt("download", "libc6")
+    system.sh(REPACK.format(version=UPDATE))
+    system.run("dpkg", "-i", "/update/libc6.deb")
+    system.apt("purge", "joyride-libc-system", "joyride-libc")
+    assert (system.seen / LIBC.lstrip("/")).read_bytes().endswith(b"update")
+    assert (system.run("dpkg", "--verify"), system.run("dpkg", "--audit")) == ("", "")
+
+
 def test_another_release_of_libc6_needs_it_gone(system: Chroot) -> None:
     """apt does not upgrade to a glibc that the other half would not fit."""
     control = r"Package: libc6\nVersion: 2.41-12\nArchitecture: amd64\nMaintainer: x <x@x>\nDescription: fake\n"
