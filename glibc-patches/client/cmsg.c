@@ -250,12 +250,15 @@ put_stamp (struct out *o, uint64_t stamp_us, uint32_t af)
   jr_sys_clock (CLOCK_REALTIME, &real);
   int64_t age = jr_sys_now (CLOCK_MONOTONIC) - (int64_t) stamp_us * 1000;
   int64_t ns = (int64_t) real.tv_sec * JR_NSEC_PER_SEC + real.tv_nsec - (age > 0 ? age : 0);
-  struct timespec ts = { ns / JR_NSEC_PER_SEC, ns % JR_NSEC_PER_SEC };
-  struct timeval tv = { ts.tv_sec, ts.tv_nsec / 1000 };
+  /* The second and third are a device's clock's.  */
+  struct timespec ts[3] = { { ns / JR_NSEC_PER_SEC, ns % JR_NSEC_PER_SEC } };
+  struct timeval tv = { ts[0].tv_sec, ts[0].tv_nsec / 1000 };
   if (af & JR_AF_TIMESTAMPNS)
-    put (o, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof ts);
-  else
+    put (o, SOL_SOCKET, SO_TIMESTAMPNS, ts, sizeof ts[0]);
+  else if (af & JR_AF_TIMESTAMP)
     put (o, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof tv);
+  if (af & JR_AF_STAMPING)
+    put (o, SOL_SOCKET, SO_TIMESTAMPING, ts, sizeof ts);
 }
 
 static void
@@ -321,7 +324,7 @@ __jr_cmsg_put (struct jr_sock *s, const struct jr_abi_dgram *h, struct msghdr *m
 {
   uint32_t af = ld_relaxed (&s->slot->app_flags);
   struct out o = { .msg = msg };
-  if (af & (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS))
+  if (af & JR_AF_STAMPED)
     put_stamp (&o, h->stamp_us, af);
   if ((af & JR_AF_RXQ_OVFL) && h->drops != 0)
     put (&o, SOL_SOCKET, SO_RXQ_OVFL, &h->drops, sizeof h->drops);
@@ -349,7 +352,7 @@ __jr_cmsg_put_stream (struct jr_sock *s, struct msghdr *msg)
 {
   uint32_t af = ld_relaxed (&s->slot->app_flags);
   struct out o = { .msg = msg };
-  if (af & (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS))
+  if (af & JR_AF_STAMPED)
     put_stamp (&o, jr_sys_now (CLOCK_MONOTONIC) / 1000, af);
   if (af & JR_AF_INQ)
     put_int (&o, IPPROTO_TCP, TCP_CM_INQ, left_to_read (s));
@@ -411,7 +414,7 @@ __jr_errq_recv (struct jr_sock *s, struct msghdr *msg)
   if (r < 0)
     return r;
   uint32_t af = ld_relaxed (&s->slot->app_flags);
-  if (af & (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS))
+  if (af & JR_AF_STAMPED)
     put_stamp (&o, rep.stamp_us, af);
   put_error (s, &rep, &o);
   msg->msg_controllen = o.at;

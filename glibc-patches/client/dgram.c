@@ -334,7 +334,7 @@ delivered (struct jr_sock *s, struct msghdr *msg, const struct jr_abi_dgram *h,
       int r = __jr_addr_put (s->slot->family, &h->peer, msg->msg_name, &msg->msg_namelen);
       if (r < 0)
 	return r;
-      if (!(ld_relaxed (&s->slot->app_flags) & (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS)))
+      if (!(ld_relaxed (&s->slot->app_flags) & JR_AF_STAMPED))
 	st_relaxed (&s->slot->stamp, h->stamp_us);
       __jr_cmsg_put (s, h, msg);
       if (h->len > (size_t) n || (h->flags & JR_DGRAM_TRUNC))

@@ -43,7 +43,7 @@ __jr_sock_recvmsg (struct jr_sock *s, struct msghdr *msg, int flags)
 	msg->msg_namelen = 0;
       msg->msg_flags = flags & MSG_OOB;
       if (unlikely_ (ld_relaxed (&s->slot->app_flags)
-		     & (JR_AF_INQ | JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS))
+		     & (JR_AF_INQ | JR_AF_STAMPED))
 	  && !(flags & MSG_OOB))
 	__jr_cmsg_put_stream (s, msg);
       else

@@ -57,6 +57,8 @@ enum jr_app_flag
   JR_AF_OFFERED = 1 << 24,	/* the service was given the shadow */
   JR_AF_INQ = 1 << 25,		/* recvmsg tells what is left */
   JR_AF_ORIGDST6 = 1 << 26,
+  JR_AF_STAMPING = 1 << 27,	/* SOF_TIMESTAMPING_SOFTWARE */
+  JR_AF_STAMPING_RX = 1 << 28,	/* SOF_TIMESTAMPING_RX_SOFTWARE */
   /* Options that an accepted socket has from its listener.  */
   JR_AF_INHERITED = JR_AF_PKTINFO | JR_AF_PKTINFO6 | JR_AF_TTL | JR_AF_TTL6
 		    | JR_AF_TOS | JR_AF_TOS6 | JR_AF_TIMESTAMP
@@ -64,7 +66,9 @@ enum jr_app_flag
 		    | JR_AF_ORIGDST | JR_AF_ORIGDST6 | JR_AF_RXQ_OVFL | JR_AF_RECVERR
 		    | JR_AF_BROADCAST | JR_AF_DF | JR_AF_OOBINLINE | JR_AF_LINGER
 		    | JR_AF_V6ONLY
-		    | JR_AF_INQ
+		    | JR_AF_INQ | JR_AF_STAMPING | JR_AF_STAMPING_RX,
+  /* recvmsg tells when data came.  */
+  JR_AF_STAMPED = JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS | JR_AF_STAMPING_RX
 };
 
 /* Our own locks: of this process only, never held while sleeping for

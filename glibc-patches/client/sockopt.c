@@ -4,6 +4,7 @@
    the kernel.  SPDX-License-Identifier: LGPL-2.1-or-later  */
 
 #include "jr-internal.h"
+#include <linux/net_tstamp.h>
 #include <netinet/tcp.h>
 
 /* Options that only say what recvmsg is to tell of.  */
@@ -218,6 +219,11 @@ note (struct jr_sock *s, int level, int name, int v)
   else if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY
 	   && !(ld_acquire (&s->slot->state) & JR_ST_BOUND))
     set_flag (s, JR_AF_V6ONLY, v != 0);
+  else if (level == SOL_SOCKET && name == SO_TIMESTAMPING)
+    {
+      set_flag (s, JR_AF_STAMPING, v & SOF_TIMESTAMPING_SOFTWARE);
+      set_flag (s, JR_AF_STAMPING_RX, v & SOF_TIMESTAMPING_RX_SOFTWARE);
+    }
   else if (level == IPPROTO_IP && name == IP_RECVERR)
     set_flag (s, JR_AF_RECVERR, v != 0);
   else if (level == IPPROTO_IP && name == IP_MTU_DISCOVER)
@@ -330,6 +336,9 @@ set_judged (struct jr_sock *s, int level, int name, const void *val, socklen_t l
   if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF
 			      || name == SO_SNDBUFFORCE || name == SO_RCVBUFFORCE))
     v /= 2;
+  /* Nobody tells when a packet left.  */
+  if (level == SOL_SOCKET && name == SO_TIMESTAMPING && (v & SOF_TIMESTAMPING_TX_RECORD_MASK))
+    return -ENOPROTOOPT;
   r = set_local (s, level, name, &v, sizeof v);
   return r > 0 ? set_service (s, level, name, &v, sizeof v) : r;
 }
@@ -558,7 +567,8 @@ do_getsockopt (int fd, int level, int name, void *val, socklen_t *len)
     return -EINVAL;
   if (level == SOL_SOCKET && name == SO_COOKIE)
     return get_cookie (&s, val, len);
-  if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_MAX_PACING_RATE))
+  if (level == SOL_SOCKET
+      && (name == SO_BINDTODEVICE || name == SO_MAX_PACING_RATE || name == SO_TIMESTAMPING))
     return get_told (&s, name, val, len);
   r = get_local (&s, level, name, val, len);
   if (r > 0)

@@ -2,10 +2,12 @@
 /*
  * TCP Fast Open; see fastopen.h. RFC 7413 4.1 (cookies), 4.1.3 (the client's cache), 4.1.3.1 (lost SYNs). The knobs are
  * FreeBSD's. A server's cookie is SipHash of the client's address under the newest key: one of the service's own that
- * changes with each period (autokey), or what fastopen.setkey gave. The key before it still counts.
+ * changes with each period (autokey), or what fastopen.setkey gave. The key before it still counts. A listener may have
+ * keys of its own (TCP_FASTOPEN_KEY), as in Linux.
  */
 #include "tcp/fastopen.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/siphash.h"
@@ -204,23 +206,51 @@ static void renew_keys(struct jr_tcp *tcp, jr_time now)
     }
 }
 
-static void make_cookie(const struct jr_tcp *tcp, struct jr_addr client, uint32_t age, uint8_t *cookie)
+struct jr_fastopen_keys {
+    uint32_t n;
+    uint8_t key[2][JR_FASTOPEN_KEY];
+};
+
+int jr_fastopen_set_keys(struct jr_tcpcb *tp, const void *val, uint32_t len)
+{
+    if (len != JR_FASTOPEN_KEY && len != 2 * JR_FASTOPEN_KEY)
+        return -EINVAL;
+    if (tp->fo_keys == NULL && (tp->fo_keys = calloc(1, sizeof *tp->fo_keys)) == NULL)
+        return -ENOMEM;
+    tp->fo_keys->n = len / JR_FASTOPEN_KEY;
+    memcpy(tp->fo_keys->key, val, len);
+    return 0;
+}
+
+int jr_fastopen_get_keys(const struct jr_tcpcb *tp, void *val, uint32_t *len)
+{
+    if (tp->fo_keys == NULL)
+        return -ENOPROTOOPT;
+    *len = jr_min_u32(*len, tp->fo_keys->n * JR_FASTOPEN_KEY);
+    memcpy(val, tp->fo_keys->key, *len);
+    return 0;
+}
+
+static uint32_t keys_of(const struct jr_tcpcb *l) { return l->fo_keys != NULL ? l->fo_keys->n : 2; }
+
+static void make_cookie(const struct jr_tcpcb *l, struct jr_addr client, uint32_t age, uint8_t *cookie)
 {
     const bool v4 = jr_addr_is_v4(client);
-    const uint64_t h = jr_siphash(tcp->fokeys.key[age], v4 ? client.b + 12 : client.b, v4 ? 4 : 16);
+    const uint8_t *key = l->fo_keys != NULL ? l->fo_keys->key[age] : l->tcp->fokeys.key[age];
+    const uint64_t h = jr_siphash(key, v4 ? client.b + 12 : client.b, v4 ? 4 : 16);
     for (uint32_t i = 0; i < COOKIE_BYTES; i++)
         cookie[i] = (uint8_t)(h >> 8 * i);
 }
 
-static bool is_cookie(const struct jr_tcp *tcp, const struct jr_tcp_seg *seg, const struct jr_tcp_opts *o)
+static bool is_cookie(const struct jr_tcpcb *l, const struct jr_tcp_seg *seg, const struct jr_tcp_opts *o)
 {
     if (o->cookie_len == 0)
         return false;
-    if (tcp->cfg.fastopen_acceptany)
+    if (l->tcp->cfg.fastopen_acceptany)
         return true;
-    for (uint32_t age = 0; age < 2; age++) {
+    for (uint32_t age = 0; age < keys_of(l); age++) {
         uint8_t want[COOKIE_BYTES], diff = 0;
-        make_cookie(tcp, seg->rx->src, age, want);
+        make_cookie(l, seg->rx->src, age, want);
         for (uint32_t i = 0; i < COOKIE_BYTES; i++)
             diff |= want[i] ^ o->cookie[i];
         if (o->cookie_len == COOKIE_BYTES && diff == 0)
@@ -244,11 +274,11 @@ enum jr_fastopen_verdict jr_fastopen_check(struct jr_tcpcb *l, const struct jr_t
     if (l->fo_qlen > 1 && l->listener->fastopen_pending >= l->fo_qlen) /* Linux: 1 and FreeBSD's "on" look the same */
         return JR_FASTOPEN_OFF;
     renew_keys(tcp, now);
-    bool good = is_cookie(tcp, seg, o);
+    bool good = is_cookie(l, seg, o);
     jr_tcp_count_c(l, good ? JR_C_TCP_FASTOPEN_ACCEPTED : JR_C_TCP_FASTOPEN_REFUSED);
     o->flags |= TOF_FASTOPEN;
     o->cookie_len = COOKIE_BYTES;
-    make_cookie(tcp, seg->rx->src, 0, o->cookie);
+    make_cookie(l, seg->rx->src, 0, o->cookie);
     return good ? JR_FASTOPEN_ACCEPTED : JR_FASTOPEN_REFUSED;
 }
 

@@ -34,6 +34,11 @@ enum jr_fastopen_verdict jr_fastopen_check(struct jr_tcpcb *listener, const stru
                                            struct jr_tcp_opts *o, jr_time now);
 /* A connection that the SYN alone makes: the cookie for its SYN|ACK, and the listener's count. false: no memory. */
 bool jr_fastopen_accept(struct jr_tcpcb *tp, const struct jr_tcp_opts *o);
+#define JR_FASTOPEN_KEY 16u /* bytes */
+/* TCP_FASTOPEN_KEY of a listener: one key, or two, of which cookies are made with the first and either counts.
+ * -EINVAL: not as long as one or two; -ENOMEM. Reading: -ENOPROTOOPT if it has none of its own. */
+int jr_fastopen_set_keys(struct jr_tcpcb *tp, const void *val, uint32_t len);
+int jr_fastopen_get_keys(const struct jr_tcpcb *tp, void *val, uint32_t *len);
 /* It is established, accepted or dead: it is pending no longer. */
 void jr_fastopen_settle(struct jr_tcpcb *tp);
 

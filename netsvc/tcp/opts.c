@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "tcp/cc.h"
+#include "tcp/fastopen.h"
 #include "tcp/info.h"
 #include "tcp/md5sig.h"
 #include "tcp/mss.h"
@@ -155,6 +156,8 @@ static int set_tcp(struct jr_tcpcb *tp, int name, const void *val, uint32_t len,
         return set_congestion(tp, val, len);
     if (name == TCP_MD5SIG || name == TCP_MD5SIG_EXT)
         return jr_md5sig_set(tp, val, len, name == TCP_MD5SIG_EXT);
+    if (name == TCP_FASTOPEN_KEY)
+        return jr_fastopen_set_keys(tp, val, len);
     err = get_int(val, len, &v);
     if (err != 0)
         return err;
@@ -351,6 +354,8 @@ static int get_tcp(const struct jr_tcpcb *tp, int name, void *val, uint32_t *len
         return put_int(val, len, (int)tp->defer_accept);
     case TCP_FASTOPEN:
         return put_int(val, len, (int)tp->fo_qlen);
+    case TCP_FASTOPEN_KEY:
+        return jr_fastopen_get_keys(tp, val, len);
     case TCP_FASTOPEN_CONNECT:
         return put_int(val, len, !!(tp->t_flags2 & TF2_FO_DEFER));
     case TCP_CONGESTION:

@@ -75,6 +75,7 @@ void jr_tcp_pcb_free(struct jr_tcpcb *tp)
     jr_reass_free(tp);
     jr_sack_free(tp);
     free(tp->fo);
+    free(tp->fo_keys);
     jr_md5sig_free(tp);
     if (tp->own_rcv.base != NULL && tp->up != NULL && tp->up->embryo_free != NULL)
         tp->up->embryo_free(tp->so, &tp->own_rcv);

@@ -91,6 +91,7 @@ enum { JR_TIMER_TCPCB, JR_TIMER_SYNCACHE, JR_TIMER_TIMEWAIT }; /* jr_timer.kind 
 struct jr_tcp_reass;
 struct jr_tcp_listener;
 struct jr_tcp_fastopen;
+struct jr_fastopen_keys;
 struct jr_fastopen_cache;
 struct jr_hostcache;
 struct jr_tcp_md5key;
@@ -285,6 +286,7 @@ struct jr_tcpcb {
     uint16_t t_blackhole_mss;           /* plpmtud.c; 0: no black hole was found */
     struct jr_tcp_md5key *md5_keys;     /* md5sig.c */
     struct jr_tcp_fastopen *fo;         /* fastopen.c; NULL: not in use */
+    struct jr_fastopen_keys *fo_keys;   /* fastopen.c; NULL: the service's */
     struct jr_sockbuf own_snd, own_rcv; /* before attach and after detach */
     int t_error;
     jr_seq iss, irs;

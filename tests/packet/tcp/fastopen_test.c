@@ -213,6 +213,59 @@ JR_TEST(good_cookie_opens_at_once)
     rig_end(&r);
 }
 
+/* The cookie that a listener gives to who asks. */
+static struct jr_tcp_opts ask_for_cookie(struct rig *r, uint16_t sport)
+{
+    const struct jr_tcp_opts ask = with_cookie(0, 0);
+    rig_in(r, .flags = TH_SYN, .opts = ask, .sport = sport);
+    struct jr_tcp_opts o = rig_expect(r, TH_SYN | TH_ACK, 0, 1, 0)->opts;
+    o.flags &= TOF_MSS | TOF_FASTOPEN;
+    rig_in(r, .flags = TH_RST, .seq = 1, .sport = sport);
+    return o;
+}
+
+JR_TEST(listener_has_keys_of_its_own)
+{
+    struct rig r;
+    struct jr_tcp_opts common;
+    uint8_t keys[32], got[40];
+    uint32_t len = sizeof got;
+    rig_init(&r);
+    struct sock *l = server(&r, &common);
+    for (uint8_t i = 0; i < sizeof keys; i++)
+        keys[i] = i;
+    JR_CHECK_EQ(jr_tcp_getopt(l->tp, IPPROTO_TCP, TCP_FASTOPEN_KEY, got, &len, r.now), -ENOPROTOOPT);
+    JR_CHECK_EQ(jr_tcp_setopt(l->tp, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 15, r.now), -EINVAL);
+    JR_CHECK_EQ(jr_tcp_setopt(l->tp, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 31, r.now), -EINVAL);
+    JR_CHECK_EQ(jr_tcp_setopt(l->tp, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 16, r.now), 0);
+    const struct jr_tcp_opts first = ask_for_cookie(&r, 7001);
+    JR_CHECK(memcmp(first.cookie, common.cookie, 8) != 0);
+
+    /* The first key becomes the second: its cookies still count, and a new one is given. */
+    memcpy(keys + 16, keys, 16);
+    keys[0] = 99;
+    JR_CHECK_EQ(jr_tcp_setopt(l->tp, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 32, r.now), 0);
+    len = sizeof got;
+    JR_CHECK_EQ(jr_tcp_getopt(l->tp, IPPROTO_TCP, TCP_FASTOPEN_KEY, got, &len, r.now), 0);
+    JR_CHECK_EQ(len, 32);
+    JR_CHECK(memcmp(got, keys, 32) == 0);
+    rig_in(&r, .flags = TH_SYN, .opts = first, .len = 100, .data = pattern(0, 100), .sport = 7002);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 1);
+    struct sock *s = rig_accept(&r, l, 4096, 65536);
+    sock_write(&r, s, 1);
+    struct seg *sa = rig_expect(&r, TH_SYN | TH_ACK, 0, 101, 1);
+    JR_CHECK(memcmp(sa->opts.cookie, first.cookie, 8) != 0);
+    rig_destroy(&r, s);
+
+    /* The service's own counts no more. */
+    rig_drain(&r);
+    rig_in(&r, .flags = TH_SYN, .opts = common, .len = 100, .data = pattern(0, 100), .sport = 7003);
+    JR_CHECK_EQ(jr_tcp_accept_count(l->tp), 0);
+    rig_drain(&r);
+    rig_destroy(&r, l);
+    rig_end(&r);
+}
+
 JR_TEST(silent_server_acknowledges_late_and_resends)
 {
     struct rig r;

@@ -447,6 +447,27 @@ CASE(opt_filter)
     SAY(set_int(u.s, SOL_SOCKET, SO_ATTACH_BPF, 0));
 }
 
+CASE(opt_fastopen_key)
+{
+    const int s = socket(AF_INET, SOCK_STREAM, 0);
+    unsigned char keys[40] = {1, 2, 3};
+    socklen_t n = sizeof keys;
+
+    SAY(setsockopt(s, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 15));
+    SAY(setsockopt(s, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 17));
+    SAY(setsockopt(s, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 40));
+    SAY(setsockopt(s, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 16));
+    SAY(getsockopt(s, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, &n));
+    say_bytes("keys", keys, n);
+    keys[31] = 9;
+    SAY(setsockopt(s, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 32));
+    n = 20;
+    SAY(getsockopt(s, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, &n));
+    n = sizeof keys;
+    SAY(getsockopt(s, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, &n));
+    say_bytes("keys", keys, n);
+}
+
 CASE(opt_timestamping)
 {
     struct ends u = udp_ends();

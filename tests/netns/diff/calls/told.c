@@ -25,7 +25,8 @@ static void say_cmsg(const struct cmsghdr *c)
 
     memcpy(d, CMSG_DATA(c), n < sizeof d ? n : sizeof d);
     say("level %d type %d length %zu", c->cmsg_level, c->cmsg_type, (size_t)c->cmsg_len);
-    if (c->cmsg_level == SOL_SOCKET && (c->cmsg_type == SO_TIMESTAMP || c->cmsg_type == SO_TIMESTAMPNS)) {
+    if (c->cmsg_level == SOL_SOCKET &&
+        (c->cmsg_type == SO_TIMESTAMP || c->cmsg_type == SO_TIMESTAMPNS || c->cmsg_type == SO_TIMESTAMPING)) {
         memcpy(&ts, d, sizeof ts);
         clock_gettime(CLOCK_REALTIME, &now);
         say("lately %d", ts.tv_sec <= now.tv_sec && ts.tv_sec > now.tv_sec - 5);
@@ -304,6 +305,38 @@ BOTH(stamps)
 }
 CASE(told4_stamps) { stamps(AF_INET); }
 CASE(told6_stamps) { stamps(AF_INET6); }
+
+/* SO_TIMESTAMPING: when data came, and what the flags read as. */
+static void stamping(int family)
+{
+    static const int flags[] = {
+        SOF_TIMESTAMPING_RX_SOFTWARE,
+        SOF_TIMESTAMPING_RX_HARDWARE,
+        SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_RX_HARDWARE,
+        SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE,
+        SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_RAW_HARDWARE,
+        0,
+    };
+    struct ends e = linked(family);
+    int v[3] = {7, 7, 7};
+    socklen_t n = sizeof v;
+
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        SAY(set_int(e.s, SOL_SOCKET, SO_TIMESTAMPING, flags[i]));
+        SAY(get_int(e.s, SOL_SOCKET, SO_TIMESTAMPING));
+        feed(e, "stamp");
+        take_told(e.s, 512, 0);
+        SAY(set_int(e.s, SOL_SOCKET, SO_TIMESTAMPNS, 1));
+        feed(e, "both");
+        take_told(e.s, 512, 0);
+        SAY(set_int(e.s, SOL_SOCKET, SO_TIMESTAMPNS, 0));
+    }
+    SAY(set_int(e.s, SOL_SOCKET, SO_TIMESTAMPING, 1 << 30));
+    SAY(getsockopt(e.s, SOL_SOCKET, SO_TIMESTAMPING, v, &n));
+    say("length %u: %d %d %d", n, v[0], v[1], v[2]);
+}
+CASE(told4_stamping) { stamping(AF_INET); }
+CASE(told6_stamping) { stamping(AF_INET6); }
 
 /* ---- errors ---- */
 
