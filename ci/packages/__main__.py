@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -59,8 +60,8 @@ def _repo(args: argparse.Namespace) -> None:
     from ci.packages import repo
 
     with repo.Signer() as signer:
-        repo.make_apt(args.out / "apt", sorted(args.debs.glob("*.deb")), signer)
-        repo.make_dnf(args.out / "dnf", sorted(args.rpms.glob("*.rpm")), signer)
+        repo.make_apt(args.out / "apt", sorted(args.debs.glob("*.deb")), signer, args.url)
+        repo.make_dnf(args.out / "dnf", sorted(args.rpms.glob("*.rpm")), signer, args.url)
 
 
 def _substvars(args: argparse.Namespace) -> None:
@@ -116,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--debs", type=Path, default=OUT / "deb", metavar="DIR")
     step.add_argument("--rpms", type=Path, default=OUT / "rpm", metavar="DIR")
     step.add_argument("--out", type=Path, default=OUT / "repo", metavar="DIR")
+    url = os.environ.get("JOYRIDE_REPO_URL", "")
+    step.add_argument("--url", default=url, help="where it is served (default: $JOYRIDE_REPO_URL, else its folder)")
     step.set_defaults(call=_repo)
 
     step = commands.add_parser("image", help="build the container images from the Debian packages")

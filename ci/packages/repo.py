@@ -20,7 +20,7 @@ URIs: {uri}
 Suites: {suite}
 Components: main
 Architectures: amd64
-Signed-By: {keyring}
+Signed-By:{keyring}
 """
 DNF_KEY = "joyride-archive-key.asc"
 DNF = """\
@@ -68,14 +68,21 @@ class Signer:
         to.unlink(missing_ok=True)
         self._gpg(*(["--armor"] if armor else []), "--output", to, "--export", self.fingerprint)
 
+    def armored(self) -> str:
+        """The public key as text."""
+        return self._gpg("--armor", "--export", self.fingerprint)
+
     def sign(self, what: Path, to: Path, *how: str) -> None:
         """Sign a file; `how` is --clearsign or --detach-sign with --armor."""
         to.unlink(missing_ok=True)
         self._gpg("--local-user", self.fingerprint, *how, "--output", to, what)
 
 
-def make_apt(folder: Path, debs: list[Path], signer: Signer) -> Path:
-    """An apt repository with `debs` in `folder`, made anew; `folder`/joyride.sources is for sources.list.d."""
+def make_apt(folder: Path, debs: list[Path], signer: Signer, url: str = "") -> Path:
+    """An apt repository with `debs` in `folder`, made anew; joyride.sources in it, with the key, is for sources.list.d.
+
+    It is found at `url`/apt there, or as a file.
+    """
     need("apt-ftparchive", packages="apt-utils")
     folder = folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
@@ -96,20 +103,23 @@ def make_apt(folder: Path, debs: list[Path], signer: Signer) -> Path:
     signer.sign(release, release.with_name("InRelease"), "--clearsign")
     signer.sign(release, release.with_name("Release.gpg"), "--detach-sign", "--armor")
     signer.export(folder / KEYRING)
-    (folder / "joyride.sources").write_text(
-        SOURCES.format(uri=f"file://{folder}", suite=SUITE, keyring=folder / KEYRING)
-    )
+    key = "".join(f"\n {line or '.'}" for line in signer.armored().splitlines())
+    uri = f"{url}/apt" if url else f"file://{folder}"
+    (folder / "joyride.sources").write_text(SOURCES.format(uri=uri, suite=SUITE, keyring=key))
     say(f"apt repository with {len(debs)} packages: {folder}")
     return folder
 
 
 def sources_for(place: str) -> str:
     """What sources.list.d says where the repository is at the path `place`."""
-    return SOURCES.format(uri=f"file://{place}", suite=SUITE, keyring=f"{place}/{KEYRING}")
+    return SOURCES.format(uri=f"file://{place}", suite=SUITE, keyring=f" {place}/{KEYRING}")
 
 
-def make_dnf(folder: Path, rpms: list[Path], signer: Signer) -> Path:
-    """A dnf repository with `rpms`, each signed, in `folder`, made anew; joyride.repo in it is for yum.repos.d."""
+def make_dnf(folder: Path, rpms: list[Path], signer: Signer, url: str = "") -> Path:
+    """A dnf repository with `rpms`, each signed, in `folder`, made anew; joyride.repo in it is for yum.repos.d.
+
+    It is found at `url`/dnf there, or as a file.
+    """
     need("createrepo_c", "rpmsign", packages="createrepo-c rpm")
     folder = folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
@@ -128,7 +138,8 @@ def make_dnf(folder: Path, rpms: list[Path], signer: Signer) -> Path:
     index = folder / "repodata/repomd.xml"
     signer.sign(index, index.with_name("repomd.xml.asc"), "--detach-sign", "--armor")
     signer.export(folder / DNF_KEY, armor=True)
-    (folder / "joyride.repo").write_text(dnf_for(str(folder)))
+    uri = f"{url}/dnf" if url else f"file://{folder}"
+    (folder / "joyride.repo").write_text(DNF.format(uri=uri, key=DNF_KEY))
     say(f"dnf repository with {len(rpms)} packages: {folder}")
     return folder
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,15 @@ def test_apt_installs_from_it(machine: Chroot) -> None:
     machine.apt("install", "joyride-libc")
     machine.run("/opt/joyride/ld.so", "/bin/true")
     assert f"/repo {SUITE}/main" in machine.run("apt-cache", "policy", "joyride-libc")
+
+
+def test_one_file_is_all_that_a_machine_needs(machine: Chroot) -> None:
+    """joyride.sources has the key in it; only the repository's place is another here."""
+    text = (OUT / "repo/apt/joyride.sources").read_text()
+    use(machine, re.sub("^URIs: .*$", "URIs: file:///repo", text, flags=re.MULTILINE))
+    machine.apt("update", "-o", "Dir::Etc::SourceList=/dev/null")
+    machine.apt("install", "joyride")
+    assert machine.run("joyride", "run", "echo", "on Joyride") == "on Joyride\n"
 
 
 def test_apt_refuses_it_without_the_key(machine: Chroot) -> None:
