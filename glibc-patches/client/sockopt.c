@@ -47,7 +47,7 @@ is_membership (int level, int name)
 	     || (name >= MCAST_JOIN_GROUP && name <= MCAST_MSFILTER));
 }
 
-/* RFC 3678's requests hold sockaddr_storages; this is what is in them.  */
+/* RFC 3678's requests hold sockaddr_storages; this is what is in IPv4's.  */
 struct mcast
 {
   uint32_t ifindex;
@@ -57,7 +57,8 @@ struct mcast
 static bool
 is_mcast_req (int level, int name)
 {
-  return level == IPPROTO_IP && name >= MCAST_JOIN_GROUP && name <= MCAST_LEAVE_SOURCE_GROUP;
+  return (level == IPPROTO_IP || level == IPPROTO_IPV6)
+	 && name >= MCAST_JOIN_GROUP && name <= MCAST_LEAVE_SOURCE_GROUP;
 }
 
 static bool
@@ -66,21 +67,39 @@ has_source (int name)
   return name != MCAST_JOIN_GROUP && name != MCAST_LEAVE_GROUP;
 }
 
-static int
-mcast_get (int name, const void *val, socklen_t len, struct mcast *m)
+static void
+mcast_addr (uint8_t to[16], const struct sockaddr_storage *from)
 {
+  memset (to, 0, 16);
+  if (from->ss_family == AF_INET6)
+    memcpy (to, &((const struct sockaddr_in6 *) from)->sin6_addr, 16);
+  else
+    {
+      to[10] = to[11] = 0xff;
+      memcpy (to + 12, &((const struct sockaddr_in *) from)->sin_addr, 4);
+    }
+}
+
+/* In a cell's size.  */
+static int
+mcast_get (int level, int name, const void *val, socklen_t len, struct jr_abi_mcast *m)
+{
+  sa_family_t family = level == IPPROTO_IP ? AF_INET : AF_INET6;
   struct group_source_req gs;
   size_t need = has_source (name) ? sizeof gs : sizeof (struct group_req);
   if (len < need)
     return -EINVAL;
   memset (&gs, 0, sizeof gs);
   memcpy (&gs, val, need);
-  if (gs.gsr_group.ss_family != AF_INET
-      || (has_source (name) && gs.gsr_source.ss_family != AF_INET))
-    return -EINVAL;
+  if (gs.gsr_group.ss_family != family
+      || (has_source (name) && gs.gsr_source.ss_family != family))
+    return family == AF_INET ? -EINVAL : -EADDRNOTAVAIL;
+  if (!has_source (name))
+    gs.gsr_source.ss_family = family;
+  memset (m, 0, sizeof *m);
   m->ifindex = gs.gsr_interface;
-  m->group = ((struct sockaddr_in *) &gs.gsr_group)->sin_addr;
-  m->source = ((struct sockaddr_in *) &gs.gsr_source)->sin_addr;
+  mcast_addr (m->group, &gs.gsr_group);
+  mcast_addr (m->source, &gs.gsr_source);
   return 0;
 }
 
@@ -129,10 +148,15 @@ static bool
 remember (struct jr_sock *s, int level, int name, const void *val, socklen_t len)
 {
   struct jr_lslot *ls = s->ls;
+  struct jr_abi_mcast a;
   struct mcast m;
   uint32_t i;
-  if (is_mcast_req (level, name) && mcast_get (name, val, len, &m) == 0)
+  if (level == IPPROTO_IP && is_mcast_req (level, name)
+      && mcast_get (level, name, val, len, &a) == 0)
     {
+      m.ifindex = a.ifindex;
+      memcpy (&m.group, a.group + 12, 4);
+      memcpy (&m.source, a.source + 12, 4);
       val = &m;
       len = sizeof m;
     }
@@ -290,21 +314,15 @@ set_device (struct jr_sock *s, int v)
   return __jr_command (s, JR_CMD_SETSOCKOPT, &req, sizeof req, &rep, sizeof rep);
 }
 
-/* In a cell's size.  */
 static int
-set_mcast (struct jr_sock *s, int name, const void *val, socklen_t len)
+set_mcast (struct jr_sock *s, int level, int name, const void *val, socklen_t len)
 {
-  struct jr_abi_cmd_setsockopt_req req = { .level = IPPROTO_IP, .name = name };
+  struct jr_abi_cmd_setsockopt_req req = { .level = level, .name = name };
   struct jr_abi_cmd_setsockopt_rep rep;
-  struct jr_abi_mcast a = { 0 };
-  struct mcast m;
-  int r = mcast_get (name, val, len, &m);
+  struct jr_abi_mcast a;
+  int r = mcast_get (level, name, val, len, &a);
   if (r < 0)
     return r;
-  a.ifindex = m.ifindex;
-  a.group[10] = a.group[11] = a.source[10] = a.source[11] = 0xff;
-  memcpy (a.group + 12, &m.group, 4);
-  memcpy (a.source + 12, &m.source, 4);
   req.len = sizeof a;
   memcpy (req.val, &a, sizeof a);
   return __jr_command (s, JR_CMD_SETSOCKOPT, &req, sizeof req, &rep, sizeof rep);
@@ -316,7 +334,7 @@ set_service (struct jr_sock *s, int level, int name, const void *val, socklen_t 
   struct jr_abi_cmd_setsockopt_req req = { .level = level, .name = name, .len = len };
   struct jr_abi_cmd_setsockopt_rep rep;
   if (is_mcast_req (level, name))
-    return set_mcast (s, name, val, len);
+    return set_mcast (s, level, name, val, len);
   if (len > sizeof req.val)
     return -ENOPROTOOPT;
   memcpy (req.val, val, len);

@@ -125,18 +125,23 @@ int jr_relay_send(struct jr_sock *so, const struct jr_endpoint *to, const struct
     return sendmsg(so->kernel_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static struct sockaddr_storage in_storage(const uint8_t addr[16])
+static struct sockaddr_storage in_storage(const uint8_t addr[16], int level)
 {
     struct sockaddr_storage st = {0};
     struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
 
     memcpy(&in.sin_addr, addr + 12, 4);
-    memcpy(&st, &in, sizeof in);
+    memcpy(&in6.sin6_addr, addr, 16);
+    if (level == IPPROTO_IP)
+        memcpy(&st, &in, sizeof in);
+    else
+        memcpy(&st, &in6, sizeof in6);
     return st;
 }
 
 /* RFC 3678's calls, which libc gives in a shorter form. */
-static int set_group(struct jr_sock *so, int name, const void *val, uint32_t len)
+static int set_group(struct jr_sock *so, int level, int name, const void *val, uint32_t len)
 {
     struct group_source_req gs;
     struct group_req g;
@@ -146,13 +151,13 @@ static int set_group(struct jr_sock *so, int name, const void *val, uint32_t len
     if (len < sizeof m)
         return -EINVAL;
     memcpy(&m, val, sizeof m);
-    g = (struct group_req){.gr_interface = m.ifindex, .gr_group = in_storage(m.group)};
+    g = (struct group_req){.gr_interface = m.ifindex, .gr_group = in_storage(m.group, level)};
     gs = (struct group_source_req){
-        .gsr_interface = m.ifindex, .gsr_group = g.gr_group, .gsr_source = in_storage(m.source)};
+        .gsr_interface = m.ifindex, .gsr_group = g.gr_group, .gsr_source = in_storage(m.source, level)};
     if (name == MCAST_JOIN_GROUP || name == MCAST_LEAVE_GROUP)
-        r = setsockopt(so->kernel_fd, IPPROTO_IP, name, &g, sizeof g);
+        r = setsockopt(so->kernel_fd, level, name, &g, sizeof g);
     else
-        r = setsockopt(so->kernel_fd, IPPROTO_IP, name, &gs, sizeof gs);
+        r = setsockopt(so->kernel_fd, level, name, &gs, sizeof gs);
     return r < 0 ? -errno : 0;
 }
 
@@ -176,8 +181,8 @@ int jr_relay_setopt(struct jr_sock *so, int level, int name, const void *val, ui
         setsockopt(so->kernel_fd, level, name, val, len);
     if (!is_kernels(so, level, name))
         return -ENOPROTOOPT;
-    if (level == IPPROTO_IP && name >= MCAST_JOIN_GROUP && name <= MCAST_LEAVE_SOURCE_GROUP)
-        return set_group(so, name, val, len);
+    if (name >= MCAST_JOIN_GROUP && name <= MCAST_LEAVE_SOURCE_GROUP) /* of either level */
+        return set_group(so, level, name, val, len);
     return setsockopt(so->kernel_fd, level, name, val, len) < 0 ? -errno : 0;
 }
 

@@ -89,7 +89,8 @@ def _apt(log: Path, *argv: str, cwd: Path | None = None) -> None:
     config = CACHE / "apt/apt.conf"
     if not config.exists():
         _with_sources(config, log)
-    _run(argv, log, cwd=cwd, env={"APT_CONFIG": str(config), "DEBIAN_FRONTEND": "noninteractive"})
+    patient = (argv[0], "-o", "DPkg::Lock::Timeout=600", *argv[1:])  # somebody else may be installing
+    _run(patient, log, cwd=cwd, env={"APT_CONFIG": str(config), "DEBIAN_FRONTEND": "noninteractive"})
 
 
 def _with_sources(config: Path, log: Path) -> None:

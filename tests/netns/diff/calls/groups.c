@@ -474,6 +474,58 @@ CASE(group6_join)
     SAY(group_req(r, IPPROTO_IPV6, MCAST_JOIN_GROUP, GROUP, i));
 }
 
+static long source6(int fd, int option, const char *from)
+{
+    struct group_source_req g = {.gsr_interface = (uint32_t)own_index()};
+    const struct addr group = text_addr(GROUP6, 0), source = text_addr(from, 0);
+
+    memcpy(&g.gsr_group, &group.ss, sizeof group.ss);
+    memcpy(&g.gsr_source, &source.ss, sizeof source.ss);
+    return setsockopt(fd, IPPROTO_IPV6, option, &g, sizeof g);
+}
+
+/* Whose datagrams to a group these are. */
+static void learn(int s, int r, const struct addr *to, char text[INET6_ADDRSTRLEN])
+{
+    struct sockaddr_in6 from = {0};
+    socklen_t len = sizeof from;
+    char b[8];
+
+    SAY(send_text(s, "who", *to));
+    await(r, POLLIN);
+    SAY(recvfrom(r, b, sizeof b, MSG_DONTWAIT, (struct sockaddr *)&from, &len));
+    NEED(inet_ntop(AF_INET6, &from.sin6_addr, text, INET6_ADDRSTRLEN));
+}
+
+CASE(group6_sources)
+{
+    const int s = dgram(AF_INET6), r = receiver(wild(AF_INET6, 0)), i = own_index();
+    const struct addr to = text_addr(GROUP6, port_in(named(r)));
+    char from[INET6_ADDRSTRLEN];
+
+    SAY(set_int(s, IPPROTO_IPV6, IPV6_MULTICAST_IF, i));
+    SAY(source6(r, MCAST_BLOCK_SOURCE, "2001:db8::99"));
+    SAY(group_req(r, IPPROTO_IPV6, MCAST_JOIN_GROUP, GROUP6, i));
+    learn(s, r, &to, from);
+    SAY(source6(r, MCAST_BLOCK_SOURCE, from));
+    SAY(send_text(s, "blocked", to));
+    nothing(r, "blocked");
+    SAY(source6(r, MCAST_UNBLOCK_SOURCE, from));
+    SAY(send_text(s, "heard", to));
+    take_from(r, "heard");
+    SAY(source6(r, MCAST_UNBLOCK_SOURCE, from));
+    SAY(group_req(r, IPPROTO_IPV6, MCAST_LEAVE_GROUP, GROUP6, i));
+    SAY(source6(r, MCAST_JOIN_SOURCE_GROUP, "2001:db8::99"));
+    SAY(source6(r, MCAST_JOIN_SOURCE_GROUP, "192.0.2.1"));
+    SAY(send_text(s, "other", to));
+    nothing(r, "other");
+    SAY(source6(r, MCAST_JOIN_SOURCE_GROUP, from));
+    SAY(send_text(s, "joined", to));
+    take_from(r, "joined");
+    SAY(source6(r, MCAST_LEAVE_SOURCE_GROUP, from));
+    SAY(source6(r, MCAST_LEAVE_SOURCE_GROUP, from));
+}
+
 /* ---- broadcasts ---- */
 
 CASE(broadcast_local)
