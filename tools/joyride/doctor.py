@@ -146,6 +146,8 @@ def check_attach(prefix: Path, run_dir: Path) -> Finding:
     python = shutil.which("python3", path="/usr/bin:/bin")
     if python is None or not (prefix / "ld.so").exists():
         return Finding("attach", WARN, "not tried: it needs /usr/bin/python3 and the libc")
+    if check_socket(run_dir).verdict == FAIL:
+        return Finding("attach", WARN, "not tried: no service answers, programs are on the kernel's network")
     env = {**os.environ, "JOYRIDE_SOCKET": str(run_dir / "netsvc.sock")}
     env.pop("JOYRIDE", None)
     code = f"{_HELLO}; import sys; sys.stdout.write(open('/proc/self/maps').read())"
