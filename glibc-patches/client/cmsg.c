@@ -14,6 +14,10 @@
 # define UDP_SEGMENT 103
 # define UDP_GRO 104
 #endif
+#ifndef SO_EE_ORIGIN_ZEROCOPY
+# define SO_EE_ORIGIN_ZEROCOPY 5
+# define SO_EE_CODE_ZEROCOPY_COPIED 1
+#endif
 
 /* ---- sending ---- */
 
@@ -254,9 +258,11 @@ put_stamp (struct out *o, uint64_t stamp_us, uint32_t af)
   struct timespec ts[3] = { { ns / JR_NSEC_PER_SEC, ns % JR_NSEC_PER_SEC } };
   struct timeval tv = { ts[0].tv_sec, ts[0].tv_nsec / 1000 };
   if (af & JR_AF_TIMESTAMPNS)
-    put (o, SOL_SOCKET, SO_TIMESTAMPNS, ts, sizeof ts[0]);
+    put (o, SOL_SOCKET, af & JR_AF_TSNEW ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS, ts,
+	 sizeof ts[0]);
   else if (af & JR_AF_TIMESTAMP)
-    put (o, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof tv);
+    put (o, SOL_SOCKET, af & JR_AF_TSNEW ? SO_TIMESTAMP_NEW : SO_TIMESTAMP, &tv,
+	 sizeof tv);
   if (af & JR_AF_STAMPING)
     put (o, SOL_SOCKET, SO_TIMESTAMPING, ts, sizeof ts);
 }
@@ -385,6 +391,32 @@ put_error (struct jr_sock *s, const struct jr_abi_cmd_recverr_rep *e, struct out
     put (o, IPPROTO_IPV6, IPV6_RECVERR, &ext, sizeof ext.ee + len);
 }
 
+/* All sends that it has not told of, which were copied.  */
+static ssize_t
+zerocopy_recv (struct jr_sock *s, struct msghdr *msg)
+{
+  uint32_t told = ld_relaxed (&s->slot->zc_told), sent;
+  do
+    {
+      sent = ld_acquire (&s->slot->zc_sent);
+      if (sent == told)
+	return -EAGAIN;
+    }
+  while (!cas (&s->slot->zc_told, &told, sent));
+  struct jr_abi_cmd_recverr_rep e = { .origin = SO_EE_ORIGIN_ZEROCOPY,
+				      .code = SO_EE_CODE_ZEROCOPY_COPIED,
+				      .info = told, .data = sent - 1 };
+  struct out o = { .msg = msg };
+  uint32_t af = ld_relaxed (&s->slot->app_flags);
+  msg->msg_flags = MSG_ERRQUEUE;
+  msg->msg_namelen = 0;
+  if (af & JR_AF_STAMPED)
+    put_stamp (&o, jr_sys_now (CLOCK_MONOTONIC) / 1000, af);
+  put_error (s, &e, &o);
+  msg->msg_controllen = o.at;
+  return 0;
+}
+
 /* Never waits.  */
 ssize_t
 __jr_errq_recv (struct jr_sock *s, struct msghdr *msg)
@@ -393,7 +425,7 @@ __jr_errq_recv (struct jr_sock *s, struct msghdr *msg)
   struct jr_abi_cmd_recverr_rep rep;
   struct jr_iter it;
   if (ld_acquire (&s->slot->nerrors) == 0)
-    return -EAGAIN;
+    return zerocopy_recv (s, msg);
   ssize_t r = __jr_iter_init (&it, msg->msg_iov, msg->msg_iovlen);
   if (r == 0)
     r = __jr_command (s, JR_CMD_RECVERR, &req, sizeof req, &rep, sizeof rep);

@@ -250,6 +250,27 @@ empty (struct jr_sock *s, uint32_t state, struct jr_dir *d)
   return jr_gone (s->seg) ? -ECONNRESET : -EAGAIN;
 }
 
+/* From the record at *HEAD to the one that a peek is to see, with SO_PEEK_OFF:
+   *OFF is then the place in it.  -EAGAIN: behind all that is there.  */
+static ssize_t
+peek_from (struct jr_dir *d, uint32_t cap, uint64_t *head, uint64_t avail,
+	   struct jr_abi_dgram *h, size_t *off)
+{
+  while (*off > 0 && *off >= h->len)
+    {
+      uint64_t step = record_bytes (h->len);
+      *off -= h->len;
+      *head += step;
+      avail -= step;
+      if (avail < HDR)
+	return -EAGAIN;
+      __jr_ring_read (d->base, cap, *head, h, HDR);
+      if (record_bytes (h->len) > avail)
+	return -ECONNABORTED;
+    }
+  return 0;
+}
+
 /* The first record into IT, its header into H.  */
 static ssize_t
 take_record (struct jr_sock *s, struct jr_iter *it, int flags,
@@ -280,19 +301,28 @@ take_record (struct jr_sock *s, struct jr_iter *it, int flags,
       __jr_ring_read (d->base, cap, head, h, HDR);
       if (record_bytes (h->len) > avail || avail > cap)
 	return -ECONNABORTED;
+      size_t off = jr_peek_from (s, flags);
+      uint64_t at = head;
+      if (unlikely_ (off > 0) && (r = peek_from (d, cap, &at, avail, h, &off)) < 0)
+	return r;
       work = *it;
-      n = h->len < it->left ? h->len : it->left;
+      n = h->len - off < it->left ? h->len - off : it->left;
+      if (it->left <= h->len - off && it->left < h->len)
+	h->flags |= JR_DGRAM_TRUNC;
       reached = jr_iter_writes (it, n);
       if (likely_ (reached))
-	__jr_iter_from_ring (&work, d->base, cap, head + HDR, n);
+	__jr_iter_from_ring (&work, d->base, cap, at + HDR + off, n);
       if (flags & MSG_PEEK)
-	return reached ? (ssize_t) n : -EFAULT;
+	break;
     }
   while (!__atomic_compare_exchange_n (&d->r->head, &head,
 				       head + record_bytes (h->len), false,
 				       __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-  __jr_rx_consumed (s, d, head + record_bytes (h->len));
-  /* The datagram is gone all the same.  */
+  if (reached)
+    jr_peek_moved (s, flags, flags & MSG_TRUNC ? h->len : n);
+  if (!(flags & MSG_PEEK))
+    __jr_rx_consumed (s, d, head + record_bytes (h->len));
+  /* Taken, the datagram is gone all the same.  */
   return reached ? (ssize_t) n : -EFAULT;
 }
 
@@ -337,7 +367,7 @@ delivered (struct jr_sock *s, struct msghdr *msg, const struct jr_abi_dgram *h,
       if (!(ld_relaxed (&s->slot->app_flags) & JR_AF_STAMPED))
 	st_relaxed (&s->slot->stamp, h->stamp_us);
       __jr_cmsg_put (s, h, msg);
-      if (h->len > (size_t) n || (h->flags & JR_DGRAM_TRUNC))
+      if (h->flags & JR_DGRAM_TRUNC)
 	msg->msg_flags |= MSG_TRUNC;
       return flags & MSG_TRUNC ? (ssize_t) h->len : n;
     }

@@ -243,6 +243,7 @@ __jr_reg_snapshot (struct jr_sock *s, struct jr_seen *seen)
   seen->state = state;
   seen->err = ld_relaxed (&s->slot->err);
   seen->space = ld_relaxed (&tx.r->space_seq);
+  seen->zc_sent = ld_relaxed (&s->slot->zc_sent);
   seen->flags = ld_relaxed (&rx.r->flags) | ld_relaxed (&rx.r->cflags) << 16;
 }
 

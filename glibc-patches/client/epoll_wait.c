@@ -26,6 +26,7 @@ is_edge (struct jr_reg *reg)
     return true;
   __jr_reg_snapshot (&s, &now);
   bool changed = now.state != was->state || now.err != was->err
+		 || now.zc_sent != was->zc_sent
 		 || now.flags != was->flags || (now.state & JR_ST_LISTENING);
   bool in = now.tail != was->tail, out = now.space != was->space;
   *was = now;

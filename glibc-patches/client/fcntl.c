@@ -253,8 +253,11 @@ do_ioctl (int fd, unsigned long request, void *arg)
     case FIONREAD:
       r = readable_bytes (&s, &v);
       return count_into (arg, r, v);
-    case SIOCOUTQ:
     case SIOCOUTQNSD:
+      if (!jr_is_stream (&s))
+	return -ENOTTY;
+      /* FALLTHROUGH */
+    case SIOCOUTQ:
       r = unsent_bytes (&s, &v);
       return count_into (arg, r, v);
     case SIOCGSTAMP_OLD:

@@ -19,8 +19,8 @@ out_of_reach (const void *p, size_t n)
   return end < n || (end > USER_END && (uintptr_t) __builtin_frame_address (0) < USER_END);
 }
 
-ssize_t
-__jr_sock_sendmsg (struct jr_sock *s, const struct msghdr *msg, int flags)
+static ssize_t
+send_one (struct jr_sock *s, const struct msghdr *msg, int flags)
 {
   if (likely_ (jr_is_stream (s)))
     {
@@ -31,11 +31,33 @@ __jr_sock_sendmsg (struct jr_sock *s, const struct msghdr *msg, int flags)
   return __jr_dgram_send (s, msg, flags);
 }
 
+/* Sending copies, and says so at once: the memory is the program's again.
+   The service tells who watches that the error queue has something.  */
+static void
+count_zerocopy (struct jr_sock *s)
+{
+  add_fetch (&s->slot->zc_sent, 1);
+  jr_dirty (s->seg, s->idx);
+}
+
+ssize_t
+__jr_sock_sendmsg (struct jr_sock *s, const struct msghdr *msg, int flags)
+{
+  ssize_t r = send_one (s, msg, flags);
+  if (unlikely_ (flags & MSG_ZEROCOPY) && r > 0
+      && (ld_relaxed (&s->slot->app_flags) & JR_AF_ZEROCOPY)
+      && jr_ent_kind (__jr_fd_entry (s->fd)) == JR_FD_SOCKET)
+    count_zerocopy (s);
+  return r;
+}
+
 ssize_t
 __jr_sock_recvmsg (struct jr_sock *s, struct msghdr *msg, int flags)
 {
   if (unlikely_ (!jr_is_stream (s)))
     return __jr_dgram_recv (s, msg, flags);
+  if (unlikely_ ((flags & (MSG_OOB | MSG_ERRQUEUE)) == MSG_ERRQUEUE))
+    return __jr_errq_recv (s, msg);
   ssize_t r = __jr_stream_recv (s, msg->msg_iov, msg->msg_iovlen, flags);
   if (r >= 0)
     {

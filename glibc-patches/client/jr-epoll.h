@@ -19,7 +19,7 @@
 struct jr_seen
 {
   uint64_t tail;
-  uint32_t state, err, space, flags;
+  uint32_t state, err, space, flags, zc_sent;
 };
 
 /* An interest: one fd of one socket in one epoll, or one fd of an epoll in

@@ -59,6 +59,8 @@ enum jr_app_flag
   JR_AF_ORIGDST6 = 1 << 26,
   JR_AF_STAMPING = 1 << 27,	/* SOF_TIMESTAMPING_SOFTWARE */
   JR_AF_STAMPING_RX = 1 << 28,	/* SOF_TIMESTAMPING_RX_SOFTWARE */
+  JR_AF_ZEROCOPY = 1 << 29,
+  JR_AF_TSNEW = 1 << 30,	/* SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW */
   /* Options that an accepted socket has from its listener.  */
   JR_AF_INHERITED = JR_AF_PKTINFO | JR_AF_PKTINFO6 | JR_AF_TTL | JR_AF_TTL6
 		    | JR_AF_TOS | JR_AF_TOS6 | JR_AF_TIMESTAMP
@@ -66,7 +68,8 @@ enum jr_app_flag
 		    | JR_AF_ORIGDST | JR_AF_ORIGDST6 | JR_AF_RXQ_OVFL | JR_AF_RECVERR
 		    | JR_AF_BROADCAST | JR_AF_DF | JR_AF_OOBINLINE | JR_AF_LINGER
 		    | JR_AF_V6ONLY
-		    | JR_AF_INQ | JR_AF_STAMPING | JR_AF_STAMPING_RX,
+		    | JR_AF_INQ | JR_AF_STAMPING | JR_AF_STAMPING_RX | JR_AF_ZEROCOPY
+		    | JR_AF_TSNEW,
   /* recvmsg tells when data came.  */
   JR_AF_STAMPED = JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS | JR_AF_STAMPING_RX
 };
@@ -626,6 +629,41 @@ jr_err_pending (struct jr_abi_slot *slot)
 {
   uint32_t err = ld_relaxed (&slot->err);
   return unlikely_ (err != ld_relaxed (&slot->err_taken)) && (err & 0xffff) != 0;
+}
+
+/* SO_PEEK_OFF: where the next peek begins; negative: with what is read next.  */
+static inline int32_t
+jr_peek_off (struct jr_sock *s)
+{
+  return ld_relaxed (&s->slot->peek_off);
+}
+
+/* With MSG_PEEK: a look of our own at what is read next.  */
+#define JR_MSG_NEXT 0x800000
+
+static inline size_t
+jr_peek_from (struct jr_sock *s, int flags)
+{
+  int32_t off = jr_peek_off (s);
+  return unlikely_ (off > 0) && (flags & (MSG_PEEK | JR_MSG_NEXT)) == MSG_PEEK ? off : 0;
+}
+
+/* A peek got N bytes, or a read took them.  */
+static inline void
+jr_peek_moved (struct jr_sock *s, int flags, size_t n)
+{
+  int32_t off = jr_peek_off (s);
+  if (likely_ (off < 0) || (flags & JR_MSG_NEXT))
+    return;
+  int64_t to = flags & MSG_PEEK ? (int64_t) off + (int64_t) n : (int64_t) off - (int64_t) n;
+  st_relaxed (&s->slot->peek_off, to < 0 ? 0 : to > INT32_MAX ? INT32_MAX : (int32_t) to);
+}
+
+/* Sends with MSG_ZEROCOPY that the error queue has not told of.  */
+static inline bool
+jr_zc_pending (struct jr_sock *s)
+{
+  return ld_relaxed (&s->slot->zc_sent) != ld_relaxed (&s->slot->zc_told);
 }
 
 static inline bool

@@ -216,6 +216,9 @@ __jr_slot_init (struct jr_sock *s, int family, int type, int protocol, int oflag
   slot->shadow_fd = -1;
   st_relaxed (&slot->app_flags, 0);
   st_relaxed (&slot->stamp, 0);
+  st_relaxed (&slot->peek_off, -1);
+  st_relaxed (&slot->zc_sent, 0);
+  st_relaxed (&slot->zc_told, 0);
   st_relaxed (&slot->rx.cflags, 0);
   st_relaxed (&slot->tx.flags, 0);
   if (slot->tx.cap == 0)

@@ -114,7 +114,7 @@ __jr_ready (struct jr_sock *s, unsigned int want, bool arm)
     if (__jr_sock_follow (s) < 0)
       return POLLNVAL;
   unsigned int bits = jr_err_pending (s->slot) || ld_relaxed (&s->slot->nerrors) != 0
-		      ? POLLERR : 0;
+		      || jr_zc_pending (s) ? POLLERR : 0;
   if (jr_gone (s->seg))
     {
       /* The kernel listener behind it goes on.  */

@@ -7,6 +7,10 @@
 #include <linux/net_tstamp.h>
 #include <netinet/tcp.h>
 
+#ifndef IP_LOCAL_PORT_RANGE
+# define IP_LOCAL_PORT_RANGE 51
+#endif
+
 /* Options that only say what recvmsg is to tell of.  */
 static const struct
 {
@@ -19,12 +23,11 @@ static const struct
   { IPPROTO_IPV6, IPV6_RECVPKTINFO, JR_AF_PKTINFO6 },
   { IPPROTO_IPV6, IPV6_RECVHOPLIMIT, JR_AF_TTL6 },
   { IPPROTO_IPV6, IPV6_RECVTCLASS, JR_AF_TOS6 },
-  { SOL_SOCKET, SO_TIMESTAMP, JR_AF_TIMESTAMP },
-  { SOL_SOCKET, SO_TIMESTAMPNS, JR_AF_TIMESTAMPNS },
   { SOL_SOCKET, SO_RXQ_OVFL, JR_AF_RXQ_OVFL },
   { IPPROTO_IP, IP_ORIGDSTADDR, JR_AF_ORIGDST },
   { IPPROTO_TCP, TCP_INQ, JR_AF_INQ },
   { IPPROTO_IPV6, IPV6_ORIGDSTADDR, JR_AF_ORIGDST6 },
+  { SOL_SOCKET, SO_ZEROCOPY, JR_AF_ZEROCOPY },
 };
 
 static uint32_t
@@ -254,6 +257,40 @@ note (struct jr_sock *s, int level, int name, int v)
     set_flag (s, JR_AF_DF, v == IP_PMTUDISC_DO || v == IP_PMTUDISC_PROBE);
 }
 
+/* The clock that recvmsg tells the time by, and the form: the new one is the
+   same where a time_t has 64 bits, but for its name.  */
+static bool
+is_stamp (int level, int name)
+{
+  return level == SOL_SOCKET
+	 && (name == SO_TIMESTAMP_OLD || name == SO_TIMESTAMP_NEW
+	     || name == SO_TIMESTAMPNS_OLD || name == SO_TIMESTAMPNS_NEW);
+}
+
+static void
+set_stamp (struct jr_sock *s, int name, bool on)
+{
+  bool ns = name == SO_TIMESTAMPNS_OLD || name == SO_TIMESTAMPNS_NEW;
+  uint32_t flag = ns ? JR_AF_TIMESTAMPNS : JR_AF_TIMESTAMP;
+  if (on)
+    {
+      set_flag (s, JR_AF_TSNEW, name == SO_TIMESTAMP_NEW || name == SO_TIMESTAMPNS_NEW);
+      set_flag (s, flag, true);
+    }
+  set_flag (s, (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS) & (on ? ~flag : ~0u), false);
+}
+
+static int
+get_stamp (struct jr_sock *s, int name)
+{
+  uint32_t af = ld_relaxed (&s->slot->app_flags);
+  uint32_t of = name == SO_TIMESTAMP_OLD   ? JR_AF_TIMESTAMP
+		: name == SO_TIMESTAMP_NEW ? JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS
+					   : JR_AF_TIMESTAMPNS;
+  bool as_new = name == SO_TIMESTAMP_NEW || name == SO_TIMESTAMPNS_NEW;
+  return (af & of) && as_new == !!(af & JR_AF_TSNEW);
+}
+
 /* 1: the service must hear of it too.  */
 static int
 set_local (struct jr_sock *s, int level, int name, const void *val, socklen_t len)
@@ -264,12 +301,14 @@ set_local (struct jr_sock *s, int level, int name, const void *val, socklen_t le
     memcpy (&v, val, sizeof v);
   else if (len > 0)
     v = *(const uint8_t *) val;
+  if (is_stamp (level, name))
+    {
+      set_stamp (s, name, v != 0);
+      return 0;
+    }
   if (flag != 0)
     {
       set_flag (s, flag, v != 0);
-      /* One of the two clocks.  */
-      if (flag == JR_AF_TIMESTAMP || flag == JR_AF_TIMESTAMPNS)
-	set_flag (s, (JR_AF_TIMESTAMP | JR_AF_TIMESTAMPNS) & ~flag, false);
       return 0;
     }
   note (s, level, name, v);
@@ -285,6 +324,9 @@ set_local (struct jr_sock *s, int level, int name, const void *val, socklen_t le
       if (len < sizeof v)
 	return -EINVAL;
       s->slot->rcvlowat = v < 0 ? INT32_MAX : v == 0 ? 1 : v;
+      return 0;
+    case SO_PEEK_OFF:
+      st_relaxed (&s->slot->peek_off, v);
       return 0;
     case SO_TYPE:
     case SO_DOMAIN:
@@ -391,8 +433,28 @@ set_refused (struct jr_sock *s, int level, int name, const void *val, socklen_t 
   return same && refused != -EINVAL ? 0 : refused;
 }
 
+/* Options that make a socket the kernel's, unless it has its addresses already:
+   then they say what it may have next time.  */
+static bool
+is_for_addresses (int level, int name)
+{
+  return (level == IPPROTO_IP && (name == IP_TRANSPARENT || name == IP_LOCAL_PORT_RANGE))
+	 || (level == IPPROTO_IPV6 && name == IPV6_TRANSPARENT);
+}
+
 /* Bytes that any option is read from.  */
 #define MOST_READ 512
+
+/* Names that mean the same where a time_t has 64 bits.  */
+static int
+plain_name (int level, int name)
+{
+  if (level != SOL_SOCKET)
+    return name;
+  return name == SO_RCVTIMEO_NEW   ? SO_RCVTIMEO
+	 : name == SO_SNDTIMEO_NEW ? SO_SNDTIMEO
+				   : name;
+}
 
 static int
 do_setsockopt (int fd, int level, int name, const void *val, socklen_t len)
@@ -406,10 +468,13 @@ do_setsockopt (int fd, int level, int name, const void *val, socklen_t len)
   if (level == IPPROTO_IPV6 && s.slot->family == AF_INET)
     return -ENOPROTOOPT;	/* IPV6_V6ONLY, mosquitto's; no reason to turn */
   bool open = route_open (&s);
+  name = plain_name (level, name);
   if (len > 0 && !jr_can_read (val, len < MOST_READ ? len : MOST_READ))
     return set_refused (&s, level, name, val, len, -EFAULT);
   if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
     r = -ENOPROTOOPT;		/* a device of the kernel's */
+  else if (is_for_addresses (level, name))
+    r = open ? -ENOPROTOOPT : set_judged (&s, level, name, val, len);
   else if (__jr_opt_is_judged (level, name))
     r = set_judged (&s, level, name, val, len);
   else
@@ -420,7 +485,7 @@ do_setsockopt (int fd, int level, int name, const void *val, socklen_t len)
     }
   bool unknown = r == -ENOPROTOOPT || r == -EOPNOTSUPP
 		 || (r == -ECONNRESET && jr_gone (s.seg));
-  if (!open && r < 0 && !__jr_opt_is_judged (level, name))
+  if (!open && r < 0 && !__jr_opt_is_judged (level, name) && !is_for_addresses (level, name))
     r = set_refused (&s, level, name, val, len, r);
   if (open && (unknown || (r >= 0 && !remember (&s, level, name, val, len))))
     {
@@ -481,8 +546,16 @@ get_local (struct jr_sock *s, int level, int name, void *val, socklen_t *len)
     }
   if (level != SOL_SOCKET)
     return 1;
+  if (is_stamp (level, name))
+    {
+      v = get_stamp (s, name);
+      return answer (val, len, &v, sizeof v);
+    }
   switch (name)
     {
+    case SO_PEEK_OFF:
+      v = jr_peek_off (s);
+      break;
     case SO_RCVTIMEO:
       return answer_timeout (val, len, s->slot->rcvtimeo_us);
     case SO_SNDTIMEO:
@@ -532,8 +605,8 @@ get_service (struct jr_sock *s, int level, int name, void *val, socklen_t *len)
   if (level == IPPROTO_TCP && name == TCP_CONGESTION
       && strncmp ((const char *) rep.val, "newreno", n) == 0)
     strncpy ((char *) rep.val, "reno", n);
-  return level == IPPROTO_IP && n == sizeof (int) ? answer_ip (val, len, rep.val)
-						  : answer (val, len, rep.val, n);
+  bool is_int = level == IPPROTO_IP && name != IP_MULTICAST_IF && n == sizeof (int);
+  return is_int ? answer_ip (val, len, rep.val) : answer (val, len, rep.val, n);
 }
 
 /* A number of its own for each socket.  */
@@ -557,6 +630,39 @@ get_told (struct jr_sock *s, int name, void *val, socklen_t *len)
   return __jr_twin_tell (s, name, v, val, len);
 }
 
+/* As getpeername, of a connection that is over or only begun as well; the
+   name must not be shorter than what there is room for.  */
+static int
+get_peer_name (struct jr_sock *s, uint32_t state, void *val, socklen_t *len)
+{
+  struct sockaddr_storage ss;
+  socklen_t n = __jr_addr_native (s->slot->family, &s->slot->remote, &ss);
+  if (!(state & (JR_ST_CONNECTED | JR_ST_CONNECTING)) || s->slot->remote.port == 0)
+    return -ENOTCONN;
+  return n < *len ? -EINVAL : answer (val, len, &ss, *len);
+}
+
+/* The service's ends where an older kernel's did; what this one has more is
+   not counted.  */
+static int
+get_tcp_info (struct jr_sock *s, void *val, socklen_t *len)
+{
+  static uint32_t kernels;
+  uint8_t info[MOST_READ] = { 0 };
+  socklen_t n = sizeof info, has = ld_relaxed (&kernels);
+  if (has == 0)
+    {
+      if (__jr_twin_get (s, IPPROTO_TCP, TCP_INFO, info, &n, false) < 0)
+	return get_service (s, IPPROTO_TCP, TCP_INFO, val, len);
+      st_relaxed (&kernels, n);
+      has = n;
+      memset (info, 0, sizeof info);
+      n = sizeof info;
+    }
+  int r = get_service (s, IPPROTO_TCP, TCP_INFO, info, &n);
+  return r < 0 ? r : answer (val, len, info, has);
+}
+
 /* Levels that a socket of its kind does not have: not even the service is
    asked.  */
 static bool
@@ -571,7 +677,7 @@ static int
 do_getsockopt (int fd, int level, int name, void *val, socklen_t *len)
 {
   struct jr_sock s;
-  uint32_t state;
+  uint32_t state = 0;
   int r = __jr_sock_get (fd, &s);
   while (r == 0 && (r = jr_state (&s, &state)) == -JR_EMOVED)
     r = __jr_sock_follow (&s);
@@ -583,6 +689,11 @@ do_getsockopt (int fd, int level, int name, void *val, socklen_t *len)
     return __jr_twin_get (&s, level, name, val, len, false);
   if ((int) *len < 0 && level != IPPROTO_IPV6)
     return -EINVAL;
+  name = plain_name (level, name);
+  if (level == SOL_SOCKET && name == SO_PEERNAME)
+    return get_peer_name (&s, state, val, len);
+  if (level == IPPROTO_TCP && name == TCP_INFO)
+    return get_tcp_info (&s, val, len);
   if (level == SOL_SOCKET && name == SO_COOKIE)
     return get_cookie (&s, val, len);
   if (level == SOL_SOCKET

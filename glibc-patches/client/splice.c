@@ -32,7 +32,7 @@ file_to_socket (struct jr_sock *s, int in, off_t *off, size_t n)
       ssize_t got = jr_sys_pread (in, buf, want, at + done);
       if (got <= 0)
 	{
-	  r = got;
+	  r = got == -EISDIR ? -EINVAL : got;
 	  break;
 	}
       r = send_all (s, buf, got, 0);
@@ -61,7 +61,7 @@ socket_to_pipe (struct jr_sock *s, int out, size_t n, unsigned int flags)
   struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
   /* Look first and consume only what the pipe took.  SPLICE_F_NONBLOCK is
      about the pipe.  */
-  ssize_t r = __jr_sock_recvmsg (s, &msg, MSG_PEEK);
+  ssize_t r = __jr_sock_recvmsg (s, &msg, MSG_PEEK | JR_MSG_NEXT);
   if (r > 0)
     {
       int fl = jr_sys_fcntl (out, F_GETFL, 0);

@@ -29,6 +29,15 @@ rx_empty (struct jr_sock *s, uint32_t state, struct jr_dir *d, uint32_t rflags)
   return -ENOTCONN;
 }
 
+/* SO_PEEK_OFF: a peek passes over what others saw.  */
+static void
+peek_from (struct jr_rx_view *v, size_t off)
+{
+  off = off < v->n ? off : v->n;
+  v->skip += off;
+  v->n -= off;
+}
+
 /* At least NEED bytes must be there if the end is not.  *STOP: bytes were
    read before; then: no more may be read with these.  */
 static ssize_t
@@ -58,6 +67,7 @@ recv_locked (struct jr_sock *s, struct jr_iter *it, int flags, size_t need,
 	  return *stop ? 0 : rx_empty (s, state, d, rflags);
 	}
       jr_rx_view (s, d, head, tail, &v);
+      peek_from (&v, jr_peek_from (s, flags));
       if (unlikely_ (v.on_mark) && more)
 	{
 	  *stop = true;
@@ -97,6 +107,7 @@ recv_locked (struct jr_sock *s, struct jr_iter *it, int flags, size_t need,
 	 && !__atomic_compare_exchange_n (&d->r->head, &head, head + v.skip + n,
 					  false, __ATOMIC_RELEASE,
 					  __ATOMIC_RELAXED));
+  jr_peek_moved (s, flags, n);
   *it = work;
   *stop = v.at_mark && n == v.n;
   if (n > 0 && !(flags & MSG_PEEK))
@@ -137,8 +148,6 @@ __jr_stream_recv (struct jr_sock *s, const struct iovec *iov, size_t n, int flag
   struct jr_dir d;
   size_t done = 0;
   bool stop;
-  if (unlikely_ ((flags & (MSG_OOB | MSG_ERRQUEUE)) == MSG_ERRQUEUE))
-    return -EAGAIN;
   ssize_t r = __jr_iter_init (&it, iov, n);
   if (r < 0)
     return r;

@@ -58,6 +58,10 @@ static void copy_app_lines(struct jr_abi_slot *to, const struct jr_abi_slot *fro
     to->sndtimeo_us = from->sndtimeo_us;
     to->shadow_fd = from->shadow_fd;
     to->app_flags = __atomic_load_n(&from->app_flags, __ATOMIC_RELAXED);
+    to->stamp = __atomic_load_n(&from->stamp, __ATOMIC_RELAXED);
+    to->peek_off = __atomic_load_n(&from->peek_off, __ATOMIC_RELAXED);
+    to->zc_sent = __atomic_load_n(&from->zc_sent, __ATOMIC_RELAXED);
+    to->zc_told = __atomic_load_n(&from->zc_told, __ATOMIC_RELAXED);
 }
 
 static void fill_slot(struct jr_sock *so, const struct jr_abi_slot *from)

@@ -47,6 +47,11 @@ static const struct {
     {IPPROTO_IP, IP_PASSSEC},
     {IPPROTO_IP, IP_CHECKSUM},
     {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT},
+    {IPPROTO_IP, IP_MINTTL}, /* of datagrams, as the next of IPv6 */
+    {IPPROTO_IPV6, IPV6_MINHOPCOUNT},
+    {IPPROTO_IP, IP_TRANSPARENT}, /* these three come only when the socket has its addresses */
+    {IPPROTO_IPV6, IPV6_TRANSPARENT},
+    {IPPROTO_IP, 51}, /* IP_LOCAL_PORT_RANGE */
     {IPPROTO_IP, IP_RECVFRAGSIZE},
     {IPPROTO_IP, IP_MULTICAST_TTL},
     {IPPROTO_IP, IP_MULTICAST_LOOP},
@@ -95,8 +100,11 @@ static uint32_t which_of(int level, int name)
 /* Kept of datagrams, acted on for streams. */
 static bool is_tcps(int level, int name)
 {
-    return (level == SOL_SOCKET && name == SO_KEEPALIVE) || (level == IPPROTO_IP && name == IP_MTU_DISCOVER) ||
-           (level == IPPROTO_IPV6 && name == IPV6_MTU_DISCOVER);
+    if (level == IPPROTO_IP)
+        return name == IP_MTU_DISCOVER || name == IP_MINTTL;
+    if (level == IPPROTO_IPV6)
+        return name == IPV6_MTU_DISCOVER || name == IPV6_MINHOPCOUNT;
+    return level == SOL_SOCKET && name == SO_KEEPALIVE;
 }
 
 int jr_opt_keep(struct jr_sock *so, int level, int name, int32_t v)

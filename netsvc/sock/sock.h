@@ -50,6 +50,7 @@ struct jr_sock {
     /* events: notify.c */
     struct jr_list touched;
     uint32_t ev;
+    uint32_t zc_sent;                       /* the slot's, when it was last looked at */
     uint32_t data_answered, space_answered; /* data_wait and space_wait that were last answered */
 
     /* rings: stream.c, dgram.c, tune.c; head of snd and tail of rcv: tcp */

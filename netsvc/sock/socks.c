@@ -97,8 +97,14 @@ static struct jr_sock *sock_at(const struct jr_seg *seg, uint32_t slot)
 
 void jr_sock_on_dirty(struct jr_sock *so, jr_time now)
 {
+    const uint32_t zc_sent = __atomic_load_n(&so->sl->zc_sent, __ATOMIC_RELAXED);
+
     if (so->broken)
         return;
+    if (JR_UNLIKELY(zc_sent != so->zc_sent)) { /* libc put something into the error queue */
+        so->zc_sent = zc_sent;
+        jr_sock_touch(so, JR_SOCK_EV_STATE);
+    }
     if (so->kind == JR_SOCK_STREAM)
         jr_stream_on_dirty(so, now);
     else

@@ -195,6 +195,12 @@ void jr_tcp_prefetch(void *ctx, const struct jr_ip_hint *hints, unsigned n)
     }
 }
 
+/* RFC 5082: the socket takes packets of neighbours only. */
+static bool is_from_afar(const struct jr_tcpcb *tp, const struct jr_ip_rx *rx)
+{
+    return tp != NULL && rx->ttl < tp->minttl[!jr_addr_is_v4(rx->src)];
+}
+
 void jr_tcp_input(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, jr_time now)
 {
     struct jr_tcp *tcp = ctx;
@@ -204,7 +210,9 @@ void jr_tcp_input(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, jr_t
         struct jr_tcpcb *tp = jr_pcb_lookup(tcp, rx->dst, seg.hdr.dport, rx->src, seg.hdr.sport);
         const bool record = tp != NULL && jr_timewait_is_record(tp);
         const struct jr_tcpcb *const owner = tcp->md5_keys == 0 ? NULL : !tp || record ? listener_of(tcp, &seg) : tp;
-        if (owner != NULL && !jr_md5sig_accept(tcp, owner, &seg)) {
+        if (JR_UNLIKELY(tcp->has_minttl) && is_from_afar(tp && !record ? tp : listener_of(tcp, &seg), rx)) {
+            jr_count(tcp->counters, JR_C_TCP_MINTTL);
+        } else if (owner != NULL && !jr_md5sig_accept(tcp, owner, &seg)) {
             /* counted */
         } else if (tp == NULL) {
             no_connection(tcp, &seg, NULL, now);

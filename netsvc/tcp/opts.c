@@ -256,6 +256,11 @@ static bool is_mtu_discover(int level, int name)
     return level == IPPROTO_IP ? name == IP_MTU_DISCOVER : name == IPV6_MTU_DISCOVER;
 }
 
+static bool is_minttl(int level, int name)
+{
+    return (level == IPPROTO_IP && name == IP_MINTTL) || (level == IPPROTO_IPV6 && name == IPV6_MINHOPCOUNT);
+}
+
 static int set_ip(struct jr_tcpcb *tp, int level, int name, const void *val, uint32_t len)
 {
     int v = 0, err = get_int(val, len, &v);
@@ -273,6 +278,13 @@ static int set_ip(struct jr_tcpcb *tp, int level, int name, const void *val, uin
         if (v != -1 && (v < 1 || v > 255))
             return -EINVAL;
         tp->ttl = (uint8_t)(v == -1 ? 0 : v);
+        return 0;
+    }
+    if (is_minttl(level, name)) {
+        if (v < 0 || v > 255)
+            return -EINVAL;
+        tp->minttl[level == IPPROTO_IPV6] = (uint8_t)v;
+        tp->tcp->has_minttl |= v != 0;
         return 0;
     }
     if (is_mtu_discover(level, name)) {
@@ -375,6 +387,8 @@ static int get_ip(const struct jr_tcpcb *tp, int level, int name, void *val, uin
         return put_int(val, len, tp->ttl != 0 ? tp->ttl : 64);
     if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY)
         return put_int(val, len, !!(tp->t_flags & TF_V6ONLY));
+    if (is_minttl(level, name))
+        return put_int(val, len, tp->minttl[level == IPPROTO_IPV6]);
     if (is_mtu_discover(level, name))
         return put_int(val, len, tp->pmtudisc);
     if (level == IPPROTO_IP && name == IP_MTU)

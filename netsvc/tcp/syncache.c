@@ -279,6 +279,7 @@ static void inherit(struct jr_tcpcb *tp, struct jr_tcpcb *l)
     tp->tos = l->tos;
     tp->pmtudisc = l->pmtudisc;
     tp->ttl = l->ttl;
+    memcpy(tp->minttl, l->minttl, sizeof tp->minttl);
     tp->cc = l->cc;
     tp->max_pacing_rate = l->max_pacing_rate;
     tp->t_usermss = l->t_usermss;

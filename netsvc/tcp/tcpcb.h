@@ -284,6 +284,7 @@ struct jr_tcpcb {
     /* the connection as a whole: written by usrreq.c, opts.c, state.c, syncache.c */
     uint32_t t_rttupdated;              /* round trips measured; ack.c */
     uint16_t t_blackhole_mss;           /* plpmtud.c; 0: no black hole was found */
+    uint8_t minttl[2];                  /* opts.c: of IPv4's and of IPv6's packets, RFC 5082 */
     struct jr_tcp_md5key *md5_keys;     /* md5sig.c */
     struct jr_tcp_fastopen *fo;         /* fastopen.c; NULL: not in use */
     struct jr_fastopen_keys *fo_keys;   /* fastopen.c; NULL: the service's */
@@ -363,6 +364,7 @@ struct jr_tcp {
     struct jr_tw_chunk *tw_chunks;
     struct jr_timer tw_timer;
     uint32_t md5_keys;              /* md5sig.c: of all sockets; 0: nothing is signed */
+    bool has_minttl;                /* opts.c: some socket has ever asked for neighbours only */
     struct jr_hostcache *hostcache; /* NULL: empty */
     struct jr_rng rng;
     uint32_t rst_tokens; /* respond.c */

@@ -41,7 +41,6 @@ def zeromq(scene: Scene) -> dict[str, Any]:
     return talk(scene, PYTHON, scene.script("py_rpc.py"), "zmq")
 
 
-@RPC.workload("gRPC: calls, streams, 10 channels", ways=("asks",), at_least=10, looped_carries="nothing")
-@RPC.workload("gRPC, whose server asks for SO_ZEROCOPY", ways=("serves", "local"), carries="nothing")
+@RPC.workload("gRPC: calls, streams, 10 channels, SO_ZEROCOPY", ways=("serves", "asks", "local"), at_least=10)
 def grpc(scene: Scene) -> dict[str, Any]:
     return talk(scene, PYTHON, scene.script("py_rpc.py"), "grpc")

@@ -154,6 +154,8 @@ long ms_since(const struct timespec *start);
 /* Poll for these events; what came, 0 after a while. */
 int await(int fd, short events);
 void await_bytes(int fd, int n);
+/* The same for what should not come: what is there when all that is under way has arrived. */
+int unready(int fd, short events);
 /* All that poll can tell about an fd, now and after at most five seconds' waiting for EVENTS. */
 uint32_t poll_now(int fd);
 uint32_t poll_for(int fd, short events);

@@ -66,6 +66,14 @@ void settle(int ms)
     }
 }
 
+int unready(int fd, short events)
+{
+    struct pollfd p = {.fd = fd, .events = events};
+
+    settle(20);
+    return poll(&p, 1, 0) > 0 ? p.revents : 0;
+}
+
 uint32_t poll_now(int fd)
 {
     struct pollfd p = {.fd = fd, .events = (short)0x27df};

@@ -22,9 +22,11 @@ static struct own_addr place_address(enum place p, int port)
     return a;
 }
 
+static int kind = SOCK_STREAM;
+
 static int place_socket(enum place p, int opt)
 {
-    const int s = socket(p == V4_ANY || p == V4_HOST ? AF_INET : AF_INET6, SOCK_STREAM, 0);
+    const int s = socket(p == V4_ANY || p == V4_HOST ? AF_INET : AF_INET6, kind, 0);
 
     if (p == V6_ANY_ONLY)
         set_int(s, IPPROTO_IPV6, IPV6_V6ONLY, 1);
@@ -59,12 +61,22 @@ static void beside(int opt1, int opt2, bool listening)
                 NEED(listen(s, 1) == 0);
             const struct own_addr b = place_address(q, ntohs(own_name(s).in.sin_port));
             snprintf(text, sizeof text, "%s after %s", place_names[q], place_names[p]);
-            if (SAY_AS(text, bind(t, &b.sa, b.len)) == 0)
+            if (SAY_AS(text, bind(t, &b.sa, b.len)) == 0 && kind == SOCK_STREAM)
                 SAY(listen(t, 1));
             close(s);
             close(t);
         }
 }
+static void beside_dgram(int opt1, int opt2)
+{
+    kind = SOCK_DGRAM;
+    beside(opt1, opt2, false);
+}
+CASE(own_bind_dgram) { beside_dgram(0, 0); }
+CASE(own_bind_dgram_reuseaddr) { beside_dgram(SO_REUSEADDR, SO_REUSEADDR); }
+CASE(own_bind_dgram_reuseport) { beside_dgram(SO_REUSEPORT, SO_REUSEPORT); }
+CASE(own_bind_dgram_mixed) { beside_dgram(SO_REUSEPORT, SO_REUSEADDR); }
+CASE(own_bind_dgram_one) { beside_dgram(SO_REUSEADDR, 0); }
 CASE(own_bind_beside) { beside(0, 0, false); }
 CASE(own_bind_beside_listening) { beside(0, 0, true); }
 CASE(own_bind_beside_reuseaddr) { beside(SO_REUSEADDR, SO_REUSEADDR, false); }
