@@ -244,11 +244,8 @@ static int set_ip(struct jr_sock *so, int level, int name, int32_t v, const void
     if (v < -1 || v > 255 || (ttl && v == 0))
         return -EINVAL;
     if (so->kind == JR_SOCK_DGRAM)
-        return jr_udp_setopt(so->up, IPPROTO_IP, tos ? IP_TOS : IP_TTL, &v, sizeof v, now);
-    if (tos)
-        so->opt.tos = v < 0 ? 0 : (uint8_t)v;
-    else
-        so->opt.ttl = v < 0 ? 0 : (uint8_t)v;
+        return jr_udp_setopt(so->up, level, name, &v, sizeof v, now);
+    (tos ? so->opt.tos : so->opt.ttl)[level == IPPROTO_IPV6] = v < 0 ? 0 : (uint8_t)v;
     return so->tp || (so->st & JR_ST_PAIR) ? pass_to_tcp(so, level, name, &v, sizeof v, now) : 0;
 }
 
@@ -339,11 +336,11 @@ static bool get_int(struct jr_sock *so, int level, int name, int32_t *v)
     if (level == SOL_SOCKET)
         return get_socket(so, name, v);
     if ((level == IPPROTO_IP && name == IP_TOS) || (level == IPPROTO_IPV6 && name == IPV6_TCLASS)) {
-        *v = so->opt.tos;
+        *v = so->opt.tos[level == IPPROTO_IPV6];
         return true;
     }
     if ((level == IPPROTO_IP && name == IP_TTL) || (level == IPPROTO_IPV6 && name == IPV6_UNICAST_HOPS)) {
-        *v = so->opt.ttl ? so->opt.ttl : 64;
+        *v = so->opt.ttl[level == IPPROTO_IPV6] ? so->opt.ttl[level == IPPROTO_IPV6] : 64;
         return true;
     }
     if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {

@@ -15,8 +15,8 @@ struct jr_sock;
 
 struct jr_sock_opts {
     bool reuseaddr, reuseport, broadcast, linger_on, v6only;
-    bool gro, cork;   /* UDP_GRO, UDP_CORK */
-    uint8_t tos, ttl; /* of streams, for a control block to come; ttl 0: the default */
+    bool gro, cork;         /* UDP_GRO, UDP_CORK */
+    uint8_t tos[2], ttl[2]; /* of streams, for a control block to come: IPv4's, IPv6's; ttl 0: the default */
     int32_t linger_s;
     int32_t sndbuf, rcvbuf;          /* as getsockopt tells them; 0: never set */
     uint32_t nkept;                  /* options without an effect here, as libc found them good */

@@ -271,13 +271,13 @@ static int set_ip(struct jr_tcpcb *tp, int level, int name, const void *val, uin
     if (err != 0)
         return err;
     if ((level == IPPROTO_IP && name == IP_TOS) || (level == IPPROTO_IPV6 && name == IPV6_TCLASS)) {
-        tp->tos = (uint8_t)(v < 0 ? 0 : v & 0xfc); /* the low bits are TCP's own (ECN) */
+        tp->tos[level == IPPROTO_IPV6] = (uint8_t)(v < 0 ? 0 : v & 0xfc); /* the low bits are TCP's own (ECN) */
         return 0;
     }
     if ((level == IPPROTO_IP && name == IP_TTL) || (level == IPPROTO_IPV6 && name == IPV6_UNICAST_HOPS)) {
         if (v != -1 && (v < 1 || v > 255))
             return -EINVAL;
-        tp->ttl = (uint8_t)(v == -1 ? 0 : v);
+        tp->ttl[level == IPPROTO_IPV6] = (uint8_t)(v == -1 ? 0 : v);
         return 0;
     }
     if (is_minttl(level, name)) {
@@ -290,7 +290,10 @@ static int set_ip(struct jr_tcpcb *tp, int level, int name, const void *val, uin
     if (is_mtu_discover(level, name)) {
         if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
             return -EINVAL;
-        tp->pmtudisc = (uint8_t)v;
+        if (level == IPPROTO_IP)
+            tp->pmtudisc = (unsigned)v & 0xf;
+        else
+            tp->pmtudisc6 = (unsigned)v & 0xf;
         return 0;
     }
     if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
@@ -382,15 +385,15 @@ static int get_tcp(const struct jr_tcpcb *tp, int name, void *val, uint32_t *len
 static int get_ip(const struct jr_tcpcb *tp, int level, int name, void *val, uint32_t *len)
 {
     if ((level == IPPROTO_IP && name == IP_TOS) || (level == IPPROTO_IPV6 && name == IPV6_TCLASS))
-        return put_int(val, len, tp->tos);
+        return put_int(val, len, tp->tos[level == IPPROTO_IPV6]);
     if ((level == IPPROTO_IP && name == IP_TTL) || (level == IPPROTO_IPV6 && name == IPV6_UNICAST_HOPS))
-        return put_int(val, len, tp->ttl != 0 ? tp->ttl : 64);
+        return put_int(val, len, tp->ttl[level == IPPROTO_IPV6] ? tp->ttl[level == IPPROTO_IPV6] : 64);
     if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY)
         return put_int(val, len, !!(tp->t_flags & TF_V6ONLY));
     if (is_minttl(level, name))
         return put_int(val, len, tp->minttl[level == IPPROTO_IPV6]);
     if (is_mtu_discover(level, name))
-        return put_int(val, len, tp->pmtudisc);
+        return put_int(val, len, level == IPPROTO_IP ? tp->pmtudisc : tp->pmtudisc6);
     if (level == IPPROTO_IP && name == IP_MTU)
         return tp->rt_ok ? put_int(val, len, (int)tp->rt.mtu) : -ENOTCONN;
     return -ENOPROTOOPT;

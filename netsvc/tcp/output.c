@@ -489,9 +489,9 @@ static int emit(struct jr_tcpcb *tp, struct ctx *c, struct plan *p, jr_time now)
                             .rt = &tp->rt,
                             .hlen = JR_TCP_HLEN + c->optlen,
                             .payload = p->len,
-                            .tos = tp->tos,
-                            .ttl = tp->ttl,
-                            .no_df = jr_tcp_no_df(tp)};
+                            .tos = jr_tcp_tos(tp, tp->faddr),
+                            .ttl = jr_tcp_ttl(tp, tp->faddr),
+                            .no_df = jr_tcp_no_df(tp, tp->faddr)};
     if (p->len > c->maxpay && !(p->flags & TH_SYN))
         w.tso_segsz = (uint16_t)c->maxpay;
     if (p->len != 0) {
@@ -672,9 +672,9 @@ static void output_bare_ack(struct jr_tcpcb *tp, jr_seq seq, jr_time now)
                             .seq = seq,
                             .ack = tp->rcv_nxt,
                             .flags = TH_ACK,
-                            .tos = tp->tos,
-                            .ttl = tp->ttl,
-                            .no_df = jr_tcp_no_df(tp),
+                            .tos = jr_tcp_tos(tp, tp->faddr),
+                            .ttl = jr_tcp_ttl(tp, tp->faddr),
+                            .no_df = jr_tcp_no_df(tp, tp->faddr),
                             .md5 = tp->md5};
     fill_opts(tp, TH_ACK, &b.opts, now);
     const struct jr_ecn_bits ecn = jr_ecn_output(tp, TH_ACK, false);
@@ -703,9 +703,9 @@ void jr_tcp_output_rst(struct jr_tcpcb *tp, jr_time now)
                             .seq = tp->snd_max,
                             .ack = tp->rcv_nxt,
                             .flags = TH_RST | TH_ACK,
-                            .tos = tp->tos,
-                            .ttl = tp->ttl,
-                            .no_df = jr_tcp_no_df(tp),
+                            .tos = jr_tcp_tos(tp, tp->faddr),
+                            .ttl = jr_tcp_ttl(tp, tp->faddr),
+                            .no_df = jr_tcp_no_df(tp, tp->faddr),
                             .md5 = tp->md5};
     jr_seq edge = jr_seq_add(tp->snd_una, tp->snd_wnd); /* beyond it the peer wouldn't believe it */
     if (jr_seq_gt(b.seq, edge))

@@ -57,7 +57,12 @@ static inline uint32_t jr_tcp_rcv_wnd(const struct jr_tcpcb *tp)
 }
 
 /* IP_MTU_DISCOVER says that routers may fragment. */
-static inline bool jr_tcp_no_df(const struct jr_tcpcb *tp) { return tp->pmtudisc == 0 || tp->pmtudisc > 3; }
+static inline bool jr_tcp_no_df(const struct jr_tcpcb *tp, struct jr_addr to)
+{
+    const unsigned how = jr_addr_is_v4(to) ? tp->pmtudisc : tp->pmtudisc6;
+
+    return how == 0 || how > 3;
+}
 
 /* respond.c: a segment of no connection (or of one that is only an entry in the SYN cache). */
 struct jr_tcp_bare {

@@ -49,7 +49,7 @@ struct jr_tcpcb *jr_tcp_pcb_new(struct jr_tcp *tcp)
     tp->t_maxseg = cfg->mssdflt;
     tp->snd_cwnd = tp->snd_ssthresh = UINT32_MAX / 4;
     tp->t_rxtcur = (uint32_t)(cfg->rexmit_initial * JR_MS);
-    tp->pmtudisc = cfg->path_mtu_discovery ? IP_PMTUDISC_WANT : IP_PMTUDISC_DONT;
+    tp->pmtudisc = tp->pmtudisc6 = cfg->path_mtu_discovery ? IP_PMTUDISC_WANT : IP_PMTUDISC_DONT;
     tp->keepinit = cfg->keepinit;
     tp->keepidle = cfg->keepidle;
     tp->keepintvl = cfg->keepintvl;

@@ -114,9 +114,9 @@ static void answer(struct jr_tcp *tcp, const struct jr_sc_entry *e, const struct
                             .seq = e->iss,
                             .ack = jr_seq_add(e->irs, 1),
                             .flags = TH_SYN | TH_ACK,
-                            .tos = e->listener->tos,
-                            .ttl = e->listener->ttl,
-                            .no_df = jr_tcp_no_df(e->listener),
+                            .tos = jr_tcp_tos(e->listener, e->faddr),
+                            .ttl = jr_tcp_ttl(e->listener, e->faddr),
+                            .no_df = jr_tcp_no_df(e->listener, e->faddr),
                             .md5 = jr_md5sig_key(e->listener, e->faddr),
                             .win = e->win};
     const struct jr_ecn_bits ecn = jr_ecn_syncache_respond(tcp, e->ecn);
@@ -276,9 +276,10 @@ static void inherit(struct jr_tcpcb *tp, struct jr_tcpcb *l)
     tp->linger2 = l->linger2;
     tp->rcv_clamp = l->rcv_clamp;
     tp->rcv_space = l->rcv_space;
-    tp->tos = l->tos;
+    memcpy(tp->tos, l->tos, sizeof tp->tos);
     tp->pmtudisc = l->pmtudisc;
-    tp->ttl = l->ttl;
+    tp->pmtudisc6 = l->pmtudisc6;
+    memcpy(tp->ttl, l->ttl, sizeof tp->ttl);
     memcpy(tp->minttl, l->minttl, sizeof tp->minttl);
     tp->cc = l->cc;
     tp->max_pacing_rate = l->max_pacing_rate;
@@ -425,9 +426,9 @@ static void challenge(struct jr_tcp *tcp, struct jr_sc_entry *e, jr_time now)
                             .seq = jr_seq_add(e->iss, 1),
                             .ack = jr_seq_add(e->irs, 1),
                             .flags = TH_ACK,
-                            .tos = e->listener->tos,
-                            .ttl = e->listener->ttl,
-                            .no_df = jr_tcp_no_df(e->listener),
+                            .tos = jr_tcp_tos(e->listener, e->faddr),
+                            .ttl = jr_tcp_ttl(e->listener, e->faddr),
+                            .no_df = jr_tcp_no_df(e->listener, e->faddr),
                             .md5 = jr_md5sig_key(e->listener, e->faddr),
                             .win = (uint16_t)(e->flags & SC_SCALE ? e->win >> jr_tcp_wanted_scale(&tcp->cfg) : e->win)};
     if (e->flags & SC_TS) {

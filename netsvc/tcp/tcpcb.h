@@ -193,13 +193,13 @@ struct jr_tcpcb {
     struct jr_tcp_reass *reass; /* reass.c; NULL: nothing out of order */
     jr_time ts_recent_age;      /* input.c */
     uint64_t bytes_received;
-    bool rt_ok;
-    bool rcv_tuned;    /* autotuning asked for more than recvspace: all of rcv may be offered */
-    bool urg_seen;     /* data.c */
-    uint8_t quickacks; /* ACKs not to be delayed */
-    uint8_t tos, ttl;  /* opts.c */
-    uint8_t pmtudisc;  /* IP_MTU_DISCOVER */
-    uint8_t frto;      /* frto.c */
+    bool rt_ok : 1;
+    bool rcv_tuned : 1;                  /* autotuning asked for more than recvspace: all of rcv may be offered */
+    bool urg_seen : 1;                   /* data.c */
+    uint8_t quickacks;                   /* ACKs not to be delayed */
+    uint8_t tos[2], ttl[2];              /* opts.c; of IPv4, of IPv6: a socket of IPv6 may have either peer */
+    uint8_t pmtudisc : 4, pmtudisc6 : 4; /* IP_MTU_DISCOVER, IPV6_MTU_DISCOVER */
+    uint8_t frto;                        /* frto.c */
 
     /* line 4, the socket and what a received segment changes of the estimates: by usrreq.c, data.c, rtt.c, opts.c */
     void *so;
@@ -396,6 +396,8 @@ static inline void jr_tcp_prefetch_pcb(const struct jr_tcpcb *tp)
 }
 static inline void jr_tcp_count_c(const struct jr_tcpcb *tp, enum jr_counter c) { jr_count(tp->tcp->counters, c); }
 static inline bool jr_tcp_is_v4(const struct jr_tcpcb *tp) { return jr_addr_is_v4(tp->faddr); }
+static inline uint8_t jr_tcp_tos(const struct jr_tcpcb *tp, struct jr_addr to) { return tp->tos[!jr_addr_is_v4(to)]; }
+static inline uint8_t jr_tcp_ttl(const struct jr_tcpcb *tp, struct jr_addr to) { return tp->ttl[!jr_addr_is_v4(to)]; }
 /* States in which the peer's SYN has been seen. */
 static inline bool jr_tcp_have_rcvd_syn(int state) { return state >= TCPS_SYN_RECEIVED; }
 /* States in which the peer's FIN has been seen. */

@@ -148,8 +148,8 @@ void jr_timewait_compress(struct jr_tcpcb *tp)
     tw->ts_recent = tp->ts_recent;
     tw->ts_offset = tp->ts_offset;
     tw->win = jr_tcp_window_field(tp);
-    tw->tos = tp->tos;
-    tw->ttl = tp->ttl;
+    tw->tos = jr_tcp_tos(tp, tp->faddr);
+    tw->ttl = jr_tcp_ttl(tp, tp->faddr);
     jr_pcb_replace(tp, head_of(tw));
     const bool first = jr_list_empty(&tcp->tw_records);
     jr_list_push_tail(&tcp->tw_records, &tw->link);

@@ -42,14 +42,8 @@ static int set_byte(uint8_t *to, int32_t v, int32_t min, int32_t dflt)
 static int ip_name(int name)
 {
     switch (name) {
-    case IPV6_TCLASS:
-        return IP_TOS;
-    case IPV6_UNICAST_HOPS:
-        return IP_TTL;
     case IPV6_MTU_DISCOVER:
         return IP_MTU_DISCOVER;
-    case IPV6_RECVERR:
-        return IP_RECVERR;
     case IPV6_MTU:
         return IP_MTU;
     default:
@@ -61,16 +55,16 @@ static int set_ip(struct jr_udpcb *up, int name, int32_t v)
 {
     switch (name) {
     case IP_TOS:
-        return set_byte(&up->opt.tos, v & 0xff, 0, 0);
+        return set_byte(&up->opt.tos[0], v & 0xff, 0, 0);
     case IP_TTL:
-        return set_byte(&up->opt.ttl, v, 1, 0);
+        return set_byte(&up->opt.ttl[0], v, 1, 0);
     case IP_MTU_DISCOVER:
         if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
             return -EINVAL;
         up->opt.pmtudisc = (uint8_t)v;
         return 0;
     case IP_RECVERR:
-        return set_bool(&up->opt.recverr, v);
+        return set_bool(&up->opt.recverr[0], v);
     case IP_MULTICAST_TTL:
         return set_byte(&up->opt.mcast_ttl, v, 0, 1);
     case IP_MULTICAST_LOOP:
@@ -79,6 +73,22 @@ static int set_ip(struct jr_udpcb *up, int name, int32_t v)
         return v == 0 || v == 1 ? set_bool(&up->opt.mcast_all, v) : -EINVAL;
     default:
         return -ENOPROTOOPT;
+    }
+}
+
+static int set_ipv6(struct jr_udpcb *up, int name, int32_t v)
+{
+    switch (name) {
+    case IPV6_TCLASS:
+        return set_byte(&up->opt.tos[1], v < 0 ? 0 : v & 0xff, 0, 0);
+    case IPV6_UNICAST_HOPS:
+        return set_byte(&up->opt.ttl[1], v, 1, 0);
+    case IPV6_RECVERR:
+        return set_bool(&up->opt.recverr[1], v);
+    case IPV6_DONTFRAG: /* RFC 3542 11.2 */
+        return set_ip(up, IP_MTU_DISCOVER, v ? IP_PMTUDISC_DO : IP_PMTUDISC_WANT);
+    default:
+        return set_ip(up, ip_name(name), v);
     }
 }
 
@@ -97,10 +107,8 @@ int jr_udp_setopt(struct jr_udpcb *up, int level, int name, const void *val, uin
         up->opt.segment = (uint16_t)v;
         return 0;
     }
-    if (level == IPPROTO_IPV6 && name == IPV6_DONTFRAG) /* RFC 3542 11.2 */
-        return set_ip(up, IP_MTU_DISCOVER, v ? IP_PMTUDISC_DO : IP_PMTUDISC_WANT);
     if (level == IPPROTO_IPV6)
-        return set_ip(up, ip_name(name), v);
+        return set_ipv6(up, name, v);
     if (level != IPPROTO_IP)
         return -ENOPROTOOPT;
     const int r = jr_udp_mcast_setopt(up, name, val, len, now);
@@ -111,16 +119,16 @@ static int get_ip(struct jr_udpcb *up, int name, int32_t *v)
 {
     switch (name) {
     case IP_TOS:
-        *v = up->opt.tos;
+        *v = up->opt.tos[0];
         return 0;
     case IP_TTL:
-        *v = up->opt.ttl ? up->opt.ttl : jr_ip_ttl(up->udp->ip);
+        *v = up->opt.ttl[0] ? up->opt.ttl[0] : jr_ip_ttl(up->udp->ip);
         return 0;
     case IP_MTU_DISCOVER:
         *v = up->opt.pmtudisc;
         return 0;
     case IP_RECVERR:
-        *v = up->opt.recverr;
+        *v = up->opt.recverr[0];
         return 0;
     case IP_MULTICAST_TTL:
         *v = up->opt.mcast_ttl;
@@ -156,6 +164,12 @@ int jr_udp_getopt(struct jr_udpcb *up, int level, int name, void *val, uint32_t 
         v = up->opt.no_check;
     else if (level == IPPROTO_UDP && name == UDP_SEGMENT)
         v = up->opt.segment;
+    else if (level == IPPROTO_IPV6 && name == IPV6_TCLASS)
+        v = up->opt.tos[1];
+    else if (level == IPPROTO_IPV6 && name == IPV6_UNICAST_HOPS)
+        v = up->opt.ttl[1] ? up->opt.ttl[1] : jr_ip_ttl(up->udp->ip);
+    else if (level == IPPROTO_IPV6 && name == IPV6_RECVERR)
+        v = up->opt.recverr[1];
     else if (level == IPPROTO_IPV6 && name == IPV6_DONTFRAG)
         v = up->opt.pmtudisc == IP_PMTUDISC_DO;
     else if (level == IPPROTO_IP || level == IPPROTO_IPV6)

@@ -111,7 +111,7 @@ static int too_big(struct jr_udpcb *up, const struct jr_endpoint *to, uint32_t m
         .dst = *to, /* and as in Linux nothing of the datagram */
     };
 
-    if (up->opt.recverr && up->up->queue_error)
+    if (jr_udp_queues_errors(up, to->addr) && up->up->queue_error)
         up->up->queue_error(up->so, up, &e, now);
     return -EMSGSIZE;
 }
@@ -235,10 +235,10 @@ static int prepare(struct jr_udpcb *up, const struct jr_endpoint *to, const stru
         .src = jr_ip_is_local(up->udp->ip, src) ? src : rt->src,
         .dst = to->addr,
         .proto = JR_IPPROTO_UDP,
-        .tos = tx->has_tos ? tx->tos : up->opt.tos,
+        .tos = tx->has_tos ? tx->tos : up->opt.tos[!v4],
         .ttl = tx->ttl              ? tx->ttl
                : is_group(to->addr) ? up->opt.mcast_ttl
-                                    : up->opt.ttl,
+                                    : up->opt.ttl[!v4],
     };
     return 0;
 }

@@ -16,15 +16,15 @@ enum { JR_UDP_BUCKETS = 1024 };
 
 /* Written by opt.c only. */
 struct jr_udp_opts {
-    uint8_t tos, ttl;  /* ttl 0: the default */
-    uint8_t pmtudisc;  /* IP_PMTUDISC_*; DONT, as FreeBSD's datagrams have no DF */
-    bool broadcast;    /* SO_BROADCAST */
-    bool no_check;     /* SO_NO_CHECK */
-    bool recverr;      /* IP_RECVERR */
-    uint16_t segment;  /* UDP_SEGMENT; 0: none */
-    uint8_t mcast_ttl; /* IP_MULTICAST_TTL, 1; 0: not beyond this host */
-    bool mcast_loop;   /* IP_MULTICAST_LOOP, on */
-    bool mcast_all;    /* IP_MULTICAST_ALL, on: also groups that only others joined */
+    uint8_t tos[2], ttl[2]; /* IPv4's, IPv6's: a socket of IPv6 sends both; ttl 0: the default */
+    uint8_t pmtudisc;       /* IP_PMTUDISC_*; DONT, as FreeBSD's datagrams have no DF */
+    bool broadcast;         /* SO_BROADCAST */
+    bool no_check;          /* SO_NO_CHECK */
+    bool recverr[2];        /* IP_RECVERR, IPV6_RECVERR */
+    uint16_t segment;       /* UDP_SEGMENT; 0: none */
+    uint8_t mcast_ttl;      /* IP_MULTICAST_TTL, 1; 0: not beyond this host */
+    bool mcast_loop;        /* IP_MULTICAST_LOOP, on */
+    bool mcast_all;         /* IP_MULTICAST_ALL, on: also groups that only others joined */
 };
 
 struct jr_udpcb {
@@ -65,6 +65,12 @@ struct jr_udp {
     struct jr_list by_port[JR_UDP_BUCKETS];
     struct jr_list by_flow[JR_UDP_BUCKETS];
 };
+
+/* Whether errors of what was sent there go to the queue. */
+static inline bool jr_udp_queues_errors(const struct jr_udpcb *up, struct jr_addr to)
+{
+    return up->opt.recverr[!jr_addr_is_v4(to)];
+}
 
 static inline struct jr_list *jr_udp_port_bucket(struct jr_udp *udp, uint16_t port)
 {

@@ -103,9 +103,11 @@ static void udp_input(void *ctx, struct jr_pkt *pkt, const struct jr_ip_rx *rx, 
 
 void jr_udp_pcb_error(struct jr_udpcb *up, const struct jr_udp_error *e, bool fatal, jr_time now)
 {
-    if (up->opt.recverr && up->up->queue_error)
+    const bool queued = jr_udp_queues_errors(up, e->dst.addr);
+
+    if (queued && up->up->queue_error)
         up->up->queue_error(up->so, up, e, now);
-    if (fatal || up->opt.recverr)
+    if (fatal || queued)
         up->up->error(up->so, up, e->err, now);
 }
 
@@ -130,7 +132,7 @@ static void udp_ctlinput(void *ctx, const struct jr_ip_ctl *ctl, jr_time now)
 
     if (too_big && up)
         e.info = jr_ip_pmtu_update(udp->ip, ctl->dst, ctl->mtu, now);
-    if (!up || !(up->connected || up->opt.recverr)) {
+    if (!up || !(up->connected || jr_udp_queues_errors(up, e.dst.addr))) {
         jr_count(udp->counters, JR_C_UDP_CTL_UNMATCHED);
         return;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* getsockopt and setsockopt: defaults, what values are taken, lengths. */
-#include "diff.h"
+#include "any.h"
 
 #include <linux/filter.h>
 #include <linux/net_tstamp.h>
@@ -267,6 +267,57 @@ CASE(opt_lengths_ip_stream) { lengths_on(ip_opts, N(ip_opts), tcp_ends().s); }
 CASE(opt_lengths_ip_dgram) { lengths_on(ip_opts, N(ip_opts), udp_ends().s); }
 CASE(opt_lengths_ip6) { lengths_on(ip6_opts, N(ip6_opts), fresh(AF_INET6, SOCK_STREAM)); }
 CASE(opt_lengths_udp) { lengths_on(udp_opts, N(udp_opts), udp_ends().s); }
+
+/* A socket of IPv6 has options of both versions. */
+static void versions(int fd)
+{
+    static const struct {
+        const char *text;
+        int name4, name6, v4, v6;
+    } both[] = {
+        {"class", IP_TOS, IPV6_TCLASS, 0x60, 0xb8},
+        {"hops", IP_TTL, IPV6_UNICAST_HOPS, 33, 44},
+        {"hops again", IP_TTL, IPV6_UNICAST_HOPS, -1, 55},
+        {"group hops", IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, 3, 4},
+        {"group loop", IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, 0, 1},
+        {"discover", IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, IP_PMTUDISC_DO, IPV6_PMTUDISC_DONT},
+        {"errors", IP_RECVERR, IPV6_RECVERR, 1, 0},
+        {"errors", IP_RECVERR, IPV6_RECVERR, 0, 1},
+        {"told class", IP_RECVTOS, IPV6_RECVTCLASS, 1, 0},
+        {"told hops", IP_RECVTTL, IPV6_RECVHOPLIMIT, 0, 1},
+    };
+
+    for (unsigned i = 0; i < N(both); i++) {
+        say("%s", both[i].text);
+        SAY(set_int(fd, IPPROTO_IPV6, both[i].name6, both[i].v6));
+        SAY(get_int(fd, IPPROTO_IPV6, both[i].name6));
+        SAY(get_int(fd, IPPROTO_IP, both[i].name4));
+        SAY(set_int(fd, IPPROTO_IP, both[i].name4, both[i].v4));
+        SAY(get_int(fd, IPPROTO_IPV6, both[i].name6));
+        SAY(get_int(fd, IPPROTO_IP, both[i].name4));
+    }
+}
+
+CASE(opt_versions_stream) { versions(fresh(AF_INET6, SOCK_STREAM)); }
+CASE(opt_versions_dgram) { versions(fresh(AF_INET6, SOCK_DGRAM)); }
+CASE(opt_versions_accepted)
+{
+    const int l = fresh(AF_INET6, SOCK_STREAM), c = fresh(AF_INET6, SOCK_STREAM);
+
+    SAY(set_int(l, IPPROTO_IPV6, IPV6_TCLASS, 0xb8));
+    SAY(set_int(l, IPPROTO_IP, IP_TOS, 0x60));
+    SAY(set_int(l, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 44));
+    SAY(bind_to(l, own(AF_INET6, 0)));
+    SAY(listen(l, 1));
+    SAY(connect_to(c, named(l)));
+    const int a = accept(l, NULL, NULL);
+    NEED(a >= 0);
+    SAY(get_int(a, IPPROTO_IPV6, IPV6_TCLASS));
+    SAY(get_int(a, IPPROTO_IP, IP_TOS));
+    SAY(get_int(a, IPPROTO_IPV6, IPV6_UNICAST_HOPS));
+    SAY(get_int(a, IPPROTO_IP, IP_TTL));
+    versions(a);
+}
 
 CASE(opt_still_carried)
 {
