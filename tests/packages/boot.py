@@ -15,7 +15,7 @@ from pathlib import Path
 
 from chroot import Chroot, Result
 
-START_SECONDS = 90
+START_SECONDS = 300
 # Its own branch of the cgroups has to exist before the namespace that shows it as the root.
 ENTER = r"""
 set -eu
@@ -108,7 +108,7 @@ class Boot:
         self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while self._sweep() and time.monotonic() < end:
             time.sleep(0.1)
 
@@ -117,7 +117,7 @@ class Boot:
         argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c", f'mkdir -p "$WORK/cgroup"\n{SWEEP}']
         return subprocess.run(argv, env=self._env, capture_output=True, check=False).returncode
 
-    def try_run(self, *argv: object, timeout: float = 120) -> Result:
+    def try_run(self, *argv: object, timeout: float = 300) -> Result:
         """Run in there to the end; nothing is raised when it fails."""
         kinds = ["--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--root"]
         enter = ["nsenter", f"--target={self._pid}", *kinds, "--", *map(str, argv)]
@@ -127,7 +127,7 @@ class Boot:
         )  # fmt: skip
         return Result(tuple(map(str, argv)), done.returncode, done.stdout)
 
-    def run(self, *argv: object, timeout: float = 120) -> str:
+    def run(self, *argv: object, timeout: float = 300) -> str:
         """Run in there to the end and return what it printed."""
         result = self.try_run(*argv, timeout=timeout)
         assert result.code == 0, f"{result}\n{self.journal()}"

@@ -118,7 +118,7 @@ class Chroot:
         env |= {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
         return env | {key: value for key, value in os.environ.items() if key.lower() in {"http_proxy", "https_proxy"}}
 
-    def try_run(self, *argv: object, netns: str | None = None, timeout: float = 300, outside: bool = False) -> Result:
+    def try_run(self, *argv: object, netns: str | None = None, timeout: float = 900, outside: bool = False) -> Result:
         """Run to the end; nothing is raised when it fails."""
         done = subprocess.run(
             self.argv(*argv, netns=netns, outside=outside),
@@ -133,7 +133,7 @@ class Chroot:
         )
         return Result(tuple(map(str, argv)), done.returncode, done.stdout)
 
-    def run(self, *argv: object, netns: str | None = None, timeout: float = 300) -> str:
+    def run(self, *argv: object, netns: str | None = None, timeout: float = 900) -> str:
         """Run to the end and return what it printed."""
         result = self.try_run(*argv, netns=netns, timeout=timeout)
         assert result.code == 0, str(result)
@@ -157,7 +157,7 @@ class Chroot:
     def apt(self, *words: str, ok: bool = True) -> Result:
         """Run apt-get; it asks nothing and restarts nothing."""
         argv = ("apt-get", "-y", "-q", "-o", "Dpkg::Use-Pty=0", "-o", "APT::Sandbox::User=root", *words)
-        result = self.try_run(*argv, timeout=600)
+        result = self.try_run(*argv, timeout=1800)
         assert not ok or result.code == 0, str(result)
         return result
 

@@ -151,7 +151,7 @@ def test_boots_after(make_machine: Maker, happened: Callable[[Chroot], None]) ->
 CONFIG = '[[port]]\nname = "jr0"\nkind = "af_packet"\ninterface = "jr0"\n[service]\nhugepages_mb = 0\n'
 TALK = """
 import socket
-s = socket.create_connection(("10.77.0.2", 7000), 10)
+s = socket.create_connection(("10.77.0.2", 7000), 60)
 s.sendall(b"hello"); print(s.recv(100).decode())
 print("joyride" if "memfd:j" in open("/proc/self/maps").read() else "kernel")
 """
@@ -191,8 +191,8 @@ def test_the_units(machine: Chroot, pair: netns.Pair) -> None:
         assert talk(system) == ["hello", "joyride"]
 
         system.run("systemctl", "kill", "--signal=KILL", "--kill-who=main", SERVICE)
-        wait_until(lambda: properties(system)["NRestarts"] == "1", 20, "systemd starts it again")
-        wait_until(lambda: properties(system)["SubState"] == "running", 20, "it is ready again")
+        wait_until(lambda: properties(system)["NRestarts"] == "1", 90, "systemd starts it again")
+        wait_until(lambda: properties(system)["SubState"] == "running", 90, "it is ready again")
         assert talk(system) == ["hello", "joyride"]
 
         system.run("systemctl", "stop", SERVICE)
@@ -233,9 +233,9 @@ def test_upgrade_while_it_runs(machine: Chroot, pair: netns.Pair) -> None:
         system.run("systemctl", "start", SERVICE)
         before = properties(system)["MainPID"]
         install = ["apt-get", "-y", "-q", "-o", "APT::Sandbox::User=root", "install"]
-        system.run(*install, *(f"{name}={NEW}" for name in names), timeout=300)
-        wait_until(lambda: properties(system)["SubState"] == "running", 20, "the new one is ready")
+        system.run(*install, *(f"{name}={NEW}" for name in names))
+        wait_until(lambda: properties(system)["SubState"] == "running", 90, "the new one is ready")
         assert properties(system)["MainPID"] != before
-        system.run("apt-get", "-y", "-q", "purge", *names, timeout=300)
+        system.run("apt-get", "-y", "-q", "purge", *names)
         assert "joyride" not in system.run("systemctl", "list-units", "--all", "--no-legend")
         assert system.run("systemctl", "is-system-running").strip() == "running"

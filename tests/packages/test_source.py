@@ -37,9 +37,7 @@ def test_build_from_source(make_machine: Maker) -> None:
     began = time.monotonic()
     machine.apt("build-dep", "--no-install-recommends", dsc)
     say(f"build dependencies in {time.monotonic() - began:.0f} s")
-    say(
-        "building the source package on a bare machine, without a compiler cache (5 minutes or more)"
-    )
+    say("building the source package on a bare machine, without a compiler cache (5 minutes or more)")
     began = time.monotonic()
     script = f"cd /srv && dpkg-source -x {dsc} tree && cd tree && dpkg-buildpackage --build=binary --no-sign"
     machine.run("env", "-u", "LC_ALL", "sh", "-ec", script, timeout=7200)

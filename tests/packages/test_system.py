@@ -68,7 +68,7 @@ def test_programs_run_on_while_it_comes_and_goes(make_machine: Maker) -> None:
         machine.apt("remove", "joyride-libc-system")
     machine.sh("touch /stop")
     for one in loops:
-        said, _ = one.communicate(timeout=30)
+        said, _ = one.communicate(timeout=120)
         assert said == "done\n"
 
 
