@@ -45,6 +45,21 @@ def test_one_file_is_all_that_a_machine_needs(machine: Chroot) -> None:
     assert machine.run("joyride", "run", "echo", "on Joyride") == "on Joyride\n"
 
 
+def test_served_by_a_web_server(machine: Chroot) -> None:
+    server = machine.start("python3", "-um", "http.server", "0", "--bind", "127.0.0.1", "--directory", "/repo")
+    try:
+        assert server.stdout is not None
+        port = server.stdout.readline().split("port ")[1].split()[0]
+        use(machine, sources_for("/repo").replace("file:///repo", f"http://127.0.0.1:{port}"))
+        only = ["-o", "Dir::Etc::SourceList=/dev/null", "-o", "Acquire::http::Proxy::127.0.0.1=DIRECT"]
+        machine.apt("update", *only)
+        machine.apt("install", *only, "joyride-libc", "joyride-tools")
+        machine.run("joyride", "run", "true")
+    finally:
+        server.kill()
+        server.wait()
+
+
 def test_apt_refuses_it_without_the_key(machine: Chroot) -> None:
     use(machine, sources_for("/repo").replace(f"Signed-By: /repo/{KEYRING}\n", ""))
     refused = machine.apt("update", "-o", "Dir::Etc::SourceList=/dev/null", ok=False)
