@@ -27,15 +27,17 @@ TEST_APT = [
 ]  # fmt: skip
 LINT_APT = ["clang-format", "clang-tidy"]
 APPS_APT = [
-    "apache2", "apache2-utils", "bind9", "bind9-dnsutils", "busybox-static", "chrony", "curl", "dnsmasq-base",
-    "dovecot-imapd", "exim4-daemon-light", "ffmpeg", "gcc", "git", "golang-go", "haproxy", "iperf3", "ldap-utils",
-    "lftp", "libpython3.11-testsuite", "lighttpd", "mariadb-client", "mariadb-server", "memcached", "mosh",
-    "mosquitto", "mosquitto-clients", "ncat", "netcat-openbsd", "nghttp2-client", "nghttp2-server", "nginx-light",
-    "nmap", "nodejs", "openjdk-17-jdk-headless", "openssh-client", "openssh-server", "openssl", "perl", "pgbouncer",
-    "php-cli", "php-fpm", "postgresql", "python3", "python3-aiohttp", "python3-grpcio", "python3-gunicorn",
-    "python3-requests", "python3-tornado", "python3-zmq", "redis-server", "redis-tools", "rsync", "ruby", "slapd",
-    "snmp", "snmpd", "socat", "squid", "stress-ng", "stunnel4", "systemd", "tftpd-hpa", "unbound", "uwsgi-core",
-    "uwsgi-plugin-python3", "varnish", "vsftpd", "wget", "wrk", "xinetd",
+    "apache2", "apache2-utils", "aria2", "bind9", "bind9-dnsutils", "busybox-static", "chrony", "coturn", "curl",
+    "dante-server", "distcc", "dnsmasq-base", "dovecot-imapd", "exim4-daemon-light", "ffmpeg", "fio", "gcc", "git",
+    "golang-go", "haproxy", "iperf", "iperf3", "ldap-utils", "lftp", "libnbd-bin", "libopenmpi-dev",
+    "libpython3.11-testsuite", "lighttpd", "mariadb-client", "mariadb-server", "memcached", "mosh", "mosquitto",
+    "mosquitto-clients", "ncat", "netcat-openbsd", "nghttp2-client", "nghttp2-server", "nginx-light", "nmap",
+    "nodejs", "nuttcp", "openjdk-17-jdk-headless", "openmpi-bin", "openssh-client", "openssh-server", "openssl",
+    "openvpn", "perl", "pgbouncer", "php-cli", "php-fpm", "postgresql", "proxychains4", "python3", "python3-aiohttp",
+    "python3-grpcio", "python3-gunicorn", "python3-requests", "python3-tornado", "python3-zmq", "qemu-utils",
+    "redis-server", "redis-tools", "rsync", "ruby", "samba", "siege", "slapd", "smbclient", "snmp", "snmpd", "socat",
+    "sockperf", "squid", "stress-ng", "stunnel4", "subversion", "systemd", "tftpd-hpa", "tinyproxy-bin", "unbound",
+    "uwsgi-core", "uwsgi-plugin-python3", "varnish", "vsftpd", "wget", "wrk", "xinetd",
 ]  # fmt: skip
 
 BUILD_DNF = [
@@ -56,12 +58,14 @@ PACKAGE_APT = [
 PACKAGE_DNF = ["createrepo_c", "debugedit", "elfutils", "gnupg2", "iptables", "moby-engine", "rpm-build", "rpmlint"]
 
 DAEMONS = {  # service: program; the tests start their own, the packages' must not run
-    "apache2": "apache2", "chrony": "chronyd", "containerd": "containerd", "docker": "dockerd", "dovecot": "dovecot",
-    "exim4": "exim4", "haproxy": "haproxy", "lighttpd": "lighttpd", "mariadb": "mariadbd", "memcached": "memcached",
-    "mosquitto": "mosquitto", "named": "named", "nginx": "nginx", "pgbouncer": "pgbouncer", "php8.2-fpm": "php-fpm8.2",
-    "postgresql": "pg_ctlcluster", "redis-server": "redis-server", "slapd": "slapd", "snmpd": "snmpd",
-    "squid": "squid", "ssh": "sshd", "stunnel4": "stunnel", "tftpd-hpa": "in.tftpd", "unbound": "unbound",
-    "uwsgi": "uwsgi-core", "varnish": "varnishd", "vsftpd": "vsftpd", "xinetd": "xinetd",
+    "apache2": "apache2", "chrony": "chronyd", "containerd": "containerd", "coturn": "turnserver", "danted": "danted",
+    "distcc": "distccd", "docker": "dockerd", "dovecot": "dovecot", "exim4": "exim4", "haproxy": "haproxy",
+    "lighttpd": "lighttpd", "mariadb": "mariadbd", "memcached": "memcached", "mosquitto": "mosquitto",
+    "named": "named", "nginx": "nginx", "nmbd": "nmbd", "openvpn": "openvpn", "pgbouncer": "pgbouncer",
+    "php8.2-fpm": "php-fpm8.2", "postgresql": "pg_ctlcluster", "redis-server": "redis-server", "samba-ad-dc": "samba",
+    "slapd": "slapd", "smbd": "smbd", "snmpd": "snmpd", "squid": "squid", "ssh": "sshd", "stunnel4": "stunnel",
+    "svnserve": "svnserve", "tftpd-hpa": "in.tftpd", "unbound": "unbound", "uwsgi": "uwsgi-core",
+    "varnish": "varnishd", "vsftpd": "vsftpd", "xinetd": "xinetd",
 }  # fmt: skip
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = "#!/bin/sh\n# joyride: packages installed for its tests start no services\nexit 101\n"

@@ -282,10 +282,13 @@ __jr_ep_new (int fd)
   return ep;
 }
 
+static void become_own (struct jr_epoll *ep);
+
 static void
 ep_free (struct jr_epoll *ep)
 {
   uint64_t mask;
+  become_own (ep);	/* what the parent watches stays watched */
   for (uint32_t b = 0; b < JR_REG_BUCKETS; b++)
     while (ep->hash[b] != NULL)
       __jr_reg_free (ep->hash[b]);

@@ -53,6 +53,11 @@ class Scene:
     pair: Pair
     folder: Path
 
+    @property
+    def client_address(self) -> str:
+        """Of the client, as the server reaches it."""
+        return self.peer_address if self.client is self.peer else self.host_address
+
     def file(self, size: int, name: str = "file") -> tuple[Path, str]:
         """A file of bytes that repeat nowhere, and its sha256."""
         path = self.folder / name

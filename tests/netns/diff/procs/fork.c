@@ -444,3 +444,42 @@ CASE(udp_shared)
     SAY(send(fd, "me", 2, 0));
     SAY(recv(fd, buf, sizeof buf, 0));
 }
+
+/* A child that closes the epoll that it inherited (libevent, tevent) takes nothing out of it. */
+static void child_leaves_epoll(int ep, bool closes_sockets, const int *fds, int n)
+{
+    pid_t pid = MUST(fork());
+
+    if (pid == 0) {
+        close(ep);
+        for (int i = 0; closes_sockets && i < n; i++)
+            close(fds[i]);
+        _exit(0);
+    }
+    reap("child", pid);
+}
+
+CASE(epoll_closed_in_the_child)
+{
+    int port, fds[2] = {listen_on(host_ip, &port), dial(ECHO)};
+    struct epoll_event ev = {.events = EPOLLIN};
+    int ep = MUST(epoll_create1(0));
+
+    for (int i = 0; i < 2; i++) {
+        ev.data.u32 = i;
+        MUST(epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &ev));
+    }
+    SAY(epoll_wait(ep, &ev, 1, 0));
+    for (int round = 0; round < 2; round++) {
+        child_leaves_epoll(ep, round == 1, fds, 2);
+        call_me(port, 1, "silent");
+        SAY(epoll_wait(ep, &ev, 1, 5000));
+        SAY(ev.data.u32);
+        SAY(accept(fds[0], NULL, NULL) >= 0);
+        send(fds[1], "abc", 3, 0);
+        SAY(epoll_wait(ep, &ev, 1, 5000));
+        SAY(ev.data.u32);
+        await_bytes(fds[1], 3);
+        SAY(recv(fds[1], (char[4]){0}, 4, 0));
+    }
+}
