@@ -63,14 +63,15 @@ post (struct jr_seg *seg, uint32_t index)
 }
 
 /* A service that is awake answers within a turn: sooner than a sleep and a
-   wake-up would take.  Meanwhile the core is for whoever waits for one.  */
+   wake-up would take.  If others wait for a core, sleeping is better than
+   sched_yield: who yields waits until their slices end.  */
 static bool
 answered (struct jr_abi_cell *cell, uint32_t before)
 {
   const struct jr_abi_policy *policy = jr_policy ();
   bool awake = !(ld_relaxed (&policy->sleep_epoch) & 1);
   int64_t us = ld_relaxed (&policy->spin_us);
-  if (awake && us < TURN_US)
+  if (awake && us < TURN_US && !ld_relaxed (&policy->crowded))
     us = TURN_US;
   int64_t end = us == 0 ? 0 : jr_sys_now (CLOCK_MONOTONIC) + us * 1000;
   for (;;)
@@ -83,8 +84,6 @@ answered (struct jr_abi_cell *cell, uint32_t before)
 	}
       if (us == 0 || jr_sys_now (CLOCK_MONOTONIC) >= end)
 	return false;
-      if (ld_relaxed (&policy->crowded))
-	jr_sys_yield ();
     }
 }
 

@@ -18,8 +18,8 @@ __jr_fork_prepare (void)
   fork_mask = mask;
   fork_held = true;
   for (uint32_t i = 0; i < __jr.nsegs; i++)
-    if (__jr.seg[i] != NULL)
-      st_relaxed (&__jr.seg[i]->shared, 1);
+    if (__jr.seg[i] != NULL && !ld_relaxed (&__jr.seg[i]->shared))
+      st_relaxed (&__jr.seg[i]->shared, 1);	/* else its page would be copied */
 }
 
 void
@@ -60,6 +60,18 @@ close_internal (void)
       jr_sys_close (run);
 }
 
+/* Most children execute another program at once: writes nothing that need
+   not be, for the kernel would copy the page.  */
+static void
+forget_parked (struct jr_seg *seg)
+{
+  for (int w = 0; w < 4; w++)
+    if (seg->parked[w] != 0)
+      seg->parked[w] = 0;
+  if (seg->busy != 0)
+    seg->busy = 0;
+}
+
 void
 __jr_fork_child (void)
 {
@@ -78,10 +90,7 @@ __jr_fork_child (void)
   __jr.retry_ns = 0;
   for (uint32_t i = 0; i < __jr.nsegs; i++)
     if (__jr.seg[i] != NULL)
-      {
-	memset (__jr.seg[i]->parked, 0, sizeof __jr.seg[i]->parked);
-	__jr.seg[i]->busy = 0;
-      }
+      forget_parked (__jr.seg[i]);
   for (uint32_t i = 0; i < JR_MAX_POLLERS; i++)
     if (__jr.poller[i] != NULL)
       {
