@@ -36,6 +36,16 @@ static void parse_lcores(struct jr_schema_ctx *ctx, const struct jr_toml *v, con
     }
 }
 
+static void parse_nice(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
+{
+    if (!jr_schema_expect(ctx, v, where, JR_TOML_INT))
+        return;
+    if (v->i < -20 || v->i > 19)
+        jr_schema_error(ctx, v, where, "%lld is not between -20 and 19", (long long)v->i);
+    else
+        *(int32_t *)at = (int32_t)v->i;
+}
+
 static void parse_octal_mode(struct jr_schema_ctx *ctx, const struct jr_toml *v, const char *where, void *at)
 {
     if (!jr_schema_expect(ctx, v, where, JR_TOML_INT))
@@ -52,6 +62,7 @@ static const struct jr_schema_key service_keys[] = {
     {"log_level", JR_KEY_FN, S(log_level), 0, 0, parse_log_level},
     {"idle_us", JR_KEY_U32, S(idle_us), 0, 1000000000, NULL},
     {"spin_us", JR_KEY_U32, S(ctl.spin_us), 0, 1000000, NULL},
+    {"nice", JR_KEY_FN, S(nice), 0, 0, parse_nice},
     {"burst", JR_KEY_U32, S(burst), 1, 64, NULL},
     {"lcores", JR_KEY_FN, 0, 0, 0, parse_lcores},
     {"hugepages_mb", JR_KEY_U32, S(hugepages_mb), 0, 1 << 20, NULL},
@@ -88,6 +99,7 @@ static void defaults(struct jr_config *cfg)
     strcpy(cfg->run_dir, "/run/joyride");
     cfg->log_level = JR_LOG_INFO;
     cfg->idle_us = 50;
+    cfg->nice = -10;
     cfg->burst = 32;
     cfg->hugepages_mb = 128;
     cfg->telemetry = true;

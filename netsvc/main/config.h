@@ -49,6 +49,7 @@ struct jr_config {
     char run_dir[64];
     enum jr_log_level log_level;
     uint32_t idle_us;      /* without work for so long, the worker sleeps */
+    int32_t nice;          /* the worker's, as nice(1)'s */
     uint32_t burst;        /* packets per receive call */
     int32_t lcores[8];     /* CPUs of the workers */
     unsigned n_lcores;     /* 0: anywhere */

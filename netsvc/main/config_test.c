@@ -37,6 +37,7 @@ JR_TEST(smallest_file)
     JR_CHECK_EQ(c->ports[0].dev.kind, JR_PORT_RING);
     JR_CHECK(!c->ports[0].dev.share);
     JR_CHECK_STR(c->run_dir, "/run/joyride");
+    JR_CHECK_EQ(c->nice, -10);
     JR_CHECK_EQ(c->ctl.default_route, JR_ROUTE_SERVICE);
     jr_config_free(c);
 }
@@ -44,7 +45,7 @@ JR_TEST(smallest_file)
 JR_TEST(every_section)
 {
     struct jr_config *c = parse(
-        "[service]\nrun_dir = \"/run/j\"\nlog_level = \"debug\"\nidle_us = 7\nlcores = [1]\n"
+        "[service]\nrun_dir = \"/run/j\"\nlog_level = \"debug\"\nidle_us = 7\nnice = 3\nlcores = [1]\n"
         "spin_us = 3\nsocket_mode = 0o660\ntelemetry = false\n"
         "[[port]]\nname = \"wan\"\nkind = \"af_xdp\"\ninterface = \"eth0\"\nrx_queue = 1024\n"
         "[port.fault]\nseed = 9\ndrop = 0.5\nrx = {delay_us = 10}\n[port.fault.tx]\ndrop = 1\n"
@@ -60,6 +61,7 @@ JR_TEST(every_section)
     fputs(said, stderr);
     JR_REQUIRE(c);
     JR_CHECK_STR(c->run_dir, "/run/j");
+    JR_CHECK_EQ(c->nice, 3);
     JR_CHECK_EQ(c->log_level, JR_LOG_DEBUG);
     JR_CHECK_EQ(c->lcores[0], 1);
     JR_CHECK_EQ(c->ctl.spin_us, 3);
@@ -116,6 +118,7 @@ JR_TEST(mistakes_name_file_line_and_key)
         {RING "[service]\nidel_us = 1\n", "x.toml:5: service.idel_us: unknown key; did you mean 'idle_us'?\n"},
         {RING "[service]\nzzz = 1\n", "x.toml:5: service.zzz: unknown key\n"},
         {RING "[service]\nidle_us = \"5\"\n", "x.toml:5: service.idle_us: must be an integer, not a string\n"},
+        {RING "[service]\nnice = 20\n", "x.toml:5: service.nice: 20 is not between -20 and 19\n"},
         {RING "[service]\nidle_us = -1\n", "x.toml:5: service.idle_us: -1 is not between 0 and 1000000000\n"},
         {RING "[service]\nrun_dir = \"run\"\n", "x.toml:5: service.run_dir: must be an absolute path\n"},
         {RING "[service]\nlcores = [0, 1]\n",

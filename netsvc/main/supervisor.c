@@ -13,8 +13,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -126,6 +128,9 @@ static void run_worker(struct supervisor *s, int ready_fd, pid_t parent)
     close(s->worker_fd);
     if (s->ready_fd >= 0)
         close(s->ready_fd);
+    if (setpriority(PRIO_PROCESS, 0,
+                    s->cfg->nice)) /* a container may not; it is only slower when others want its cores */
+        jr_log(JR_LOG_DEBUG, "nice %d: %s", s->cfg->nice, strerror(errno));
     int code = jr_worker_run(s->cfg, s->has_huge, ready_fd);
     if (getppid() != parent) { /* the supervisor was killed: its duties are ours */
         clean_up(s);
