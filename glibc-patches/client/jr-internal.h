@@ -758,6 +758,7 @@ extern void __jr_shadow_inherit (struct jr_seg *seg, uint32_t idx) JR_HIDDEN;
 extern void __jr_shadow_rehome (uint64_t old, uint64_t ent) JR_HIDDEN;
 
 /* sockopt.c */
+extern void __jr_opts_fetch (struct jr_sock *s, int ksock) JR_HIDDEN;
 extern void __jr_opts_replay (struct jr_sock *s, int ksock) JR_HIDDEN;
 extern void __jr_opts_forget (struct jr_lslot *ls) JR_HIDDEN;
 extern void __jr_linger (int fd) JR_HIDDEN;

@@ -16,6 +16,8 @@ shadow_make (struct jr_sock *s, const struct jr_abi_addr *a)
   uint32_t shared = JR_AF_SHADOWED | JR_AF_REUSEPORT;
   bool theirs = set_bits (&s->slot->app_flags, JR_AF_SHADOWED) & shared;
   int fd = __jr_kernel_socket (s, 0);
+  if (fd >= 0 && s->ls->nopts == 0)
+    __jr_opts_fetch (s, fd);
   int r = fd < 0 ? fd : jr_sys_bind (fd, (struct sockaddr *) &ss, len);
   if (r == 0)
     return __jr_shadow_set (s, fd);

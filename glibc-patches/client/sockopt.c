@@ -609,6 +609,24 @@ get_service (struct jr_sock *s, int level, int name, void *val, socklen_t *len)
   return is_int ? answer_ip (val, len, rep.val) : answer (val, len, rep.val, n);
 }
 
+/* Of a socket that came from another process nothing is remembered here; the
+   service knows what decides who may have its port.  */
+void
+__jr_opts_fetch (struct jr_sock *s, int ksock)
+{
+  static const int what[][2] = { { SOL_SOCKET, SO_REUSEADDR },
+				 { SOL_SOCKET, SO_REUSEPORT },
+				 { IPPROTO_IPV6, IPV6_V6ONLY } };
+  int ipv4_only = s->slot->family == AF_INET;
+  for (int i = 0; i < 3 - ipv4_only; i++)
+    {
+      int v = 0;
+      socklen_t len = sizeof v;
+      if (get_service (s, what[i][0], what[i][1], &v, &len) == 0 && v != 0)
+	jr_sys_setsockopt (ksock, what[i][0], what[i][1], &v, sizeof v);
+    }
+}
+
 /* A number of its own for each socket.  */
 static int
 get_cookie (struct jr_sock *s, void *val, socklen_t *len)

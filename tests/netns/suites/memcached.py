@@ -8,6 +8,7 @@ from pathlib import Path
 from .base import Job, Suite, tap
 
 LEAVE = ("ssl_", "64bit", "issue_67", "lru", "slab", "extstore", "chunked", "stress")  # no stack in it, or minutes long
+LONG = {"restart": 300, "watcher": 300, "maxconns": 300}  # up to 260,000 round trips, or 2048 programs started
 
 
 def jobs(tree: Path) -> list[Job]:
@@ -20,7 +21,7 @@ def jobs(tree: Path) -> list[Job]:
         def named(text: str, code: int, name: str = path.stem) -> dict[str, str]:
             return {f"{name}: {test}": word for test, word in tap(text, code).items()}
 
-        found.append(Job(path.stem, f"perl -I t/lib t/{path.name} 2>&1", 90, named))
+        found.append(Job(path.stem, f"perl -I t/lib t/{path.name} 2>&1", LONG.get(path.stem, 90), named))
     return found
 
 
