@@ -40,8 +40,11 @@ __jr_reg_look_now (struct jr_reg *reg, struct jr_sock *s)
       struct jr_sock was = *s;
       __jr_reg_snapshot (s, &reg->seen);
       bool ready = (__jr_ready (s, want, true) & want) != 0;
-      if (ready)
-	__jr_reg_queue (reg);
+      if (ready && !reg->queued)
+	{
+	  __jr_ep_take_posted (ep);	/* they came first */
+	  __jr_reg_queue (reg);
+	}
       if (ready && awaited)
 	__jr_ep_kick (ep);
       if (s->slot == was.slot)

@@ -37,9 +37,64 @@ is_edge (struct jr_reg *reg)
 static void
 queue_slot (struct jr_epseg *es, uint32_t slot)
 {
+  uint32_t at = ld_relaxed (&es->seg->slots[slot].posted_at);
   for (struct jr_reg *reg = es->by_slot[slot]; reg != NULL; reg = reg->slot_next)
     if (is_edge (reg))
-      __jr_reg_queue (reg);
+      {
+	if (!reg->queued)
+	  reg->posted_at = at;
+	__jr_reg_queue (reg);
+      }
+}
+
+/* ---- the order of posts ---- */
+
+static bool
+came_before (const struct jr_reg *a, const struct jr_reg *b)
+{
+  return (int32_t) (a->posted_at - b->posted_at) < 0;
+}
+
+/* Takes the first N off *REST; what is equal keeps its order.  */
+static struct jr_reg *
+sorted (struct jr_reg **rest, uint32_t n)
+{
+  if (n == 1)
+    {
+      struct jr_reg *reg = *rest;
+      *rest = reg->ready_next;
+      reg->ready_next = NULL;
+      return reg;
+    }
+  struct jr_reg *a = sorted (rest, n / 2), *b = sorted (rest, n - n / 2);
+  struct jr_reg *list = NULL, **end = &list;
+  while (a != NULL && b != NULL)
+    {
+      struct jr_reg **first = came_before (b, a) ? &b : &a;
+      *end = *first;
+      end = &(*first)->ready_next;
+      *first = *end;
+    }
+  *end = a != NULL ? a : b;
+  return list;
+}
+
+/* The kernel tells of what became ready first.  FROM is where the ready list
+   ended before posts were taken.  */
+static void
+put_in_order (struct jr_epoll *ep, struct jr_reg **from)
+{
+  uint32_t n = 0;
+  bool right = true;
+  for (struct jr_reg *reg = *from; reg != NULL; reg = reg->ready_next, n++)
+    right &= reg->ready_next == NULL || !came_before (reg->ready_next, reg);
+  if (right)
+    return;
+  struct jr_reg *rest = *from;
+  *from = sorted (&rest, n);
+  while (*from != NULL)
+    from = &(*from)->ready_next;
+  ep->ready_end = from;
 }
 
 void
@@ -53,6 +108,7 @@ __jr_epseg_look (struct jr_epseg *es)
 void
 __jr_ep_take_posted (struct jr_epoll *ep)
 {
+  struct jr_reg **from = ep->ready_end;
   for (uint32_t i = 0; i < ep->nsegs; i++)
     {
       struct jr_epseg *es = ep->segs[ep->active[i]];
@@ -77,6 +133,7 @@ __jr_ep_take_posted (struct jr_epoll *ep)
 	    queue_slot (es, w * 64 + __builtin_ctzll (bits));
 	}
     }
+  put_in_order (ep, from);
 }
 
 /* ---- from the ready list to the caller ---- */

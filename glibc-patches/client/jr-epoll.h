@@ -35,6 +35,7 @@ struct jr_reg
   bool queued, disabled, shadowed;
   uint32_t inner;		/* serial of the epoll at slot; 0: it is a socket */
   uint32_t batch;		/* the call that last reported it */
+  uint32_t posted_at;		/* the post that put it into the ready list */
   struct jr_seen seen;
 };
 

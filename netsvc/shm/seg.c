@@ -124,8 +124,10 @@ void jr_seg_post(struct jr_seg *seg, uint32_t eq, uint32_t slot, struct jr_wake 
     uint64_t *word = &q->posted[slot >> 6];
 
     /* A bit that is still set was not taken since the change became visible: whoever takes it will see the change. */
-    if (!(__atomic_load_n(word, __ATOMIC_SEQ_CST) & bit))
+    if (!(__atomic_load_n(word, __ATOMIC_SEQ_CST) & bit)) {
+        __atomic_store_n(&seg->slots[slot].posted_at, ++wake->posts, __ATOMIC_RELAXED);
         __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+    }
     const uint32_t gen = __atomic_load_n(&q->sleep_gen, __ATOMIC_SEQ_CST);
     if (gen == seg->eq[eq].answered || seg->eq[eq].fd < 0)
         return;

@@ -691,3 +691,45 @@ CASE(urgent)
     ctl(ep, EPOLL_CTL_MOD, fd[0], EPOLLPRI | EPOLLIN, 2);
     tell("level", ep, 0);
 }
+
+/* What became ready first is told first. That something came is heard of by another epoll, which is told at the same
+ * time. */
+static void bring(int other, int from)
+{
+    struct epoll_event ev;
+
+    put(from, 1);
+    NEED(epoll_wait(other, &ev, 1, 5000) == 1);
+}
+
+CASE(arrival)
+{
+    static const int order[] = {4, 1, 5, 0, 3, 2};
+    int fd[7][2];
+    const int ep = new_epoll(), other = new_epoll();
+
+    for (int i = 0; i < 7; i++) {
+        tcp_pair(fd[i]);
+        if (i < 6)
+            add(ep, fd[i][0], EPOLLIN, (uint64_t)i);
+        add(other, fd[i][0], EPOLLIN | EPOLLET, (uint64_t)i);
+    }
+    for (int i = 0; i < 6; i++)
+        bring(other, fd[order[i]][1]);
+    tell_n("as they came", ep, 64, 5000, true);
+    get(fd[4][0], 1);
+    get(fd[1][0], 1);
+    bring(other, fd[4][1]);
+    tell_n("two drained, one again", ep, 64, 5000, true);
+    bring(other, fd[1][1]);
+    tell_n("in twos", ep, 2, 5000, true);
+    tell_n("in twos", ep, 2, 5000, true);
+    for (int i = 0; i < 6; i++)
+        get(fd[i][0], 1);
+    tell_n("none", ep, 64, 0, true);
+    bring(other, fd[6][1]);
+    bring(other, fd[3][1]);
+    add(ep, fd[6][0], EPOLLIN, 6);
+    bring(other, fd[2][1]);
+    tell_n("one that was ready when it was added", ep, 64, 5000, true);
+}
