@@ -190,7 +190,9 @@ wait_with_shadow (struct jr_sock *l, struct jr_waiter *w)
   if (!w->timed)
     w->deadline = __jr_deadline_us (l->slot->rcvtimeo_us);
   w->timed = true;
-  return __jr_wait_either (l->fd, w->deadline);
+  int r = __jr_wait_either (l->fd, w->deadline);
+  /* It may have moved: where it was need not even be mapped.  */
+  return r < 0 ? r : -JR_EMOVED;
 }
 
 static int
@@ -218,6 +220,7 @@ do_accept (int fd, struct sockaddr *addr, socklen_t *len, int flags)
       r = __jr_outcome (&l, r, 0);
       if (r != -JR_EMOVED)
 	return r;
+      w.armed = false;
     }
 }
 

@@ -206,7 +206,7 @@ each_watch (struct call *c, bool on)
     {
       struct jr_sock s;
       if (jr_ent_kind (__jr_fd_entry (c->fds[i].fd)) != JR_FD_SOCKET
-	  || __jr_sock_get (c->fds[i].fd, &s) < 0)
+	  || __jr_sock_find (c->fds[i].fd, &s) < 0)
 	continue;
       uint32_t eq = queue_in (c->poller, s.seg);
       if (eq == JR_NO_EQ)
@@ -219,7 +219,8 @@ each_watch (struct call *c, bool on)
 	  __jr_unwatch (&s, eq);
 	  continue;
 	}
-      if (!c->watching)
+      /* It may have moved while we slept.  */
+      if (!c->watching || !(ld_relaxed (&s.slot->watch) & 1ull << eq))
 	__jr_watch (&s, eq);
       if (s.seg != armed)
 	__jr_eq_arm (s.seg, eq);
@@ -301,28 +302,39 @@ spin (struct call *c)
   return ready;
 }
 
+static void
+let_go (struct jr_seg **seg)
+{
+  if (*seg != NULL)
+    add_fetch (&(*seg)->busy, -1);
+}
+
 /* A lone socket polled for input needs no queue: its futex will do.  */
 static int
 wait_single (struct call *c, int64_t deadline_ns, bool *done)
 {
   struct jr_sock s;
   struct jr_dir d;
-  uint32_t state;
+  uint32_t state, now;
   struct pollfd *p = c->fds;
+  /* Stays mapped while we may look there, also when the socket moves.  */
+  struct jr_seg *held JR_CLEANUP (let_go) = NULL;
   *done = false;
   if (c->n != 1 || c->kernel > 0 || (p->events & (POLLOUT | POLLWRNORM))
       || __jr_sock_get (p->fd, &s) < 0 || jr_state (&s, &state) < 0
       || __jr_dir_rx (&s, state, &d) < 0)
     return 0;
   *done = true;
+  held = s.seg;
+  add_fetch (&held->busy, 1);
   for (;;)
     {
       uint32_t seq = ld_acquire (&d.r->data_seq);
       add_fetch (&d.r->data_wait, 1);
       jr_fence_rmw ();
       int r = look (c, true);
-      /* It may have become one end of a pair.  */
-      if (r > 0 || c->kernel > 0 || (ld_acquire (&s.slot->state) ^ state) & JR_ST_PAIR)
+      /* It may have moved, or have become one end of a pair.  */
+      if (r > 0 || c->kernel > 0 || jr_state (&s, &now) < 0 || (now ^ state) & JR_ST_PAIR)
 	{
 	  *done = r > 0;
 	  return r;

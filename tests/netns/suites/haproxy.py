@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""HAProxy's regression tests, by Varnish's test program: many small servers and clients around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .base import Job, Suite, lines
+
+CHUNK = 6
+WORDS = {"passed": "ok", "skipped": "skipped"}
+
+
+def jobs(tree: Path) -> list[Job]:
+    """A job for a few files of one folder."""
+    found = []
+    parse = lines(r"^#\s+top\s+TEST (?P<test>\S+) (?P<word>passed|FAILED|TIMED OUT|skipped)", WORDS)
+    for folder in sorted(path for path in (tree / "reg-tests").iterdir() if path.is_dir()):
+        names = sorted(str(path.relative_to(tree)) for path in folder.glob("*.vtc"))
+        for first in range(0, len(names), CHUNK):
+            some = " ".join(names[first : first + CHUNK])
+            command = f"varnishtest -k -t 60 {some} 2>&1"
+            found.append(Job(f"{folder.name}/{first // CHUNK + 1}", command, 370, parse))
+    return found
+
+
+Suite("haproxy", jobs, source="haproxy", build_deps=False, packages=("haproxy", "varnish"),
+      env={"HAPROXY_PROGRAM": "/usr/sbin/haproxy"})  # fmt: skip
