@@ -41,7 +41,7 @@ claim (struct jr_seg *seg, uint32_t *index)
 	}
       if (tries % 1000 == 0)
 	reclaim (seg);
-      jr_sys_yield ();
+      __jr_yield ();
     }
   return NULL;
 }

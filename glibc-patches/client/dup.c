@@ -27,7 +27,8 @@ do_dup3 (int old, int fd, int flags)
       if (r < 0)
 	return r;
     }
-  __jr_ent_hold (src);
+  if (!__jr_ent_hold (src))
+    src = 0;
   int r = jr_sys_dup3 (old, fd, flags);
   if (r < 0)
     {
@@ -36,10 +37,10 @@ do_dup3 (int old, int fd, int flags)
     }
   uint64_t was = __jr_fd_take (fd);
   if (src != 0)
-    r = __jr_fd_put (fd, src | (flags & O_CLOEXEC ? JR_ENT_CLOEXEC : 0));
+    r = __jr_fd_copied (old, fd, src, flags & O_CLOEXEC);
   __jr_ent_release (was);
   __jr_closed (was);
-  return r < 0 ? -EMFILE : fd;
+  return r;
 }
 
 int

@@ -8,6 +8,9 @@
 #define REGS_MAX (1u << 19)
 
 static struct jr_epoll *epolls[JR_MAX_EPOLLS];	/* atomic */
+/* Their memory, which stays and is used again: another thread may have found
+   an epoll just before its last fd was closed.  */
+static struct jr_epoll *rooms[JR_MAX_EPOLLS];
 static uint32_t nepolls;	/* atomic; entries ever used */
 static uint32_t serials;	/* under __jr.lock */
 
@@ -263,15 +266,18 @@ __jr_ep_new (int fd)
       {
 	if (epolls[i] != NULL)
 	  continue;
-	ep = jr_sys_map_anon (sizeof *ep);
+	if (rooms[i] == NULL)
+	  rooms[i] = jr_sys_map_anon (sizeof *ep);
+	ep = rooms[i];
 	if (ep == NULL)
 	  break;
 	ep->idx = i;
 	ep->serial = ++serials == 0 ? ++serials : serials;
-	ep->refs = 1;
 	ep->pid = __jr.pid;
 	ep->efd = ep->ctl_fd = -1;
 	ep->ready_end = &ep->ready;
+	st_release (&ep->refs, 1);
+	st_release (&ep->users, 1);
 	st_release (&epolls[i], ep);
 	if (nepolls < i + 1)
 	  st_release (&nepolls, i + 1);
@@ -296,17 +302,30 @@ ep_free (struct jr_epoll *ep)
     __jr_inner_drop (ep->inners);
   while (ep->nsegs > 0)
     drop_epseg (ep, ep->segs[ep->active[0]], true);
+  uint32_t idx = ep->idx;
   __jr_lock_take (&__jr.lock, &mask);
-  st_release (&epolls[ep->idx], NULL);
-  __jr_lock_drop (&__jr.lock, &mask);
   __jr_fd_internal_close (ep->efd);
-  jr_sys_munmap (ep, sizeof *ep);
+  JR_SYSCALL (madvise, ep, sizeof *ep, MADV_DONTNEED);
+  st_release (&epolls[idx], NULL);
+  __jr_lock_drop (&__jr.lock, &mask);
 }
 
-void
+/* One more, unless there is none any more.  */
+static bool
+count_up (uint32_t *count)
+{
+  uint32_t n = ld_acquire (count);
+  while (n != 0)
+    if (cas (count, &n, n + 1))
+      return true;
+  return false;
+}
+
+bool
 __jr_epoll_hold (uint32_t idx)
 {
-  add_fetch (&epolls[idx]->refs, 1);
+  struct jr_epoll *ep = ld_acquire (&epolls[idx]);
+  return ep != NULL && count_up (&ep->refs);
 }
 
 /* One count stands for all fds, so that the last of them and the last call
@@ -314,7 +333,7 @@ __jr_epoll_hold (uint32_t idx)
 static void
 ep_put (struct jr_epoll *ep)
 {
-  if (add_fetch (&ep->users, -1) == (uint32_t) -1)
+  if (add_fetch (&ep->users, -1) == 0)
     ep_free (ep);
 }
 
@@ -324,19 +343,6 @@ __jr_epoll_release (uint32_t idx)
   struct jr_epoll *ep = epolls[idx];
   if (add_fetch (&ep->refs, -1) == 0)
     ep_put (ep);
-}
-
-void
-__jr_ep_lock (struct jr_epoll *ep)
-{
-  while (!__jr_lock_try_enter (&ep->lock))
-    jr_sys_yield ();
-}
-
-void
-__jr_ep_unlock (struct jr_epoll *ep)
-{
-  __jr_lock_leave (&ep->lock);
 }
 
 /* After fork the queues and the eventfd are the parent's.  */
@@ -406,8 +412,12 @@ __jr_ep_enter (int fd, struct jr_ep_call *in)
   if (in->busy)
     return NULL;
   jr_undo_push (&in->undo, ep_left);
-  add_fetch (&ep->users, 1);
-  in->inside = true;
+  in->inside = count_up (&ep->users);
+  if (!in->inside)
+    {
+      jr_undo_pop (&in->undo);
+      return NULL;
+    }
   __jr_ep_lock (ep);
   become_own (ep);
   return ep;
@@ -701,8 +711,8 @@ __jr_epoll_received (int fd)
       bool cloexec = jr_sys_fcntl (fd, F_GETFD, 0) & FD_CLOEXEC;
       uint64_t ent = jr_ent_make (JR_FD_EPOLL, 0, i, 0, 0) | (cloexec ? JR_ENT_CLOEXEC : 0);
       /* Else another thread just closes the last fd.  */
-      if (add_fetch (&epolls[i]->refs, 1) == 1 || __jr_fd_put (fd, ent) < 0)
-	add_fetch (&epolls[i]->refs, -1);
+      if (__jr_epoll_hold (i) && __jr_fd_put (fd, ent) < 0)
+	__jr_epoll_release (i);
       break;
     }
   __jr_lock_drop (&__jr.lock, &mask);
@@ -769,7 +779,7 @@ __jr_epoll_fork_done (bool child)
       if (child)
 	{
 	  epolls[i]->lock.word = 0;
-	  epolls[i]->users = 0;
+	  epolls[i]->users = epolls[i]->refs != 0;
 	}
       else if (fork_held[i / 64] & 1ull << i % 64)
 	__jr_lock_leave (&epolls[i]->lock);

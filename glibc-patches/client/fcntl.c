@@ -21,14 +21,9 @@ dup_fd (int fd, int cmd, intptr_t from)
       __jr_overlay_note (n, __jr_overlay_entry (fd));
       return n;
     }
-  __jr_ent_hold (ent);
-  if (__jr_fd_put (n, ent | (cmd == F_DUPFD_CLOEXEC ? JR_ENT_CLOEXEC : 0)) < 0)
-    {
-      __jr_ent_unhold (ent);
-      jr_sys_close (n);
-      return -EMFILE;
-    }
-  return n;
+  if (ent == 0 || !__jr_ent_hold (ent))
+    return n;
+  return __jr_fd_copied (fd, n, ent, cmd == F_DUPFD_CLOEXEC);
 }
 
 /* The kernel signals for the handle, when the service says so.  */
@@ -95,10 +90,22 @@ do_fcntl (int fd, int cmd, intptr_t arg)
   return JR_SYSCALL_CANCEL (fcntl, fd, cmd, arg);
 }
 
+/* A group's is negative, and no error.  */
+static int
+owner_of (int fd)
+{
+  struct f_owner_ex own;
+  int r = jr_sys_fcntl (fd, F_GETOWN_EX, &own);
+  if (r < 0)
+    return jr_ret (r);
+  return own.type == F_OWNER_PGRP ? -own.pid : own.pid;
+}
+
 int
 __jr_fcntl (int fd, int cmd, void *arg)
 {
-  int r = jr_ret (do_fcntl (fd, cmd, (intptr_t) arg));
+  bool owner = cmd == F_GETOWN && jr_ent_kind (__jr_fd_entry (fd)) != JR_FD_INTERNAL;
+  int r = owner ? owner_of (fd) : jr_ret (do_fcntl (fd, cmd, (intptr_t) arg));
   if (unlikely_ (ld_relaxed (&__jr_tracing)))
     __jr_trace_fcntl (fd, cmd, arg, r);
   return r;
@@ -190,7 +197,7 @@ set_owner (int fd, const void *arg)
 static int
 get_owner (int fd, void *arg)
 {
-  struct f_owner_ex own;
+  struct f_owner_ex own = { 0 };
   int r = jr_sys_fcntl (fd, F_GETOWN_EX, &own);
   return count_into (arg, r, own.type == F_OWNER_PGRP ? -own.pid : own.pid);
 }

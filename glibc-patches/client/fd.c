@@ -284,16 +284,37 @@ __jr_sock_follow (struct jr_sock *s)
   return __jr_sock_get (s->fd, s);
 }
 
-void
+bool
 __jr_ent_hold (uint64_t ent)
 {
   if (jr_ent_kind (ent) == JR_FD_EPOLL)
-    __jr_epoll_hold (jr_ent_idx (ent));
+    return __jr_epoll_hold (jr_ent_idx (ent));
   if (jr_ent_kind (ent) != JR_FD_SOCKET)
-    return;
-  struct jr_seg *seg = __jr.seg[jr_ent_idx (ent)];
+    return true;
+  struct jr_seg *seg = ld_acquire (&__jr.seg[jr_ent_idx (ent)]);
+  if (seg == NULL)
+    return false;
   add_fetch (&seg->live, 1);
   add_fetch (&seg->ls[jr_ent_slot (ent)].fds, 1);
+  return true;
+}
+
+/* Another thread may have closed FD meanwhile, so that N is a copy of
+   something else.  */
+int
+__jr_fd_copied (int fd, int n, uint64_t ent, bool cloexec)
+{
+  bool other = (__jr_fd_entry (fd) & ~JR_ENT_CLOEXEC) != ent;
+  if (unlikely_ (other) && (jr_ent_kind (ent) != JR_FD_SOCKET || !__jr_looks_like_handle (n)))
+    {
+      __jr_ent_unhold (ent);
+      return n;
+    }
+  if (__jr_fd_put (n, ent | (cloexec ? JR_ENT_CLOEXEC : 0)) == 0)
+    return n;
+  __jr_ent_unhold (ent);
+  jr_sys_close (n);
+  return -EMFILE;
 }
 
 /* The last fd of this process on a slot goes.  */

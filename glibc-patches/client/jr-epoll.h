@@ -54,7 +54,7 @@ struct jr_epoll
   struct jr_lock lock;
   uint32_t idx, serial;
   uint32_t refs;		/* atomic; fds of this process */
-  uint32_t users;		/* atomic; calls inside */
+  uint32_t users;		/* atomic; calls inside, and one for all fds */
   int pid;			/* whose eventfd and queues these are */
   int efd, ctl_fd;		/* -1: not yet */
   uint32_t sleepers;		/* atomic; threads in the kernel's epoll_pwait */
@@ -89,8 +89,20 @@ struct jr_ep_call
    thread is inside it already.  */
 extern struct jr_epoll *__jr_ep_enter (int fd, struct jr_ep_call *in) JR_HIDDEN;
 extern void __jr_ep_leave (struct jr_ep_call *in) JR_HIDDEN;
-extern void __jr_ep_lock (struct jr_epoll *ep) JR_HIDDEN;
-extern void __jr_ep_unlock (struct jr_epoll *ep) JR_HIDDEN;
+
+static inline void
+__jr_ep_lock (struct jr_epoll *ep)
+{
+  while (!__jr_lock_try_enter (&ep->lock))
+    __jr_yield ();
+}
+
+static inline void
+__jr_ep_unlock (struct jr_epoll *ep)
+{
+  __jr_lock_leave (&ep->lock);
+}
+
 /* What the kernel gave back is the address of an interest, perhaps of one that
    is no more.  */
 extern bool __jr_is_reg (void *ptr) JR_HIDDEN;

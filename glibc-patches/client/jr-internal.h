@@ -132,6 +132,9 @@ struct jr_lslot
 struct jr_seg
 {
   uint8_t *base;
+  uint64_t size;		/* of what is mapped */
+  uint32_t nslots;		/* whose rings that is */
+  int64_t idle_ns;		/* found without sockets first; 0: it has some */
   struct jr_abi_seg_hdr *hdr;
   struct jr_abi_seg_app *app;
   struct jr_abi_cell *cells;
@@ -254,8 +257,11 @@ extern int __jr_sock_get (int fd, struct jr_sock *s) JR_HIDDEN;
 extern int __jr_sock_find (int fd, struct jr_sock *s) JR_HIDDEN;
 /* After -JR_EMOVED: where the socket is now; -EBADF if it was closed.  */
 extern int __jr_sock_follow (struct jr_sock *s) JR_HIDDEN;
-/* Counting the process's fds on a socket or epoll.  */
-extern void __jr_ent_hold (uint64_t ent) JR_HIDDEN;
+/* Counting the process's fds on a socket or epoll.  False: there is none any
+   more.  */
+extern bool __jr_ent_hold (uint64_t ent) JR_HIDDEN;
+/* N was just made of FD, which was held as ENT.  */
+extern int __jr_fd_copied (int fd, int n, uint64_t ent, bool cloexec) JR_HIDDEN;
 extern void __jr_ent_release (uint64_t ent) JR_HIDDEN;
 extern void __jr_ent_unhold (uint64_t ent) JR_HIDDEN;
 extern void __jr_closed (uint64_t ent) JR_HIDDEN;
@@ -422,6 +428,8 @@ extern int __jr_wait (struct jr_seg *seg, uint32_t *word, uint32_t val,
 /* Until a socket with a kernel side has something to read: 0, -EINTR,
    -EAGAIN.  Cancellation point.  */
 extern int __jr_wait_either (int fd, int64_t deadline_ns) JR_HIDDEN;
+/* sched_yield, or what a sandbox lets pass.  */
+extern void __jr_yield (void) JR_HIDDEN;
 /* Spins for a while; true when *WORD moved from VAL, or the state did.  */
 extern bool __jr_spin (struct jr_sock *s, uint64_t *word, uint64_t val) JR_HIDDEN;
 /* After a look without waiting that found nothing; the ring's head.  */
@@ -806,7 +814,7 @@ extern int __jr_ppoll_deadline (struct pollfd *fds, nfds_t n, int64_t deadline_n
 				bool now_only, const sigset_t *mask) JR_HIDDEN;
 
 /* epoll.c; jr-epoll.h has the rest.  */
-extern void __jr_epoll_hold (uint32_t idx) JR_HIDDEN;
+extern bool __jr_epoll_hold (uint32_t idx) JR_HIDDEN;
 extern void __jr_epoll_release (uint32_t idx) JR_HIDDEN;
 /* FD became a kernel socket; was re-homed; got a kernel listener beside it.  */
 extern void __jr_epoll_turned (struct jr_sock *s, int fd) JR_HIDDEN;

@@ -35,7 +35,10 @@ __jr_set_address_limit (const struct rlimit64 *limit)
     {
       more = ROOM_BYTES;
       for (uint32_t i = 0; i < ld_acquire (&__jr.nsegs); i++)
-	more += ld_acquire (&__jr.seg[i]) != NULL ? JR_SEG_SIZE : 0;
+	{
+	  struct jr_seg *seg = ld_acquire (&__jr.seg[i]);
+	  more += seg != NULL ? seg->size : 0;
+	}
     }
   struct rlimit64 wide = { plus (want.rlim_cur, more), plus (want.rlim_max, more) };
   long r = JR_SYSCALL (prlimit64, 0, RLIMIT_AS, &wide, NULL);

@@ -115,7 +115,7 @@ __jr_dir_lock (struct jr_seg *seg, uint32_t *word, uint32_t *gen, bool *nested)
 	  jr_pause ();
 	  continue;
 	}
-      jr_sys_yield ();
+      __jr_yield ();
       if (i % 64 != 0)
 	continue;
       int64_t now = jr_sys_now (CLOCK_MONOTONIC_COARSE);

@@ -46,7 +46,7 @@ park (struct jr_seg *seg, const struct jr_abi_ctl_handles_rep *rep, int *fds,
   for (unsigned int i = 0; i < n; i++)
     {
       uint32_t slot = rep->slot[i];
-      if (slot >= JR_SEG_SLOTS || i >= rep->n)
+      if (slot >= seg->nslots || i >= rep->n)
 	{
 	  jr_sys_close (fds[i]);
 	  continue;

@@ -103,7 +103,7 @@ is_shared_with_service (uintptr_t start)
       struct jr_seg *seg = ld_acquire (&__jr.seg[i]);
       if (seg == NULL)
 	continue;
-      if (start - (uintptr_t) seg->base < JR_SEG_SIZE)
+      if (start - (uintptr_t) seg->base < seg->size)
 	return true;
       for (uint32_t k = 0; k < JR_SEG_SLOTS; k++)
 	{

@@ -41,7 +41,7 @@ ask (int fd, uint32_t flags, uint64_t *ent)
     }
   if (mem && m.nfds >= 1)
     jr_sys_close (fds[0]);
-  bool ok = seg != NULL && rep.slot < JR_SEG_SLOTS;
+  bool ok = seg != NULL && rep.slot < seg->nslots;
   if (ok)
     {
       *ent = jr_ent_make (JR_FD_SOCKET, 0, seg->index, rep.slot, rep.gen);

@@ -3,6 +3,14 @@
 
 #include "jr-internal.h"
 
+/* What is known of each here: memory that stays and is used again, as another
+   thread may have looked up a socket just before it was closed.  The segment
+   itself stays mapped for a while.  */
+static struct jr_seg *rooms[JR_MAX_SEGS];
+
+#define IDLE_NS JR_NSEC_PER_SEC
+#define IDLE_MAX 64
+
 static int
 free_index (void)
 {
@@ -23,33 +31,43 @@ point (struct jr_seg *seg, uint8_t *base)
   seg->slots = (void *) (base + JR_SEG_SLOT_OFF);
 }
 
+/* Bytes to map: one that was made for a single socket takes up no more
+   addresses than that needs.  0: it is none of ours.  */
+static uint64_t
+mapped_size (int fd, uint32_t id)
+{
+  struct jr_abi_seg_hdr *hdr = jr_sys_map_shared (fd, sizeof *hdr, PROT_READ);
+  if (hdr == NULL)
+    return 0;
+  uint32_t nslots = hdr->nslots;
+  bool ok = hdr->magic == JR_ABI_MAGIC && hdr->checksum == JR_ABI_CHECKSUM
+	    && hdr->seg_id == id && nslots <= JR_SEG_SLOTS;
+  jr_sys_munmap (hdr, sizeof *hdr);
+  return ok ? JR_SEG_RING_OFF + (uint64_t) nslots * 2 * JR_RING_MAX : 0;
+}
+
 /* Under __jr.lock.  NULL when it can't be mapped; FD stays open.  */
 struct jr_seg *
 __jr_seg_map (int fd, uint32_t id)
 {
+  uint64_t size = mapped_size (fd, id);
   int index = free_index ();
-  if (index < 0)
+  if (index < 0 || size == 0)
     return NULL;
-  struct jr_seg *seg = jr_sys_map_anon (sizeof *seg);
+  if (rooms[index] == NULL)
+    rooms[index] = jr_sys_map_anon (sizeof (struct jr_seg));
+  struct jr_seg *seg = rooms[index];
   if (seg == NULL)
     return NULL;
-  uint8_t *base = jr_sys_map_shared (fd, JR_SEG_SIZE, PROT_READ | PROT_WRITE);
+  uint8_t *base = jr_sys_map_shared (fd, size, PROT_READ | PROT_WRITE);
   if (base == NULL)
-    {
-      jr_sys_munmap (seg, sizeof *seg);
-      return NULL;
-    }
+    return NULL;
   point (seg, base);
-  if (seg->hdr->magic != JR_ABI_MAGIC || seg->hdr->checksum != JR_ABI_CHECKSUM
-      || seg->hdr->seg_id != id)
-    {
-      jr_sys_munmap (base, JR_SEG_SIZE);
-      jr_sys_munmap (seg, sizeof *seg);
-      return NULL;
-    }
   seg->id = id;
   seg->index = index;
-  for (uint32_t i = 0; i < JR_SEG_SLOTS; i++)
+  seg->size = size;
+  seg->nslots = (size - JR_SEG_RING_OFF) / (2 * JR_RING_MAX);
+  for (uint32_t i = 0; i < seg->nslots; i++)
     seg->ls[i].shadow_fd = seg->ls[i].parked_fd = -1;
   st_release (&__jr.seg[index], seg);
   if (__jr.nsegs < (uint32_t) index + 1)
@@ -76,25 +94,41 @@ has_parked (struct jr_seg *seg)
   return any != 0;
 }
 
+static bool
+is_idle (struct jr_seg *seg)
+{
+  return seg != __jr.pool && ld_relaxed (&seg->shared) && ld_relaxed (&seg->live) == 0
+	 && ld_relaxed (&seg->busy) == 0 && !has_parked (seg);
+}
+
 /* Unmaps segments in which this process has no socket and gets none.  */
 void
 __jr_seg_gc (void)
 {
   uint64_t mask;
+  uint32_t waiting = 0;
+  int64_t now = jr_sys_now (CLOCK_MONOTONIC_COARSE);
   __jr_lock_take (&__jr.lock, &mask);
   for (uint32_t i = 0; i < __jr.nsegs; i++)
     {
       struct jr_seg *seg = __jr.seg[i];
-      if (seg == NULL || seg == __jr.pool || !ld_relaxed (&seg->shared)
-	  || ld_relaxed (&seg->live) != 0 || ld_relaxed (&seg->busy) != 0
-	  || has_parked (seg) || !__jr_epoll_seg_gone (seg))
+      if (seg == NULL)
+	continue;
+      if (!is_idle (seg))
+	{
+	  seg->idle_ns = 0;
+	  continue;
+	}
+      if (seg->idle_ns == 0)
+	seg->idle_ns = now;
+      if ((now - seg->idle_ns < IDLE_NS && waiting++ < IDLE_MAX) || !__jr_epoll_seg_gone (seg))
 	continue;
       for (int k = 0; k < JR_MAX_POLLERS; k++)
 	if (__jr.poller[k] != NULL)
 	  __jr.poller[k]->eq[i] = 0;
       st_release (&__jr.seg[i], NULL);
-      jr_sys_munmap (seg->base, JR_SEG_SIZE);
-      jr_sys_munmap (seg, sizeof *seg);
+      jr_sys_munmap (seg->base, seg->size);
+      JR_SYSCALL (madvise, seg, sizeof *seg, MADV_DONTNEED);
     }
   __jr_lock_drop (&__jr.lock, &mask);
 }

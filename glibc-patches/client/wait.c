@@ -10,12 +10,26 @@
 
 static uint32_t no_waitv;	/* atomic; this kernel has no futex_waitv, or it
 				   may not be called */
+static uint32_t no_yield;	/* atomic */
 
-/* sshd's filter, for one, kills for futex_waitv.  */
+/* sshd's filter, for one, kills for futex_waitv and for sched_yield.  */
 void
 __jr_sandboxed (void)
 {
   st_relaxed (&no_waitv, 1);
+  st_relaxed (&no_yield, 1);
+}
+
+/* The core is for whoever waits for one.  */
+void
+__jr_yield (void)
+{
+  static uint32_t never;
+  struct timespec ts = { .tv_nsec = 1 };
+  if (unlikely_ (ld_relaxed (&no_yield)))
+    jr_sys_futex_wait (&never, 0, &ts, false);
+  else
+    jr_sys_yield ();
 }
 
 int64_t
@@ -212,7 +226,7 @@ __jr_give_way (struct jr_sock *s, uint64_t head)
   st_relaxed (&s->ls->idle_head, head);
   st_relaxed (&s->ls->idle_polls, polls);
   if (polls % 16 == 15)
-    jr_sys_yield ();
+    __jr_yield ();
 }
 
 /* Answered only once it was done, as in __jr_bell; and whoever else holds

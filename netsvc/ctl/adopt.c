@@ -40,6 +40,7 @@ static int move_out(struct jr_ctl *ctl, struct jr_sock *so, bool force, jr_time 
     if (!seg)
         return -errno;
     seg->moved = true;
+    seg->hdr->nslots = 1; /* the first; holders map no more than its rings */
     r = jr_sock_move(so, seg, force, now);
     if (r < 0)
         jr_ctl_seg_unused(ctl, seg);

@@ -37,11 +37,22 @@ ENDINGS = ("c", "py", "go") if shutil.which("go") else ("c", "py")
 PROGRAMS = sorted(f"{path.parent.name}/{path.name}" for ending in ENDINGS for path in DIFF.glob(f"*/*.{ending}"))
 OWN = "own/"  # programs in this folder hold both ends themselves: over loopback only
 RAW = "raw"  # programs in this folder make system calls of their own: JOYRIDE_RAW
-PAIRED = ["fork", "fds", "spawn", "closing", "cancel", "signals", "scm", "listeners", "raw"]
+PAIRED = [
+    "fork",
+    "fds",
+    "spawn",
+    "closing",
+    "cancel",
+    "signals",
+    "scm",
+    "rights",
+    "shared",
+    "listeners",
+    "raw",
+]
 IN_PAIRS = [f"procs/{name}.c" for name in PAIRED]
 # of these some cases differ there
-NOT_OVER_LOOPBACK = {"procs/cancel.c", "procs/closing.c", "procs/signals.c",
-                     "readiness/states.c"}  # fmt: skip
+NOT_OVER_LOOPBACK = {"readiness/states.c"}
 OVER_LOOPBACK = [name for name in PROGRAMS if name.endswith(".c") and name not in NOT_OVER_LOOPBACK]
 CASES = [name for name in os.environ.get("DIFF_CASES", "").split(",") if name]
 AT_ONCE = {"readiness": 6}

@@ -245,6 +245,48 @@ CASE(dup2_over_a_blocked_one)
     came_back("recv", &b, 3000);
 }
 
+/* ---- threads that close numbers which another one is just making and copying ---- */
+
+static volatile int made = -1, copy = -1, over;
+
+static void *closer(void *arg)
+{
+    while (!over) {
+        close(made);
+        close(copy);
+        sched_yield();
+    }
+    return arg;
+}
+
+CASE(closed_by_others_while_made)
+{
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT}, got[4];
+    pthread_t t[3];
+    struct stat st;
+    int keep = udp_bound();
+    for (int i = 0; i < 3; i++)
+        pthread_create(&t[i], NULL, closer, NULL);
+    for (int64_t end = now_ms() + 1500, i = 0; now_ms() < end; i++) {
+        made = i % 3 ? epoll_create1(0) : socket(AF_INET, i % 2 ? SOCK_STREAM : SOCK_DGRAM, 0);
+        copy = i % 4 ? dup(made) : fcntl(made, F_DUPFD_CLOEXEC, 20);
+        epoll_ctl(copy, EPOLL_CTL_ADD, keep, &ev);
+        epoll_wait(made, got, 4, 0);
+        bind(made, (struct sockaddr *)&host4, sizeof host4);
+        fstat(copy, &st);
+        dup2(made, 30);
+        close(made);
+        close(copy);
+        close(30);
+        made = copy = -1;
+    }
+    over = 1;
+    for (int i = 0; i < 3; i++)
+        pthread_join(t[i], NULL);
+    int fd = dial(ECHO);
+    SAY(echoes(fd));
+}
+
 /* ---- many threads, one socket ---- */
 
 static int shared;

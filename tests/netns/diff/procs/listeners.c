@@ -222,6 +222,27 @@ CASE(workers_that_listen)
     local_client(port);
 }
 
+/* What was set before it was sent counts for the worker that listens: the port is IPv6's alone. */
+CASE(a_worker_that_listens_on_ipv6_only)
+{
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    socklen_t len = sizeof in6;
+    int u, on = 1, l = MUST(socket(AF_INET6, SOCK_STREAM, 0));
+    MUST(setsockopt(l, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on));
+    MUST(bind(l, (struct sockaddr *)&in6, sizeof in6));
+    MUST(getsockname(l, (struct sockaddr *)&in6, &len));
+    int port = ntohs(in6.sin6_port);
+    pid_t worker = taker("listen", 0, l, &u);
+    struct sockaddr_in sin = address("0.0.0.0", port);
+    int l4 = MUST(socket(AF_INET, SOCK_STREAM, 0));
+    SAY(bind(l4, (struct sockaddr *)&sin, sizeof sin));
+    SAY(listen(l4, 5));
+    pid_t pid = execute("serve", 3, l4);
+    both_clients(port);
+    reap("server", pid);
+    reap("worker", worker);
+}
+
 CASE(a_child_forked_before_listen)
 {
     struct sockaddr_in sin = address("0.0.0.0", 0);

@@ -6,6 +6,22 @@
 
 extern char **environ;
 
+/* A child serves, and its parent afterwards. */
+static void session(int fd)
+{
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        for (int i = 0; i < 20; i++)
+            if (!echoes(fd))
+                _exit(1);
+        _exit(0);
+    }
+    reap("session", pid);
+    say("session: echoes %d", echoes(fd));
+}
+
 /* What the executed program does with its argument's words. */
 int executed(int argc, char **argv)
 {
@@ -23,6 +39,8 @@ int executed(int argc, char **argv)
             say("new program: fd %d reads %zd", fd, read(fd, buf, sizeof buf));
         else if (strcmp(argv[i], "accept") == 0)
             say("new program: fd %d accepts, echoes %d", fd, echoes(accept(fd, NULL, NULL)));
+        else if (strcmp(argv[i], "session") == 0)
+            session(fd);
         else if (strcmp(argv[i], "own") == 0)
             say("new program: own echoes %d", echoes(dial(ECHO)));
         else if (strcmp(argv[i], "lowest") == 0)
@@ -118,6 +136,25 @@ CASE(exec_a_listener_on_any_address)
     execv(self_path, ARGS("accept", number(l)));
 }
 
+/* A master that has several listeners limits its child, which takes them all and opens sockets of its own. */
+CASE(exec_with_limited_addresses)
+{
+    int port[6], l[6];
+    for (int i = 0; i < 6; i++) {
+        l[i] = listen_on(i % 2 ? "0.0.0.0" : host_ip, &port[i]);
+        call_me(port[i], 1, "echo");
+    }
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        struct rlimit few = {256 << 20, 256 << 20};
+        SAY(setrlimit(RLIMIT_AS, &few));
+        execv(self_path, ARGS("accept", number(l[0]), "accept", number(l[1]), "accept", number(l[2]), "own", "0",
+                              "accept", number(l[3]), "accept", number(l[4]), "accept", number(l[5]), "own", "0"));
+        _exit(9);
+    }
+    reap("child", pid);
+}
+
 CASE(exec_fails)
 {
     int a = dial(ECHO);
@@ -153,6 +190,32 @@ CASE(inetd)
     }
     close(fd);
     reap("shell", pid);
+}
+
+/* As sshd: each connection gets the program anew. */
+CASE(executed_anew_for_each_connection)
+{
+    int port, l = listen_on(host_ip, &port), sv[2];
+    call_me(port, 12, "echo");
+    for (int i = 0; i < 12; i++) {
+        int fd = MUST(accept(l, NULL, NULL));
+        MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
+        pid_t pid = MUST(fork());
+        if (pid == 0) {
+            close(l);
+            dup2(sv[0], 20);
+            dup2(fd, 5);
+            closefrom(21);
+            for (int n = 6; n < 20; n++)
+                close(n);
+            execv(self_path, ARGS("socket", "5", "session", "5", "socket", "20"));
+            _exit(9);
+        }
+        close(fd);
+        close(sv[0]);
+        close(sv[1]);
+        reap("server", pid);
+    }
 }
 
 CASE(listen_fds)
