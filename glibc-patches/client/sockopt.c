@@ -442,6 +442,27 @@ is_for_addresses (int level, int name)
 	 || (level == IPPROTO_IPV6 && name == IPV6_TRANSPARENT);
 }
 
+/* A socket of version 6 that is connected by version 4 becomes one of that.  */
+static int
+set_addrform (struct jr_sock *s, const void *val, socklen_t len)
+{
+  bool same;
+  int v = 0;
+  uint32_t state = ld_acquire (&s->slot->state);
+  if (len >= sizeof v)
+    memcpy (&v, val, sizeof v);
+  if (v != AF_INET || (state & (JR_ST_CONNECTED | JR_ST_DEAD)) != JR_ST_CONNECTED
+      || __jr_is_over (s, state))
+    return __jr_twin_set (s, IPPROTO_IPV6, IPV6_ADDRFORM, val, len, &v, &same);
+  if (!__jr_addr_is_v4 (&s->slot->remote)
+      || (ld_relaxed (&s->slot->app_flags) & JR_AF_V6ONLY))
+    return -EADDRNOTAVAIL;
+  int r = set_service (s, IPPROTO_IPV6, IPV6_ADDRFORM, &v, sizeof v);
+  if (r == 0)
+    s->slot->family = AF_INET;
+  return r;
+}
+
 /* Bytes that any option is read from.  */
 #define MOST_READ 512
 
@@ -473,6 +494,8 @@ do_setsockopt (int fd, int level, int name, const void *val, socklen_t len)
     return set_refused (&s, level, name, val, len, -EFAULT);
   if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
     r = -ENOPROTOOPT;		/* a device of the kernel's */
+  else if (level == IPPROTO_IPV6 && name == IPV6_ADDRFORM)
+    return set_addrform (&s, val, len);
   else if (is_for_addresses (level, name))
     r = open ? -ENOPROTOOPT : set_judged (&s, level, name, val, len);
   else if (__jr_opt_is_judged (level, name))

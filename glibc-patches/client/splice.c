@@ -59,6 +59,15 @@ socket_to_pipe (struct jr_sock *s, int out, size_t n, unsigned int flags)
     return -ENOMEM;
   struct iovec iov = { buf, n < COPY_BYTES ? n : COPY_BYTES };
   struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+  struct pollfd end = { .fd = out, .events = POLLOUT };
+  struct timespec now = { 0, 0 };
+  /* Nobody reads there any more: whatever the socket has.  */
+  if (jr_sys_ppoll (&end, 1, &now, NULL) == 1 && (end.revents & POLLERR))
+    {
+      jr_sys_munmap (buf, COPY_BYTES);
+      jr_sys_raise (SIGPIPE);
+      return -EPIPE;
+    }
   /* Look first and consume only what the pipe took.  SPLICE_F_NONBLOCK is
      about the pipe.  */
   ssize_t r = __jr_sock_recvmsg (s, &msg, MSG_PEEK | JR_MSG_NEXT);

@@ -204,8 +204,7 @@ int jr_cmd_connect(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_connect_req *
     r = jr_sock_endpoint(so, &req->addr, &ep);
     if (r < 0)
         return r;
-    if (jr_addr_is_any(ep.addr)) /* Linux takes it for this host */
-        ep.addr = jr_addr_is_v4(ep.addr) ? jr_addr_v4(htonl(INADDR_LOOPBACK)) : (struct jr_addr){.b = {[15] = 1}};
+    jr_sock_to_self(&ep);
     rep->route = remote_route(so, &ep, &listener);
     if (rep->route == JR_ROUTE_KERNEL) {
         jr_sock_give_up(so, ctx->now);

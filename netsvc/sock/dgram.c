@@ -69,6 +69,7 @@ static int send_pieces(struct jr_sock *so, const struct jr_abi_dgram *h, const s
 
     if (!connected && (r = jr_sock_endpoint(so, &h->peer, &to)) < 0)
         return r;
+    jr_sock_to_self(&to);
     r = jr_dgram_autobind(so, now);
     if (r == 0 && jr_relay_takes(so, &to, connected))
         return jr_relay_send(so, &to, h, data);

@@ -228,6 +228,19 @@ static int set_socket(struct jr_sock *so, int name, int32_t v, const void *val, 
     }
 }
 
+/* Its peer is of version 4 already. Linux calls this one way, and there is none back. */
+static int set_addrform(struct jr_sock *so, int32_t v)
+{
+    if (v != AF_INET || !(so->st & JR_ST_CONNECTED) || !jr_addr_is_v4(so->remote.addr))
+        return -EINVAL;
+    so->is_v6 = false;
+    if (jr_addr_is_any(so->bound.addr))
+        so->bound.addr = jr_sock_any(so);
+    jr_sock_show_local(so, &so->local);
+    jr_sock_show_remote(so, &so->remote);
+    return 0;
+}
+
 static int set_ip(struct jr_sock *so, int level, int name, int32_t v, const void *val, uint32_t len, jr_time now)
 {
     const bool tos = level == IPPROTO_IP ? name == IP_TOS : name == IPV6_TCLASS;
@@ -259,6 +272,8 @@ int jr_opt_set(struct jr_sock *so, int level, int name, const void *val, uint32_
         v = *(const uint8_t *)val;
     else if (level != IPPROTO_TCP)
         return -EINVAL;
+    if (level == IPPROTO_IPV6 && name == IPV6_ADDRFORM)
+        return set_addrform(so, v);
     if (so->kind == JR_SOCK_DGRAM) {
         const int r = pass_to_udp(so, level, name, val, len, now);
         if (r == 0 && len >= sizeof v)

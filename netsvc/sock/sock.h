@@ -114,6 +114,12 @@ void jr_sock_show_remote(struct jr_sock *so, const struct jr_endpoint *ep);
 struct jr_abi_addr jr_sock_abi_addr(const struct jr_sock *so, const struct jr_endpoint *ep);
 /* -EAFNOSUPPORT, -EINVAL. A wildcard of either family becomes 0.0.0.0. */
 int jr_sock_endpoint(const struct jr_sock *so, const struct jr_abi_addr *a, struct jr_endpoint *ep);
+/* Linux takes a destination of no address for this host. */
+static inline void jr_sock_to_self(struct jr_endpoint *to)
+{
+    if (jr_addr_is_any(to->addr))
+        to->addr = jr_addr_is_v4(to->addr) ? jr_addr_v4(htonl(INADDR_LOOPBACK)) : (struct jr_addr){.b = {[15] = 1}};
+}
 struct jr_rule_subject jr_sock_subject(const struct jr_sock *so);
 
 /* cmd_connect.c: the socket as it was before connect(2) or listen(2), with all its options; its control block is spent.
