@@ -105,10 +105,10 @@ def grpc_ask(address: Address) -> dict[str, Any]:
         channel.unary_unary("/apps/Double").future(b"word%d" % n, wait_for_ready=True)
         for n, channel in enumerate(channels * 20)
     ]
-    facts: dict[str, Any] = {"doubled": sum(call.result(20) == b"word%d" % n * 2 for n, call in enumerate(calls))}
-    facts["counted"] = sum(map(int, channels[0].unary_stream("/apps/Count")(b"5000", timeout=20)))
+    facts: dict[str, Any] = {"doubled": sum(call.result(60) == b"word%d" % n * 2 for n, call in enumerate(calls))}
+    facts["counted"] = sum(map(int, channels[0].unary_stream("/apps/Count")(b"5000", timeout=60)))
     parts = (b"x" * 100_000 for _ in range(50))
-    facts["total"] = int(channels[1].stream_unary("/apps/Total")(parts, timeout=20))
+    facts["total"] = int(channels[1].stream_unary("/apps/Total")(parts, timeout=60))
     for name, target, method in (("refused", f"{address[0]}:9", "Double"), ("unknown", where, "None")):
         try:
             with grpc.insecure_channel(target) as channel:
