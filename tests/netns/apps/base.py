@@ -171,6 +171,7 @@ class Workload:
     timeout: float
     known: Mapping[str, str] = field(default_factory=dict)
     looped_carries: str = ""  # on loopback, if not what follows from `carries`
+    apart: bool = False  # needs two machines
 
     @property
     def name(self) -> str:
@@ -206,6 +207,8 @@ class App:
         """Each thing it does once, with all programs on the host and loopback = "service"."""
         best: dict[Play, Workload] = {}
         for workload in self.workloads:
+            if workload.apart:
+                continue
             other = best.setdefault(workload.play, workload)
             if _LOOPED.index(workload.carries) < _LOOPED.index(other.carries):
                 best[workload.play] = workload
@@ -225,6 +228,7 @@ class App:
         timeout: float = 90,
         known: Mapping[str, str] | None = None,
         looped_carries: str = "",
+        apart: bool = False,
     ) -> Callable[[Play], Play]:
         """Enter a workload.
 
@@ -237,13 +241,15 @@ class App:
             timeout: seconds.
             known: facts that are known to differ, and the heading in docs/compatibility.md that says why.
             looped_carries: as `carries`, for --loopback.
+            apart: it needs two machines, so --loopback leaves it out.
         """
 
         def enter(play: Play) -> Play:
             for way in ways:
                 counted = carries or ("pairs" if way == "local" else "tcp")
+                known_here = dict(known or {})
                 self.workloads.append(
-                    Workload(self.name, title, way, play, counted, at_least, timeout, dict(known or {}), looped_carries)
+                    Workload(self.name, title, way, play, counted, at_least, timeout, known_here, looped_carries, apart)
                 )
             return play
 

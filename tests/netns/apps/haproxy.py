@@ -88,7 +88,7 @@ def reload(scene: Scene) -> dict[str, Any]:
         for says in ("two", "three"):
             configure(scene, says, 2)
             process.kill(signal.SIGUSR2)
-            must(settle(lambda want=says: scene.ask(*ask).startswith(want), 15), f"no answer from {says}")  # type: ignore[misc]
+            must(settle(lambda want=says: scene.ask(*ask).startswith(want), 40), f"no answer from {says}")  # type: ignore[misc]
             answers.append(scene.ask(*ask))
         alone = settle(lambda: len(process.children()) == 1)
     return {"answers": answers, "old workers ended": alone}

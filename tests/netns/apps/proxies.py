@@ -80,12 +80,13 @@ def tunnel(scene: Scene, proto: str) -> dict[str, Any]:
     return facts
 
 
-@OPENVPN.workload("a tunnel by UDP, a file through it", ways=("serves", "asks"), carries="udp", at_least=100)
+@OPENVPN.workload("a tunnel by UDP, a file through it", ways=("serves", "asks"), carries="udp", at_least=100,
+                  apart=True)  # fmt: skip
 def openvpn_udp(scene: Scene) -> dict[str, Any]:
     return tunnel(scene, "udp")
 
 
-@OPENVPN.workload("a tunnel by TCP, a file through it", ways=("serves", "asks"), looped_carries="tcp")
+@OPENVPN.workload("a tunnel by TCP, a file through it", ways=("serves", "asks"), apart=True)
 def openvpn_tcp(scene: Scene) -> dict[str, Any]:
     return tunnel(scene, "tcp")
 
