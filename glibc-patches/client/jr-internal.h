@@ -61,6 +61,7 @@ enum jr_app_flag
   JR_AF_STAMPING_RX = 1 << 28,	/* SOF_TIMESTAMPING_RX_SOFTWARE */
   JR_AF_ZEROCOPY = 1 << 29,
   JR_AF_TSNEW = 1 << 30,	/* SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW */
+  JR_AF_SHADOW_TWO = 1u << 31,	/* a second holder was about to make it, too */
   /* Options that an accepted socket has from its listener.  */
   JR_AF_INHERITED = JR_AF_PKTINFO | JR_AF_PKTINFO6 | JR_AF_TTL | JR_AF_TTL6
 		    | JR_AF_TOS | JR_AF_TOS6 | JR_AF_TIMESTAMP

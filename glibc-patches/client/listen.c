@@ -7,7 +7,8 @@
 /* ---- listen ---- */
 
 /* The kernel's listener of a socket that several processes hold is made by the
-   first of them to listen; it says so before it binds, for the others.  */
+   first of them to listen; it says so before it binds, for the others.  Who
+   comes second binds too, for the first may be gone, and may be the quicker.  */
 static int
 shadow_make (struct jr_sock *s, const struct jr_abi_addr *a)
 {
@@ -15,6 +16,8 @@ shadow_make (struct jr_sock *s, const struct jr_abi_addr *a)
   socklen_t len = __jr_addr_native (s->slot->family, a, &ss);
   uint32_t shared = JR_AF_SHADOWED | JR_AF_REUSEPORT;
   bool theirs = set_bits (&s->slot->app_flags, JR_AF_SHADOWED) & shared;
+  if (theirs)
+    set_bits (&s->slot->app_flags, (uint32_t) JR_AF_SHADOW_TWO);
   int fd = __jr_kernel_socket (s, 0);
   if (fd >= 0 && s->ls->nopts == 0)
     __jr_opts_fetch (s, fd);
@@ -23,6 +26,7 @@ shadow_make (struct jr_sock *s, const struct jr_abi_addr *a)
     return __jr_shadow_set (s, fd);
   if (fd >= 0)
     jr_sys_close (fd);
+  theirs |= (ld_relaxed (&s->slot->app_flags) & JR_AF_SHADOW_TWO) != 0;
   if (!theirs)
     clear_bits (&s->slot->app_flags, JR_AF_SHADOWED);
   /* Another process that has the socket listened first; or the port is
