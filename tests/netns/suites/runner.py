@@ -217,6 +217,8 @@ def play_job(report: Report, job: Job, made: Sequence[Lane], logs: Path) -> None
         differ = {name for name in differ if matching(name, report.suite.leave_out) is None}
         for lane in made:
             new = {n: w for n, w in lane.results.items() if todo is None or n in todo}
+            for name in (todo or set()) - set(new):  # the word of a job that ended before its first test
+                report.results[lane.stack].pop(name, None)
             report.results[lane.stack].update(new)
         if todo is not None:
             report.unsteady |= todo - differ
