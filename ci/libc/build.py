@@ -179,7 +179,8 @@ def configure(tree: Tree, release: Release) -> None:
         return
     tree.obj.mkdir(parents=True, exist_ok=True)
     cc = compiler()
-    cflags = f"-pipe -O2 -g -fdebug-prefix-map={tree.base}=."
+    # ccache calls the folder of the objects ../../obj
+    cflags = f"-pipe -O2 -g -fdebug-prefix-map={tree.base}=. -fdebug-prefix-map=../../obj=./obj"
     (tree.obj / "configparms").write_text(CONFIGPARMS.format(cc=cc, cflags=cflags, host=HOST))
     launcher = "ccache " if shutil.which("ccache") else ""
     argv = [

@@ -51,9 +51,19 @@ class Stage:
         return known
 
 
+def path_maps(build: Path) -> list[str]:
+    """The compiler's options with which no path of this machine gets into a file, nor how deep the build folder is."""
+    maps = {
+        f"{REPO}": "/usr/src/joyride",
+        f"{build}": "/usr/src/joyride/build",
+        f"{os.path.relpath(REPO, build)}/": "/usr/src/joyride/",
+    }
+    return [f"-ffile-prefix-map={old}={new}" for old, new in maps.items()]
+
+
 def flags(build: Path) -> str:
-    """The compiler's flags, with which no path of this machine gets into a file."""
-    return f"{HARDENING} -ffile-prefix-map={REPO}=/usr/src/joyride -ffile-prefix-map={build}=/usr/src/joyride/build"
+    """The compiler's flags."""
+    return " ".join([HARDENING, *path_maps(build)])
 
 
 def _environment(stage: Stage) -> dict[str, str]:
@@ -80,11 +90,15 @@ def install_service(stage: Stage, jobs: int) -> None:
     options = [
         "--prefix=/usr", "--sysconfdir=/etc", "--sbindir=sbin", "--libexecdir=libexec", "--localstatedir=/var",
         "--buildtype=plain", "-Db_pie=true", "-Dextras=true", "-Dservice=enabled", "-Dclient=false",
-        f"-Dbpf_flags=-ffile-prefix-map={REPO}=/usr/src/joyride",
+        f"-Dbpf_flags={','.join(path_maps(stage.meson))}",
     ]  # fmt: skip
     env = _environment(stage)
+    stamp = stage.meson / "joyride-flags"
+    if not stamp.exists() or stamp.read_text() != env["CFLAGS"]:  # meson keeps those of its first time
+        shutil.rmtree(stage.meson, ignore_errors=True)
     if not (stage.meson / "build.ninja").exists():
         run([_meson(), "setup", stage.meson, REPO, *options], env=env, what="configuring the service")
+        stamp.write_text(env["CFLAGS"])
     else:
         run([_meson(), "configure", stage.meson, *options], env=env)
     run([_meson(), "compile", "-C", stage.meson, "-j", str(jobs)], env=env, what="compiling the service")
@@ -115,6 +129,8 @@ def make(base: Path, jobs: int, libc_build: Path | None = None) -> Stage:
     install_service(stage, jobs)
     install_libc(stage, jobs, libc_build.resolve() if libc_build else None)
     glibc = json.loads((stage.root / "opt/joyride/libc-info.json").read_text())["glibc"]
+    for path in [stage.root, *stage.root.rglob("*")]:  # a checkout's files are of any time
+        os.utime(path, (source_date(), source_date()), follow_symlinks=False)
     known = {"version": project_version(), "glibc": glibc, "date": str(source_date())}
     (stage.base / "stage.json").write_text(json.dumps(known, indent=1) + "\n")
     size = sum(p.stat().st_size for p in stage.root.rglob("*") if p.is_file() and not p.is_symlink())
