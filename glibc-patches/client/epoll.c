@@ -221,35 +221,6 @@ __jr_inner_is_open (struct jr_reg *reg)
   return __jr_ep_serial (reg->fd, &idx) == reg->inner && idx == reg->slot;
 }
 
-void
-__jr_reg_queue (struct jr_reg *reg)
-{
-  if (reg->queued || reg->disabled)
-    return;
-  reg->queued = true;
-  reg->ready_next = NULL;
-  *reg->ep->ready_end = reg;
-  reg->ep->ready_end = &reg->ready_next;
-}
-
-/* Counters that only grow: an edge is a difference.  */
-void
-__jr_reg_snapshot (struct jr_sock *s, struct jr_seen *seen)
-{
-  uint32_t state;
-  struct jr_dir tx, rx;
-  memset (seen, 0, sizeof *seen);
-  if (jr_state (s, &state) < 0 || __jr_dir_tx (s, state, &tx) < 0
-      || __jr_dir_rx (s, state, &rx) < 0)
-    return;
-  seen->tail = ld_acquire (&rx.r->tail);
-  seen->state = state;
-  seen->err = ld_relaxed (&s->slot->err);
-  seen->space = ld_relaxed (&tx.r->space_seq);
-  seen->zc_sent = ld_relaxed (&s->slot->zc_sent);
-  seen->flags = ld_relaxed (&rx.r->flags) | ld_relaxed (&rx.r->cflags) << 16;
-}
-
 /* ---- epolls ---- */
 
 struct jr_epoll *
@@ -494,9 +465,19 @@ any_ready (struct jr_epoll *ep)
 {
   __jr_ep_arm (ep);
   __jr_ep_take_posted (ep);
-  for (struct jr_reg *reg = ep->ready; reg != NULL; reg = reg->ready_next)
-    if (!reg->disabled && (__jr_reg_ready (reg) & ~POLLNVAL) != 0)
-      return true;
+  struct jr_reg **p = &ep->ready;
+  for (struct jr_reg *reg; (reg = *p) != NULL;)
+    {
+      unsigned int bits = reg->disabled ? 0 : __jr_reg_ready (reg);
+      if (reg->ep == NULL)
+	p = &ep->ready;		/* it could not follow its socket */
+      else if ((bits & ~POLLNVAL) != 0)
+	return true;
+      else if (bits != 0)
+	p = &reg->ready_next;
+      else
+	unqueue (reg);		/* as in the kernel: it loses its place */
+    }
   return false;
 }
 
@@ -532,16 +513,30 @@ __jr_ep_level (struct jr_epoll *ep, int epfd)
     __jr_ep_kick (ep);
 }
 
-void
-__jr_epoll_level (int fd)
+static void
+level (int fd, bool inside)
 {
   struct jr_ep_call in;
   struct jr_epoll *ep = __jr_ep_enter (fd, &in);
   if (ep == NULL)
     return;
   st_relaxed (&ep->nested, 1);
+  if (inside)
+    st_relaxed (&ep->inside, 1);
   __jr_ep_level (ep, fd);
   __jr_ep_leave (&in);
+}
+
+void
+__jr_epoll_level (int fd)
+{
+  level (fd, false);
+}
+
+void
+__jr_ep_put_inside (int fd, bool edge)
+{
+  level (fd, edge);
 }
 
 void
@@ -571,11 +566,15 @@ claim_queue (struct jr_epoll *ep, struct jr_epseg *es)
   __jr_lock_drop (&__jr.lock, &mask);
   if (es->eq == JR_NO_EQ)
     return;
+  es->order_head = ld_relaxed (&es->seg->eqs[es->eq].order_tail);
   for (uint32_t slot = 0; slot < JR_SEG_SLOTS; slot++)
     {
       struct jr_sock s;
       if (es->by_slot[slot] != NULL && __jr_reg_sock (es->by_slot[slot], &s))
-	__jr_watch (&s, es->eq);
+	{
+	  __jr_exclusive (es, &s);
+	  __jr_watch (&s, es->eq);
+	}
     }
   /* What happened before the service knew that somebody watches.  */
   __jr_epseg_look (es);

@@ -20,9 +20,29 @@ __jr_reg_shadow (struct jr_reg *reg, int epfd, int op)
     return;
   struct epoll_event ev = { .data.ptr = reg };
   if (!reg->disabled)
-    ev.events = (reg->events & (EPOLLIN | EPOLLRDNORM | EPOLLET));
+    ev.events = (reg->events & (EPOLLIN | EPOLLRDNORM | EPOLLET | EPOLLEXCLUSIVE));
   jr_sys_epoll_ctl (epfd, op, shadow, &ev);
   reg->shadowed = op != EPOLL_CTL_DEL;
+}
+
+void
+__jr_exclusive (struct jr_epseg *es, struct jr_sock *s)
+{
+  uint64_t bit = 1ull << es->eq;
+  bool all = true;
+  for (struct jr_reg *reg = es->by_slot[s->idx]; reg != NULL; reg = reg->slot_next)
+    all &= (reg->events & EPOLLEXCLUSIVE) != 0;
+  if (all)
+    set_bits (&s->slot->exclusive, bit);
+  else if (ld_relaxed (&s->slot->exclusive) & bit)
+    clear_bits (&s->slot->exclusive, bit);
+}
+
+void
+__jr_reg_ask_room (struct jr_reg *reg, struct jr_sock *s)
+{
+  if ((reg->events & EPOLLET) && (reg->events & JR_OUT_EVENTS) && !jr_is_stream (s))
+    add_fetch (&s->slot->tx.space_wait, 1);
 }
 
 /* Now that the interest is in place: is it fulfilled already?  Those who
@@ -33,6 +53,9 @@ __jr_reg_look_now (struct jr_reg *reg, struct jr_sock *s)
   struct jr_epoll *ep = reg->ep;
   uint32_t want = reg->events | EPOLLERR | EPOLLHUP;
   bool awaited = ld_relaxed (&ep->sleepers) > 0 || ld_relaxed (&ep->nested);
+  /* What came before goes first.  */
+  __jr_ep_take_posted (ep);
+  __jr_reg_ask_room (reg, s);
   if (awaited)
     __jr_ep_arm (ep);
   for (;;)
@@ -40,11 +63,8 @@ __jr_reg_look_now (struct jr_reg *reg, struct jr_sock *s)
       struct jr_sock was = *s;
       __jr_reg_snapshot (s, &reg->seen);
       bool ready = (__jr_ready (s, want, true) & want) != 0;
-      if (ready && !reg->queued)
-	{
-	  __jr_ep_take_posted (ep);	/* they came first */
-	  __jr_reg_queue (reg);
-	}
+      if (ready)
+	__jr_reg_queue (reg);
       if (ready && awaited)
 	__jr_ep_kick (ep);
       if (s->slot == was.slot)
@@ -71,7 +91,10 @@ __jr_reg_link (struct jr_reg *reg, struct jr_sock *s)
   es->by_slot[s->idx] = reg;
   es->nregs++;
   if (es->eq != JR_NO_EQ)
-    __jr_watch (s, es->eq);
+    {
+      __jr_exclusive (es, s);
+      __jr_watch (s, es->eq);
+    }
   return 0;
 }
 
@@ -223,7 +246,7 @@ ctl_other (int epfd, int op, int fd, struct epoll_event *ev)
       __jr_ep_leave (&in);
     }
   if (r == 0 && inner && op != EPOLL_CTL_DEL)
-    __jr_epoll_level (fd);
+    __jr_ep_put_inside (fd, (ev->events & EPOLLET) != 0);
   return r;
 }
 

@@ -11,10 +11,38 @@
 #define KERNEL_EVERY 8
 #define KERNEL_EVERY_FULL 2
 #define SLICE_NS 5000000LL
-#define IN_EVENTS (EPOLLIN | EPOLLRDNORM | EPOLLRDBAND | EPOLLPRI | EPOLLMSG)
-#define OUT_EVENTS (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
 
 /* ---- from posted bits to the ready list ---- */
+
+void
+__jr_reg_queue (struct jr_reg *reg)
+{
+  if (reg->queued || reg->disabled)
+    return;
+  reg->queued = true;
+  reg->ready_next = NULL;
+  *reg->ep->ready_end = reg;
+  reg->ep->ready_end = &reg->ready_next;
+}
+
+/* Counters that only grow: an edge is a difference.  */
+void
+__jr_reg_snapshot (struct jr_sock *s, struct jr_seen *seen)
+{
+  uint32_t state;
+  struct jr_dir tx, rx;
+  memset (seen, 0, sizeof *seen);
+  if (jr_state (s, &state) < 0 || __jr_dir_tx (s, state, &tx) < 0
+      || __jr_dir_rx (s, state, &rx) < 0)
+    return;
+  seen->tail = ld_acquire (&rx.r->tail);
+  seen->state = state;
+  seen->err = ld_relaxed (&s->slot->err);
+  seen->space = ld_relaxed (&tx.r->space_seq);
+  seen->edges = ld_relaxed (&s->slot->edges);
+  seen->zc_sent = ld_relaxed (&s->slot->zc_sent);
+  seen->flags = ld_relaxed (&rx.r->flags) | ld_relaxed (&rx.r->cflags) << 16;
+}
 
 /* Edge-triggered interests hear of a change only if it concerns them.  */
 static bool
@@ -26,75 +54,26 @@ is_edge (struct jr_reg *reg)
     return true;
   __jr_reg_snapshot (&s, &now);
   bool changed = now.state != was->state || now.err != was->err
-		 || now.zc_sent != was->zc_sent
-		 || now.flags != was->flags || (now.state & JR_ST_LISTENING);
+		 || now.zc_sent != was->zc_sent || now.flags != was->flags
+		 || (uint16_t) (now.edges ^ was->edges) != 0
+		 || (now.state & JR_ST_LISTENING);
   bool in = now.tail != was->tail, out = now.space != was->space;
+  bool again = (now.edges ^ was->edges) >> 16 != 0;
   *was = now;
-  return changed || (in && (reg->events & IN_EVENTS))
-	 || (out && (reg->events & OUT_EVENTS));
+  /* Below the low-water mark nobody is woken.  */
+  if (in && unlikely_ (s.slot->rcvlowat > 1))
+    in = (__jr_ready (&s, POLLIN | POLLPRI, false) & (POLLIN | POLLPRI)) != 0;
+  in |= again;
+  return changed || (in && (reg->events & JR_IN_EVENTS))
+	 || (out && (reg->events & JR_OUT_EVENTS));
 }
 
 static void
 queue_slot (struct jr_epseg *es, uint32_t slot)
 {
-  uint32_t at = ld_relaxed (&es->seg->slots[slot].posted_at);
   for (struct jr_reg *reg = es->by_slot[slot]; reg != NULL; reg = reg->slot_next)
     if (is_edge (reg))
-      {
-	if (!reg->queued)
-	  reg->posted_at = at;
-	__jr_reg_queue (reg);
-      }
-}
-
-/* ---- the order of posts ---- */
-
-static bool
-came_before (const struct jr_reg *a, const struct jr_reg *b)
-{
-  return (int32_t) (a->posted_at - b->posted_at) < 0;
-}
-
-/* Takes the first N off *REST; what is equal keeps its order.  */
-static struct jr_reg *
-sorted (struct jr_reg **rest, uint32_t n)
-{
-  if (n == 1)
-    {
-      struct jr_reg *reg = *rest;
-      *rest = reg->ready_next;
-      reg->ready_next = NULL;
-      return reg;
-    }
-  struct jr_reg *a = sorted (rest, n / 2), *b = sorted (rest, n - n / 2);
-  struct jr_reg *list = NULL, **end = &list;
-  while (a != NULL && b != NULL)
-    {
-      struct jr_reg **first = came_before (b, a) ? &b : &a;
-      *end = *first;
-      end = &(*first)->ready_next;
-      *first = *end;
-    }
-  *end = a != NULL ? a : b;
-  return list;
-}
-
-/* The kernel tells of what became ready first.  FROM is where the ready list
-   ended before posts were taken.  */
-static void
-put_in_order (struct jr_epoll *ep, struct jr_reg **from)
-{
-  uint32_t n = 0;
-  bool right = true;
-  for (struct jr_reg *reg = *from; reg != NULL; reg = reg->ready_next, n++)
-    right &= reg->ready_next == NULL || !came_before (reg->ready_next, reg);
-  if (right)
-    return;
-  struct jr_reg *rest = *from;
-  *from = sorted (&rest, n);
-  while (*from != NULL)
-    from = &(*from)->ready_next;
-  ep->ready_end = from;
+      __jr_reg_queue (reg);
 }
 
 void
@@ -105,10 +84,65 @@ __jr_epseg_look (struct jr_epseg *es)
       queue_slot (es, slot);
 }
 
+/* Finds the first of those taken, in the order in which they were posted.  */
+static bool
+next_taken (struct jr_epseg *es)
+{
+  struct jr_abi_eq *eq = &es->seg->eqs[es->eq];
+  uint32_t tail = ld_acquire (&eq->order_tail);
+  if (tail - es->order_head > JR_SEG_SLOTS)
+    es->order_head = tail - JR_SEG_SLOTS;
+  while (es->order_head != tail)
+    {
+      uint32_t entry = ld_relaxed (&eq->order[es->order_head++ % JR_SEG_SLOTS]);
+      uint32_t slot = entry % JR_SEG_SLOTS;
+      if (!(es->taken[slot / 64] & 1ull << slot % 64))
+	continue;
+      es->taken[slot / 64] &= ~(1ull << slot % 64);
+      es->next_at = entry;
+      es->next_slot = slot;
+      return true;
+    }
+  /* The bit of an entry may follow a moment after it: such come last.  */
+  for (uint32_t w = 0; w < 4; w++)
+    if (es->taken[w] != 0)
+      {
+	es->next_slot = w * 64 + __builtin_ctzll (es->taken[w]);
+	es->taken[w] &= es->taken[w] - 1;
+	return true;
+      }
+  return false;
+}
+
+static bool
+take_bits (struct jr_epseg *es)
+{
+  uint64_t any = 0;
+  struct jr_abi_eq *eq = &es->seg->eqs[es->eq];
+  for (uint32_t w = 0; w < 4; w++)
+    {
+      if (ld_relaxed (&eq->posted[w]) != 0)
+	es->taken[w] |= swap (&eq->posted[w], 0);
+      any |= es->taken[w];
+    }
+  return any != 0 && next_taken (es);
+}
+
+/* In all segments the one that was posted first.  */
+static struct jr_epseg **
+first_taken (struct jr_epseg **list)
+{
+  struct jr_epseg **first = list;
+  for (struct jr_epseg **p = list; *p != NULL; p = &(*p)->next_taken)
+    if ((int32_t) ((*p)->next_at - (*first)->next_at) < 0)
+      first = p;
+  return first;
+}
+
 void
 __jr_ep_take_posted (struct jr_epoll *ep)
 {
-  struct jr_reg **from = ep->ready_end;
+  struct jr_epseg *some = NULL;
   for (uint32_t i = 0; i < ep->nsegs; i++)
     {
       struct jr_epseg *es = ep->segs[ep->active[i]];
@@ -121,19 +155,20 @@ __jr_ep_take_posted (struct jr_epoll *ep)
 	{
 	  if (!es->gone)
 	    __jr_epseg_look (es);
-	  continue;
 	}
-      struct jr_abi_eq *eq = &es->seg->eqs[es->eq];
-      for (uint32_t w = 0; w < 4; w++)
+      else if (take_bits (es))
 	{
-	  uint64_t bits = ld_relaxed (&eq->posted[w]);
-	  if (bits != 0)
-	    bits = swap (&eq->posted[w], 0);
-	  for (; bits != 0; bits &= bits - 1)
-	    queue_slot (es, w * 64 + __builtin_ctzll (bits));
+	  es->next_taken = some;
+	  some = es;
 	}
     }
-  put_in_order (ep, from);
+  while (some != NULL)
+    {
+      struct jr_epseg **first = first_taken (&some), *es = *first;
+      queue_slot (es, es->next_slot);
+      if (!next_taken (es))
+	*first = es->next_taken;
+    }
 }
 
 /* ---- from the ready list to the caller ---- */
@@ -147,6 +182,8 @@ __jr_reg_ready (struct jr_reg *reg)
     return POLLNVAL;
   struct jr_abi_slot *slot = s.slot;
   unsigned int bits = __jr_ready (&s, want, true) & (want | POLLNVAL);
+  if (ld_relaxed (&slot->state) & JR_ST_LOOP)
+    reg->ep->loops = true;
   if (unlikely_ (s.slot != slot) && !(bits & POLLNVAL))
     __jr_reg_follow (reg, &s);
   return bits;
@@ -155,6 +192,7 @@ __jr_reg_ready (struct jr_reg *reg)
 static void
 report (struct jr_reg *reg, unsigned int bits, struct epoll_event *ev, int epfd)
 {
+  struct jr_sock s;
   ev->events = bits;
   ev->data = reg->data;
   reg->batch = reg->ep->batch;
@@ -165,6 +203,8 @@ report (struct jr_reg *reg, unsigned int bits, struct epoll_event *ev, int epfd)
     }
   else if (!(reg->events & EPOLLET))
     __jr_reg_queue (reg);
+  else if ((reg->events & JR_OUT_EVENTS) && __jr_reg_sock (reg, &s))
+    __jr_reg_ask_room (reg, &s);
 }
 
 /* The rest of a list goes first the next time.  */
@@ -437,10 +477,10 @@ sleep_once (struct call *c)
 static bool
 kernel_is_due (struct jr_epoll *ep)
 {
-  if (!ld_relaxed (&ep->kernel_fds) || ep->nsegs == 0 || ld_relaxed (&ep->nested))
+  if (!ld_relaxed (&ep->kernel_fds) || ep->nsegs == 0 || ld_relaxed (&ep->inside))
     return false;
   int64_t now = jr_sys_now (CLOCK_MONOTONIC);
-  if (now - ep->asked_ns < KERNEL_AGAIN_NS)
+  if (now - ep->asked_ns < KERNEL_AGAIN_NS && !ep->loops)
     return false;
   ep->asked_ns = now;
   return true;
@@ -457,7 +497,10 @@ gather_both (struct call *c)
   bool kernel_first = ld_relaxed (&ep->kernel_fds) && ++ep->turn % every == 0;
   bool due = !kernel_first && kernel_is_due (ep);
   if (kernel_first)
-    n = ask_kernel (ep, c->epfd, c->ev, max);
+    {
+      n = ask_kernel (ep, c->epfd, c->ev, max);
+      ep->asked_ns = jr_sys_now (CLOCK_MONOTONIC);
+    }
   if (n >= 0 && n < max)
     r = gather (ep, c->epfd, c->ev + n, max - n);
   if (n < 0 || r < 0)

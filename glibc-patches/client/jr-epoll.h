@@ -13,13 +13,15 @@
 #include "jr-internal.h"
 
 #define JR_REG_BUCKETS 4096
+#define JR_IN_EVENTS (EPOLLIN | EPOLLRDNORM | EPOLLRDBAND | EPOLLPRI | EPOLLMSG)
+#define JR_OUT_EVENTS (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
 #define JR_EPOLL_PRIVATE (EPOLLONESHOT | EPOLLET | EPOLLWAKEUP | EPOLLEXCLUSIVE)
 
 /* What an edge is measured against.  */
 struct jr_seen
 {
   uint64_t tail;
-  uint32_t state, err, space, flags, zc_sent;
+  uint32_t state, err, space, flags, zc_sent, edges;
 };
 
 /* An interest: one fd of one socket in one epoll, or one fd of an epoll in
@@ -35,7 +37,6 @@ struct jr_reg
   bool queued, disabled, shadowed;
   uint32_t inner;		/* serial of the epoll at slot; 0: it is a socket */
   uint32_t batch;		/* the call that last reported it */
-  uint32_t posted_at;		/* the post that put it into the ready list */
   struct jr_seen seen;
 };
 
@@ -46,6 +47,10 @@ struct jr_epseg
   uint32_t eq;			/* JR_NO_EQ: look at all its sockets now and then */
   uint32_t nregs;
   bool gone;			/* its service is, and everybody was told */
+  uint64_t taken[4];		/* posted, and not in the list yet */
+  uint32_t order_head;		/* entries of the queue's order that were read */
+  uint32_t next_at, next_slot;	/* the first of those taken */
+  struct jr_epseg *next_taken;
   struct jr_reg *by_slot[JR_SEG_SLOTS];
 };
 
@@ -59,9 +64,11 @@ struct jr_epoll
   int efd, ctl_fd;		/* -1: not yet */
   uint32_t sleepers;		/* atomic; threads in the kernel's epoll_pwait */
   uint32_t nested;		/* atomic; in another epoll, or polled */
+  uint32_t inside;		/* atomic; in another epoll by EPOLLET */
   uint32_t kernel_fds;		/* atomic; may have some */
   uint32_t turn, batch;
   bool full;			/* the last call had no room for all */
+  bool loops;			/* a socket's other end is on this host: calls are exact, not quick */
   int64_t asked_ns;		/* when the kernel was, with ours in the set; 0: ask */
   struct jr_reg *ready, **ready_end;
   struct jr_reg *inners;	/* epolls in it, by slot_next */
@@ -140,11 +147,19 @@ extern void __jr_ep_pass_on (struct jr_epoll *ep, int epfd) JR_HIDDEN;
    ours or of the kernel's is ready in it.  Waiters hear of it only if it was
    not readable before.  */
 extern void __jr_ep_level (struct jr_epoll *ep, int epfd) JR_HIDDEN;
+/* It was put into another epoll, EDGE: which hears of its edges only.  */
+extern void __jr_ep_put_inside (int fd, bool edge) JR_HIDDEN;
 /* What the interest's socket is ready for, of what was asked for.  */
 extern unsigned int __jr_reg_ready (struct jr_reg *reg) JR_HIDDEN;
 extern void __jr_ep_arm (struct jr_epoll *ep) JR_HIDDEN;
 /* Looks at all its sockets, as if each had been posted.  */
 extern void __jr_epseg_look (struct jr_epseg *es) JR_HIDDEN;
 extern void __jr_ep_take_posted (struct jr_epoll *ep) JR_HIDDEN;
+/* One sleeper is enough for the socket, if all of this epoll's interests in it
+   say so (EPOLLEXCLUSIVE).  Before it is watched.  */
+extern void __jr_exclusive (struct jr_epseg *es, struct jr_sock *s) JR_HIDDEN;
+/* Room in a datagram socket is an edge each time that one was sent: ask to be
+   told of the next.  */
+extern void __jr_reg_ask_room (struct jr_reg *reg, struct jr_sock *s) JR_HIDDEN;
 
 #endif /* jr-epoll.h */

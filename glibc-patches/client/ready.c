@@ -177,6 +177,21 @@ __jr_eq_arm (struct jr_seg *seg, uint32_t eq)
   jr_fence_rmw ();
 }
 
+/* What a process that is no more watched.  */
+static void
+forget_watched (struct jr_seg *seg, uint32_t eq)
+{
+  uint64_t bit = 1ull << eq;
+  for (uint32_t i = 0; i < JR_SEG_SLOTS; i++)
+    {
+      struct jr_abi_slot *slot = &seg->slots[i];
+      if (ld_relaxed (&slot->exclusive) & bit)
+	clear_bits (&slot->exclusive, bit);
+      if (ld_relaxed (&slot->watch) & bit)
+	clear_bits (&slot->watch, bit);
+    }
+}
+
 static uint32_t
 take_free (struct jr_seg *seg, enum jr_abi_eq_kind kind)
 {
@@ -194,6 +209,7 @@ take_free (struct jr_seg *seg, enum jr_abi_eq_kind kind)
 	  && cas (&seg->eqs[e].owner, &owner, 0))
 	{
 	  st_relaxed (&seg->eqs[e].kind, kind);
+	  forget_watched (seg, e);
 	  return e;
 	}
     }

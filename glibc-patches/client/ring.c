@@ -463,6 +463,9 @@ __jr_wait_data (struct jr_sock *s, struct jr_dir *d, struct jr_waiter *w, bool b
       return 0;
     }
   w->armed = false;
+  /* A read that a handler left by longjmp may not have told of its room.  */
+  if (d->peer_watched != NULL)
+    __jr_rx_consumed (s, d, ld_relaxed (&d->r->head));
   set_deadline (w, s->slot->rcvtimeo_us);
   return __jr_wait (s->seg, &d->r->data_seq, w->seq, until (w));
 }

@@ -41,6 +41,8 @@ do_shutdown (int fd, int how)
     {
       /* Linux notes it all the same: readers wake up, poll tells of it.  */
       mark (&s, state, how);
+      if (ld_relaxed (&s.slot->watch) != 0 && !jr_gone (s.seg))
+	__jr_command (&s, JR_CMD_SHUTDOWN, &req, sizeof req, &rep, sizeof rep);
       if (__jr_shadow (&s) >= 0)
 	JR_SYSCALL (shutdown, __jr_shadow (&s), how);
       return -ENOTCONN;

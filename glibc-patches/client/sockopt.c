@@ -324,7 +324,8 @@ set_local (struct jr_sock *s, int level, int name, const void *val, socklen_t le
       if (len < sizeof v)
 	return -EINVAL;
       s->slot->rcvlowat = v < 0 ? INT32_MAX : v == 0 ? 1 : v;
-      return 0;
+      /* Whoever waits for input may be woken.  */
+      return jr_is_stream (s) && (ld_relaxed (&s->slot->state) & JR_ST_CONNECTED) != 0;
     case SO_PEEK_OFF:
       st_relaxed (&s->slot->peek_off, v);
       return 0;

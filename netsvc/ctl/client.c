@@ -14,6 +14,7 @@
 
 #include "base/bits.h"
 #include "ctl/priv.h"
+#include "sock/sock.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
@@ -31,6 +32,26 @@ static void on_bell(struct jr_ctl *ctl, struct jr_ctl_source *src, uint32_t even
     jr_count(ctl->cfg.counters, JR_C_CTL_DOORBELLS);
 }
 
+/* A wake-up that only one was to get may have gone to this one, which can't pass it on any more. */
+static void wake_others(struct jr_seg *seg, uint32_t eq)
+{
+    for (uint32_t slot = 0; slot < JR_SEG_SLOTS; slot++)
+        if (seg->so[slot] && (__atomic_load_n(&seg->slots[slot].exclusive, __ATOMIC_RELAXED) >> eq & 1))
+            jr_sock_post_watchers(seg->so[slot], JR_SOCK_EV_STATE);
+}
+
+static void forget_queues(struct jr_ctl *ctl, const struct jr_client *c)
+{
+    for (uint32_t i = 0; i < ctl->nsegs && c->neqs > 0; i++)
+        for (uint32_t eq = 0; ctl->segs[i].seg && eq < JR_SEG_EQS; eq++) {
+            struct jr_seg *seg = ctl->segs[i].seg;
+            if (seg->eq[eq].client != c)
+                continue;
+            seg->eq[eq].client = NULL;
+            wake_others(seg, eq);
+        }
+}
+
 void jr_client_drop(struct jr_ctl *ctl, struct jr_client *c)
 {
     if (c->dead)
@@ -42,6 +63,7 @@ void jr_client_drop(struct jr_ctl *ctl, struct jr_client *c)
     if (c->adopt_fd >= 0)
         close(c->adopt_fd);
     jr_list_del(&c->adopt);
+    forget_queues(ctl, c);
     for (struct jr_list *l; (l = jr_list_pop_head(&c->segs));) {
         struct jr_seg *seg = JR_LIST_ENTRY(l, struct jr_seg, link);
         seg->owner = NULL;

@@ -28,6 +28,7 @@ struct jr_client {
     int fd, bell;
     int adopt_fd; /* -1: none waits */
     uint32_t adopt_flags;
+    uint32_t neqs;    /* event queues ever registered */
     jr_time adopt_by; /* then the locks are taken */
     bool hello, dead;
 };

@@ -119,7 +119,8 @@ static void on_eq_register(struct jr_ctl *ctl, struct jr_client *c, const struct
         refuse(ctl, c, JR_CTL_EQ_REGISTER, -EINVAL);
         return;
     }
-    jr_seg_eq_register(seg, req->eq, *fd, &ctl->socks.wake);
+    jr_seg_eq_register(seg, req->eq, *fd, c, &ctl->socks.wake);
+    c->neqs++;
     *fd = -1;
     jr_client_reply(ctl, c, JR_CTL_EQ_REGISTER, 0, &rep, sizeof rep, NULL, 0);
 }

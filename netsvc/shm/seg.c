@@ -117,32 +117,36 @@ void jr_seg_take_marks(struct jr_seg *seg, struct jr_seg_marks *m)
     }
 }
 
-void jr_seg_post(struct jr_seg *seg, uint32_t eq, uint32_t slot, struct jr_wake *wake)
+bool jr_seg_post(struct jr_seg *seg, uint32_t eq, uint32_t slot, struct jr_wake *wake)
 {
     struct jr_abi_eq *q = &seg->eqs[eq];
+    struct jr_seg_eq *own = &seg->eq[eq];
     const uint64_t bit = 1ull << (slot & 63);
     uint64_t *word = &q->posted[slot >> 6];
 
     /* A bit that is still set was not taken since the change became visible: whoever takes it will see the change. */
     if (!(__atomic_load_n(word, __ATOMIC_SEQ_CST) & bit)) {
-        __atomic_store_n(&seg->slots[slot].posted_at, ++wake->posts, __ATOMIC_RELAXED);
+        __atomic_store_n(&q->order[own->order_tail++ % JR_SEG_SLOTS], ++wake->posts << 8 | slot, __ATOMIC_RELAXED);
+        __atomic_store_n(&q->order_tail, own->order_tail, __ATOMIC_RELEASE);
         __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
     }
     const uint32_t gen = __atomic_load_n(&q->sleep_gen, __ATOMIC_SEQ_CST);
-    if (gen == seg->eq[eq].answered || seg->eq[eq].fd < 0)
-        return;
-    seg->eq[eq].answered = gen;
+    if (gen == own->answered || own->fd < 0)
+        return false;
+    own->answered = gen;
     __atomic_store_n(&q->woken_gen, gen, __ATOMIC_RELEASE);
-    jr_wake_event(wake, seg->eq[eq].fd);
+    jr_wake_event(wake, own->fd);
+    return own->client != NULL;
 }
 
-void jr_seg_eq_register(struct jr_seg *seg, uint32_t eq, int fd, struct jr_wake *wake)
+void jr_seg_eq_register(struct jr_seg *seg, uint32_t eq, int fd, void *client, struct jr_wake *wake)
 {
     if (seg->eq[eq].fd >= 0) {
         jr_wake_flush(wake);
         close(seg->eq[eq].fd);
     }
     seg->eq[eq].fd = fd;
+    seg->eq[eq].client = client;
     /* Whatever was posted before now had nobody to ring: the first look of the sleeper sees it. */
     seg->eq[eq].answered = __atomic_load_n(&seg->eqs[eq].woken_gen, __ATOMIC_ACQUIRE);
 }

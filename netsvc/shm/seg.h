@@ -16,8 +16,10 @@
 struct jr_wake;
 
 struct jr_seg_eq {
-    int fd;            /* the eventfd, -1: not registered */
-    uint32_t answered; /* the sleep_gen that was last answered */
+    int fd;              /* the eventfd, -1: not registered */
+    uint32_t answered;   /* the sleep_gen that was last answered */
+    uint32_t order_tail; /* ours of what the program sees */
+    void *client;        /* who registered it; NULL: is no more */
 };
 
 struct jr_seg {
@@ -78,10 +80,11 @@ static inline bool jr_seg_is_marked(const struct jr_abi_seg_app *a, uint32_t clo
 }
 void jr_seg_take_marks(struct jr_seg *seg, struct jr_seg_marks *m);
 
-/* Tells an event queue that something about a slot changed. Call after a full fence behind the change itself. */
-void jr_seg_post(struct jr_seg *seg, uint32_t eq, uint32_t slot, struct jr_wake *wake);
+/* Tells an event queue that something about a slot changed. Call after a full fence behind the change itself. True: it
+ * had asked for an eventfd write and got it, and somebody is there. */
+bool jr_seg_post(struct jr_seg *seg, uint32_t eq, uint32_t slot, struct jr_wake *wake);
 /* Takes fd over: checked to be an eventfd by the caller. */
-void jr_seg_eq_register(struct jr_seg *seg, uint32_t eq, int fd, struct jr_wake *wake);
+void jr_seg_eq_register(struct jr_seg *seg, uint32_t eq, int fd, void *client, struct jr_wake *wake);
 
 /* A command: the service's copy of the app's half of a cell. */
 struct jr_seg_cmd {

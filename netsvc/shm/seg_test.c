@@ -95,15 +95,18 @@ JR_TEST(a_queue_is_rung_once_per_sleep)
     const int fd = eventfd(0, EFD_NONBLOCK), mine = dup(fd);
 
     JR_CHECK_EQ(jr_wake_init(&wake), 0);
-    jr_seg_eq_register(seg, 4, fd, &wake);
-    jr_seg_post(seg, 4, 200, &wake); /* nobody sleeps */
+    jr_seg_eq_register(seg, 4, fd, seg, &wake);
+    JR_CHECK(!jr_seg_post(seg, 4, 200, &wake)); /* nobody sleeps */
     jr_wake_flush(&wake);
     JR_CHECK_EQ(seg->eqs[4].posted[3], 1ull << (200 & 63));
     JR_CHECK_EQ(read(mine, &v, sizeof v), -1);
     seg->eqs[4].sleep_gen++;
-    jr_seg_post(seg, 4, 200, &wake);
-    jr_seg_post(seg, 4, 7, &wake);
+    JR_CHECK(jr_seg_post(seg, 4, 200, &wake));
+    JR_CHECK(!jr_seg_post(seg, 4, 7, &wake));
     jr_wake_flush(&wake);
+    JR_CHECK_EQ(seg->eqs[4].order_tail, 2);
+    JR_CHECK_EQ(seg->eqs[4].order[0], 1 << 8 | 200);
+    JR_CHECK_EQ(seg->eqs[4].order[1], 2 << 8 | 7);
     JR_CHECK_EQ(read(mine, &v, sizeof v), 8);
     JR_CHECK_EQ(v, 1);
     JR_CHECK_EQ(seg->eqs[4].woken_gen, 1);

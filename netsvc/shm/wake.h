@@ -24,7 +24,7 @@ struct jr_wake {
     uint32_t aio_unreaped;
     int null_fd;                       /* what the empty reads read from */
     uint64_t futex_wakes, event_wakes; /* ever */
-    uint32_t posts;                    /* to event queues, ever; wraps */
+    uint32_t posts;                    /* bits set in event queues, ever: their order in all segments */
 };
 
 /* 0 or a negative errno. */

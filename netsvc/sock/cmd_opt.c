@@ -51,34 +51,39 @@ static int shutdown_unconnected(struct jr_sock *so, int how, jr_time now)
     return jr_sock_start_over(so, now);
 }
 
-int jr_cmd_shutdown(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_shutdown_req *req,
-                    struct jr_abi_cmd_shutdown_rep *rep)
+static int shut(struct jr_sock *so, int how, jr_time now)
 {
-    struct jr_sock *so = ctx->so;
-    const int how = (int)req->how;
-
-    (void)rep;
-    if (req->how > SHUT_RDWR)
-        return -EINVAL;
     if (so->kind == JR_SOCK_STREAM && (so->st & (JR_ST_LISTENING | JR_ST_CONNECTING)))
-        return shutdown_unconnected(so, how, ctx->now);
+        return shutdown_unconnected(so, how, now);
     if (!(so->st & JR_ST_CONNECTED) || (so->st & JR_ST_DEAD) || so->deferred)
         return -ENOTCONN;
     if (so->st & JR_ST_PAIR)
         return jr_pair_shutdown(so, how);
-    if (so->kind == JR_SOCK_STREAM && (!so->tp || jr_tcp_state(so->tp) == TCPS_TIME_WAIT)) /* both ends said theirs */
+    if (so->kind == JR_SOCK_DGRAM)
+        return 0;
+    if (!so->tp || jr_tcp_state(so->tp) == TCPS_TIME_WAIT) /* both ends said theirs */
         return so->fin_sent ? 0
                             : -ENOTCONN; /* sent, and answered, by the ring's mark, which is set before this comes */
-    if (how == SHUT_RD || so->kind == JR_SOCK_DGRAM) {
-        jr_sock_touch(so, JR_SOCK_EV_STATE);
+    if (how != SHUT_WR)
+        jr_tcp_cantrcv(so->tp);
+    if (how == SHUT_RD)
         return 0;
-    }
-    jr_stream_sync(so, ctx->now);
+    jr_stream_sync(so, now);
     if (so->tp && !so->fin_sent && !so->broken) {
         so->fin_sent = true;
-        jr_tcp_shutdown(so->tp, ctx->now);
+        jr_tcp_shutdown(so->tp, now);
     }
     jr_sock_set_state(so, JR_ST_TX_CLOSED, 0);
-    jr_sock_touch(so, JR_SOCK_EV_STATE);
     return 0;
+}
+
+int jr_cmd_shutdown(struct jr_cmd_ctx *ctx, const struct jr_abi_cmd_shutdown_req *req,
+                    struct jr_abi_cmd_shutdown_rep *rep)
+{
+    (void)rep;
+    if (req->how > SHUT_RDWR)
+        return -EINVAL;
+    const int r = shut(ctx->so, (int)req->how, ctx->now);
+    jr_sock_touch(ctx->so, JR_SOCK_EV_EDGE); /* whether it did anything or not */
+    return r;
 }

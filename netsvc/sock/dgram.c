@@ -186,7 +186,8 @@ static uint32_t send_ring(struct jr_sock *so, uint32_t max, jr_time now)
             refused(so, r);
     }
     __atomic_store_n(&so->sl->tx.head, so->snd.head, __ATOMIC_RELEASE);
-    jr_sock_touch(so, JR_SOCK_EV_SPACE);
+    if (n > 0)
+        jr_sock_touch(so, JR_SOCK_EV_SPACE);
     if (so->snd.head != so->snd.tail && !so->broken && !jr_list_linked(&so->busy))
         jr_list_push_tail(&so->ss->busy, &so->busy);
     return n;

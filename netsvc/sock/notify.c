@@ -14,12 +14,19 @@ void jr_sock_touch(struct jr_sock *so, uint32_t ev)
         jr_list_push_tail(&so->ss->touched, &so->touched);
 }
 
-void jr_sock_post_watchers(struct jr_sock *so)
+void jr_sock_post_watchers(struct jr_sock *so, uint32_t ev)
 {
-    uint64_t watch = __atomic_load_n(&so->sl->watch, __ATOMIC_SEQ_CST);
+    const uint64_t watch = __atomic_load_n(&so->sl->watch, __ATOMIC_SEQ_CST);
+    const bool state = (ev & JR_SOCK_EV_STATE) == JR_SOCK_EV_STATE;
+    uint64_t some = 0;
 
-    for (; watch; watch &= watch - 1)
-        jr_seg_post(so->seg, (uint32_t)__builtin_ctzll(watch), so->slot, &so->ss->wake);
+    if (watch && !state)
+        some = watch & __atomic_load_n(&so->sl->exclusive, __ATOMIC_RELAXED);
+    for (uint64_t all = watch ^ some; all; all &= all - 1)
+        jr_seg_post(so->seg, (uint32_t)__builtin_ctzll(all), so->slot, &so->ss->wake);
+    for (; some; some &= some - 1)
+        if (jr_seg_post(so->seg, (uint32_t)__builtin_ctzll(some), so->slot, &so->ss->wake))
+            return;
 }
 
 /* Answers a wait generation if there is a new one: true. seq is ours to write, whatever stands there. */
@@ -61,11 +68,16 @@ static void tell(struct jr_sock *so)
         answer(&rx->data_wait, &so->data_answered, &rx->data_woken, &rx->data_seq, wake);
     if ((so->ev & JR_SOCK_EV_SPACE) && (state || has_worthwhile_space(so)))
         post |= answer(&tx->space_wait, &so->space_answered, &tx->space_woken, &tx->space_seq, wake);
+    if (so->ev & (JR_SOCK_EV_EDGE & ~JR_SOCK_EV_STATE))
+        so->edges = (so->edges & 0xffff0000) | ((so->edges + 1) & 0xffff);
+    if (so->ev & (JR_SOCK_EV_EDGE_IN & ~JR_SOCK_EV_DATA))
+        so->edges += 0x10000;
+    __atomic_store_n(&so->sl->edges, so->edges, __ATOMIC_RELAXED);
     if ((so->ev & JR_SOCK_EV_DATA) && (__atomic_load_n(&so->sl->oflags, __ATOMIC_RELAXED) & O_ASYNC))
         signal_owner(so);
-    so->ev = 0;
     if (post)
-        jr_sock_post_watchers(so);
+        jr_sock_post_watchers(so, so->ev);
+    so->ev = 0;
 }
 
 void jr_sock_tell_moved(struct jr_sock *so, struct jr_seg *old_seg, uint32_t old_slot)

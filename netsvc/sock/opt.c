@@ -221,6 +221,10 @@ static int set_socket(struct jr_sock *so, int name, int32_t v, const void *val, 
         return set_bufsize(so, name, v);
     case SO_LINGER:
         return set_linger(so, val, len);
+    case SO_RCVLOWAT: /* the program's own */
+        if (so->kind == JR_SOCK_STREAM)
+            jr_stream_on_low_water(so, now);
+        return 0;
     case SO_KEEPALIVE:
         return pass_to_tcp(so, SOL_SOCKET, name, &v, sizeof v, now);
     default:

@@ -20,6 +20,8 @@ enum { /* jr_sock.ev: what to tell at the end of the turn */
        JR_SOCK_EV_DATA = 1u << 0,
        JR_SOCK_EV_SPACE = 1u << 1,
        JR_SOCK_EV_STATE = 1u << 2 | JR_SOCK_EV_DATA | JR_SOCK_EV_SPACE, /* tell everybody, asked or not */
+       JR_SOCK_EV_EDGE = 1u << 3 | JR_SOCK_EV_STATE,   /* an edge though the state may be what it was */
+       JR_SOCK_EV_EDGE_IN = 1u << 4 | JR_SOCK_EV_DATA, /* the same for who wants to read */
 };
 
 enum { JR_SOCK_NONE = 0, JR_SOCK_STREAM = SOCK_STREAM, JR_SOCK_DGRAM = SOCK_DGRAM }; /* jr_sock.kind */
@@ -52,6 +54,7 @@ struct jr_sock {
     uint32_t ev;
     uint32_t zc_sent;                       /* the slot's, when it was last looked at */
     uint32_t data_answered, space_answered; /* data_wait and space_wait that were last answered */
+    uint32_t edges;                         /* as shown in the slot */
 
     /* rings: stream.c, dgram.c, tune.c; head of snd and tail of rcv: tcp */
     struct jr_sockbuf snd, rcv;
@@ -137,7 +140,7 @@ void jr_sock_on_dirty(struct jr_sock *so, jr_time now);
 /* notify.c */
 void jr_sock_touch(struct jr_sock *so, uint32_t ev);
 /* Posts to the event queues that watch the socket; a full fence is behind the change. */
-void jr_sock_post_watchers(struct jr_sock *so);
+void jr_sock_post_watchers(struct jr_sock *so, uint32_t ev);
 /* Wakes everybody who waits for anything at the slot that the socket left. */
 void jr_sock_tell_moved(struct jr_sock *so, struct jr_seg *old_seg, uint32_t old_slot);
 
@@ -158,6 +161,8 @@ int jr_stream_connect(struct jr_sock *so, const struct jr_endpoint *ep, jr_time 
 void jr_stream_on_dirty(struct jr_sock *so, jr_time now);
 /* Takes over what the app published, before something that depends on it. */
 void jr_stream_sync(struct jr_sock *so, jr_time now);
+/* The program changed its slot's rcvlowat: readers are woken if there is enough, or the end. */
+void jr_stream_on_low_water(struct jr_sock *so, jr_time now);
 void jr_stream_on_close(struct jr_sock *so, jr_time now);
 
 /* dgram.c */

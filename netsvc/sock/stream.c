@@ -174,6 +174,17 @@ void jr_stream_on_dirty(struct jr_sock *so, jr_time now)
         jr_stream_sync(so, now);
 }
 
+void jr_stream_on_low_water(struct jr_sock *so, jr_time now)
+{
+    const uint32_t low = __atomic_load_n(&so->sl->rcvlowat, __ATOMIC_RELAXED);
+
+    if (so->attached)
+        jr_stream_sync(so, now);
+    const uint32_t used = so->attached ? jr_sockbuf_used(&so->rcv) : 0;
+    if ((so->st & JR_ST_RX_EOF) || (used != 0 && used >= low))
+        jr_sock_touch(so, JR_SOCK_EV_EDGE_IN);
+}
+
 static void on_rx(struct jr_sock *so, jr_time now)
 {
     __atomic_store_n(&so->sl->rx.tail, so->rcv.tail, __ATOMIC_RELEASE);

@@ -343,11 +343,12 @@ static bool on_fin_acked(struct jr_tcpcb *tp, jr_time now)
     return true;
 }
 
-/* RFC 1122 4.2.2.13: nobody will read what arrives after close(); the peer must learn that. */
+/* RFC 1122 4.2.2.13: nobody will read what arrives after close(), or shutdown() of both ways; the peer must learn that.
+ */
 static bool is_data_after_close(const struct jr_tcpcb *tp, const struct jr_tcp_seg *seg)
 {
     bool fin_wait = tp->t_state == TCPS_FIN_WAIT_1 || tp->t_state == TCPS_FIN_WAIT_2;
-    return (tp->t_flags & TF_ORPHAN) && fin_wait && seg->len != 0;
+    return ((tp->t_flags & TF_ORPHAN) || (tp->t_flags2 & TF2_CANTRCV)) && fin_wait && seg->len != 0;
 }
 
 /* 3.10.7.4, the other states. */

@@ -126,6 +126,8 @@ bool jr_tcp_urgent(const struct jr_tcpcb *tp, uint64_t *off);
 uint64_t jr_tcp_urgent_run(const struct jr_tcpcb *tp);
 /* FIN after all of snd, whose tail must not move any more; the same after close. */
 void jr_tcp_shutdown(struct jr_tcpcb *tp, jr_time now);
+/* Nobody will read what comes; with a FIN of ours besides, more data ends the connection. */
+void jr_tcp_cantrcv(struct jr_tcpcb *tp);
 /* The app is gone: FIN after snd, whatever was left unread, and a RST when more data comes; or a RST at once when abort
  * is set. Buffers stay in use until
  * JR_TCP_EV_CLOSED; a second call with abort gives up what the first left to do. */

@@ -74,6 +74,7 @@ enum {                              /* t_flags2 */
        TF2_UTO_SET = 1u << 15,      /* TCP_USER_TIMEOUT says what user_timeout is, not the peer */
        TF2_UTO_DUE = 1u << 16,      /* the peer is to be told of it */
        TF2_SLOWACK = 1u << 17,      /* TCP_QUICKACK was taken back */
+       TF2_CANTRCV = 1u << 18,      /* shut down for reading */
 };
 
 enum { /* TT_NUDGE: output again, after TCP_CORK's longest wait or a shortage of packets */

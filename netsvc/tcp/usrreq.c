@@ -256,6 +256,8 @@ void jr_tcp_shutdown(struct jr_tcpcb *tp, jr_time now)
     jr_tcp_output(tp, now);
 }
 
+void jr_tcp_cantrcv(struct jr_tcpcb *tp) { tp->t_flags2 |= TF2_CANTRCV; }
+
 static void close_embryo(struct jr_tcpcb *tp, jr_time now)
 {
     tp->parent = NULL;

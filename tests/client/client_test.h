@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../asleep.h"
 #include "base/test.h"
 #include "fake.h"
 #include "jr-internal.h"
@@ -115,19 +116,6 @@ static inline int64_t now_ms(void) { return jr_sys_now(CLOCK_MONOTONIC) / 100000
         JR_CHECK(cond);                                                                                                \
     } while (0)
 
-/* Waits until a thread or process sleeps in the kernel and goes on doing so. */
-static inline void wait_asleep(pid_t tid)
-{
-    char path[64], line[256];
-    snprintf(path, sizeof path, "/proc/%d/stat", tid);
-    for (int calm = 0; calm < 10; usleep(1000)) {
-        FILE *f = fopen(path, "re");
-        if (!f)
-            return;
-        const bool asleep = fgets(line, sizeof line, f) && strrchr(line, ')') && strrchr(line, ')')[2] == 'S';
-        fclose(f);
-        calm = asleep ? calm + 1 : 0;
-    }
-}
+static inline void wait_asleep(pid_t tid) { wait_asleep_for(tid, 0); }
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What many cases do: wait for something, fill and empty a socket, look after children, signals and threads. */
+#include "../../asleep.h"
 #include "diff.h"
 
 volatile sig_atomic_t signals, last_signal;
@@ -210,21 +211,7 @@ void reap(const char *who, pid_t pid)
         say("%s: exit %d", who, WEXITSTATUS(status));
 }
 
-void wait_asleep(pid_t tid)
-{
-    char path[64], line[256];
-
-    for (int calm = 0, i = 0; calm < 10 && i < 5000; i++) {
-        snprintf(path, sizeof path, "/proc/%d/stat", tid);
-        FILE *f = fopen(path, "re");
-        if (!f)
-            return;
-        const bool asleep = fgets(line, sizeof line, f) && strrchr(line, ')') && strrchr(line, ')')[2] == 'S';
-        fclose(f);
-        calm = asleep ? calm + 1 : 0;
-        nap(1);
-    }
-}
+void wait_asleep(pid_t tid) { wait_asleep_for(tid, 5); }
 
 static void *blocked_main(void *arg)
 {

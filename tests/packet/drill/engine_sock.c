@@ -450,6 +450,8 @@ static int do_shutdown(struct esock *so, int how)
         return -ENOTCONN;
     if (how != SHUT_WR)
         so->rx_shut = true;
+    if (how != SHUT_WR && so->tp)
+        jr_tcp_cantrcv(so->tp);
     if (how == SHUT_RD || so->tx_fin || !so->tp)
         return 0;
     so->tx_fin = true;
