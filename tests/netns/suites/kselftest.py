@@ -9,15 +9,16 @@ from .base import Job, Suite, tap
 
 TREE = "tools/testing/selftests"
 UNPACK = f"""
-tar --strip-components=1 -xf /usr/src/linux-source-6.1.tar.xz linux-source-6.1/{TREE} linux-source-6.1/tools/include \
-    linux-source-6.1/usr/include
+tar --strip-components=1 -xf /usr/src/linux-source-6.12.tar.xz \
+    linux-source-6.12/{TREE} linux-source-6.12/tools/include linux-source-6.12/usr/include
 mkdir bin
 for file in {TREE}/filesystems/epoll/*.c {TREE}/net/*.c {TREE}/net/af_unix/*.c {TREE}/pidfd/*.c {TREE}/clone3/*.c \
-    {TREE}/core/*.c {TREE}/proc/fd*.c {TREE}/exec/execveat.c {TREE}/splice/splice_read.c \
+    {TREE}/filesystems/eventfd/*.c {TREE}/core/*.c {TREE}/proc/fd*.c \
+    {TREE}/exec/execveat.c {TREE}/splice/splice_read.c \
     {TREE}/syscall_user_dispatch/sud_test.c; do
     name=$(basename "$file" .c)
     (cd "$(dirname "$file")" && gcc -w -O1 -D_GNU_SOURCE -idirafter "$OLDPWD/usr/include" -I. \
-        -o "$OLDPWD/bin/$name" "$name.c" -lpthread) || rm -f "bin/$name"  # a few want libraries or another kernel
+        -o "$OLDPWD/bin/$name" "$name.c" -lpthread -lcap) || rm -f "bin/$name"  # a few want libraries or another kernel
 done
 test -x bin/epoll_wakeup_test
 """
@@ -25,7 +26,8 @@ PORTS = "sysctl -qw net.ipv4.ip_local_port_range='32768 32768' net.ipv4.ip_autob
 WITH_TAP = (
     "epoll_wakeup_test", "so_netns_cookie", "sk_bind_sendto_listen",
     "close_range_test", "pidfd_getfd_test", "pidfd_open_test", "pidfd_poll_test", "pidfd_fdinfo_test", "pidfd_test",
-    "pidfd_wait", "clone3", "clone3_clear_sighand", "sud_test", "unix_connect",
+    "pidfd_wait", "bind_wildcard", "bind_timewait", "ip_local_port_range", "sk_so_peek_off", "so_incoming_cpu",
+    "epoll_busy_poll", "eventfd_test", "scm_rights", "clone3", "clone3_clear_sighand", "sud_test", "unix_connect",
 )  # fmt: skip
 PLAIN = (
     "socket", "sk_connect_zero_addr", "reuseport_bpf", "reuseport_bpf_cpu", "reuseport_dualstack", "reuseport_addr_any",
@@ -58,4 +60,6 @@ KNOWN = {
     "udpgso *": "The size of loopback's packets",
     "global.reuseaddr_ports_exhausted_*": "Ports that are chosen",
 }
-Suite("kselftest", jobs, packages=("linux-source-6.1", "linux-libc-dev", "gcc"), build=UNPACK, known=KNOWN)
+Suite(
+    "kselftest", jobs, packages=("linux-source-6.12", "linux-libc-dev", "libcap-dev", "gcc"), build=UNPACK, known=KNOWN
+)
