@@ -141,7 +141,7 @@ int jr_sock_start_over(struct jr_sock *so, jr_time now)
     jr_ring_restart(&so->sl->tx, so->snd.cap);
     jr_ring_restart(&so->sl->rx, so->rcv.cap);
     so->deferred = so->fin_sent = false;
-    so->tx_urg = so->gap_at = so->gap_end = 0;
+    so->tx_urg = so->gap_at = so->gap_end = so->rx_urg = 0;
     r = jr_sock_open(so);
     jr_opt_replay(so, now);
     if (r == 0)

@@ -58,12 +58,12 @@ struct jr_sock {
 
     /* rings: stream.c, dgram.c, tune.c; head of snd and tail of rcv: tcp */
     struct jr_sockbuf snd, rcv;
-    uint32_t tx_grant;        /* largest tx.cap ever allowed */
-    uint32_t tx_max, rx_max;  /* limits by configuration and SO_SNDBUF, SO_RCVBUF */
-    uint32_t rx_want;         /* the capacity that rcv would have if its bytes allowed it; 0: no wish */
-    bool attached;            /* tcp works on the rings */
-    uint64_t tx_urg;          /* the program's last urgent mark that tcp knows of */
-    uint64_t gap_at, gap_end; /* as shown in rx */
+    uint32_t tx_grant;                /* largest tx.cap ever allowed */
+    uint32_t tx_max, rx_max;          /* limits by configuration and SO_SNDBUF, SO_RCVBUF */
+    uint32_t rx_want;                 /* the capacity that rcv would have if its bytes allowed it; 0: no wish */
+    bool attached;                    /* tcp works on the rings */
+    uint64_t tx_urg;                  /* the program's last urgent mark that tcp knows of */
+    uint64_t gap_at, gap_end, rx_urg; /* as shown in rx */
     bool fin_sent;
     bool deferred; /* Fast Open: the first data makes the connection, to remote */
     struct jr_list busy;

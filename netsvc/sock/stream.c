@@ -31,23 +31,28 @@ static bool set_notify_at(struct jr_sock *so)
 
 /*
  * Before the bytes are: the urgent mark, by which the program's reads stop. Linux passes over an urgent byte that a
- * newer one replaced if reading had come just as far; the program does it at gap_at.
+ * newer one replaced, right behind it or later, if reading had come just as far; the program does it at gap_at.
  */
 static void show_urgent(struct jr_sock *so)
 {
     struct jr_abi_ring *rx = &so->sl->rx;
     const uint64_t head = __atomic_load_n(&rx->head, __ATOMIC_ACQUIRE);
     const uint64_t pos = head == so->gap_at ? so->gap_end : head;
-    uint64_t off;
+    uint64_t off, to = pos;
 
     if (!jr_tcp_urgent(so->tp, &off))
         return;
-    if (pos >= jr_tcp_urgent_run(so->tp) && pos < off - 1) {
+    if (so->rx_urg == pos + 1 && so->rx_urg < off)
+        to = so->rx_urg;
+    if (to >= jr_tcp_urgent_run(so->tp) && to < off - 1)
+        to = off - 1;
+    if (to > pos) {
         so->gap_at = head;
-        so->gap_end = off - 1;
+        so->gap_end = to;
         __atomic_store_n(&rx->gap_end, so->gap_end, __ATOMIC_RELEASE);
         __atomic_store_n(&rx->gap_at, so->gap_at, __ATOMIC_RELEASE);
     }
+    so->rx_urg = off;
     __atomic_store_n(&rx->urg, off, __ATOMIC_RELEASE);
 }
 

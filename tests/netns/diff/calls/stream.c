@@ -414,6 +414,39 @@ CASE(stream_oob)
     SAY(send(e.s, "", 0, MSG_OOB));
 }
 
+/* Sends bytes, then an urgent one, and takes note of what a reader of the stream gets until nothing is left. */
+static void replace_urgent(struct ends e, const char *before, const char *urgent, bool read_now)
+{
+    char b[32];
+    ssize_t n;
+
+    if (*before) {
+        send(e.p, before, strlen(before), 0);
+        SAY(await(e.s, POLLIN));
+    }
+    send(e.p, urgent, 1, MSG_OOB);
+    SAY(await(e.s, POLLPRI));
+    settle(50);
+    while (read_now && (n = recv(e.s, b, sizeof b, MSG_DONTWAIT)) > 0)
+        say_bytes("read", b, (size_t)n);
+}
+
+CASE(stream_oob_replaced)
+{
+    struct ends e = tcp_ends();
+
+    replace_urgent(e, "", "1", false);
+    replace_urgent(e, "ab", "2", true); /* 1 was where reading had come to */
+    replace_urgent(e, "", "3", false);
+    replace_urgent(e, "", "4", false);
+    replace_urgent(e, "cd", "5", true);
+    replace_urgent(e, "ef", "6", false); /* 6 stands behind what nobody read */
+    replace_urgent(e, "gh", "7", true);
+    replace_urgent(e, "", "8", true);
+    SAY(set_int(e.s, SOL_SOCKET, SO_OOBINLINE, 1));
+    replace_urgent(e, "ij", "9", true);
+}
+
 CASE(stream_lowat)
 {
     struct ends e = tcp_ends();
