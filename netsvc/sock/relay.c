@@ -34,6 +34,18 @@ static bool is_mirrored(int level, int name)
            (level == IPPROTO_IPV6 && (name == IPV6_MULTICAST_HOPS || name == IPV6_MULTICAST_LOOP));
 }
 
+/* The interfaces by which groups are sent to, if the program named one before it bound. */
+static void mirror_interfaces(struct jr_sock *so)
+{
+    int32_t v;
+    uint32_t len = sizeof v;
+
+    if (jr_udp_getopt(so->up, IPPROTO_IP, IP_MULTICAST_IF, &v, &len) == 0 && v != 0)
+        setsockopt(so->kernel_fd, IPPROTO_IP, IP_MULTICAST_IF, &v, sizeof v);
+    if (so->kernel_is_v6 && jr_opt_kept(so, IPPROTO_IPV6, IPV6_MULTICAST_IF, &v) == 0)
+        setsockopt(so->kernel_fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &v, sizeof v);
+}
+
 void jr_relay_start(struct jr_sock *so)
 {
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = so};
@@ -53,6 +65,7 @@ void jr_relay_start(struct jr_sock *so)
         if (jr_opt_get(so, mirrored[i].level, mirrored[i].name, &v, &len, 0) == 0 && len == sizeof v)
             setsockopt(so->kernel_fd, mirrored[i].level, mirrored[i].name, &v, sizeof v);
     }
+    mirror_interfaces(so);
     epoll_ctl(so->ss->relay_fd, EPOLL_CTL_ADD, so->kernel_fd, &ev);
 }
 

@@ -133,6 +133,26 @@ CASE(group4_interface_after_connect)
     take_from(r, "two");
 }
 
+CASE(group4_interface_before_bind)
+{
+    const int r = receiver(wild(AF_INET, 0));
+    const struct addr to = text_addr(GROUP, port_in(named(r)));
+
+    SAY(join(r, GROUP, BY_ADDR));
+    for (int first = 0; first < 2; first++) {
+        const int s = dgram(AF_INET);
+        const struct addr a = wild(AF_INET, 0);
+
+        if (first)
+            SAY(send_by(s, BY_ADDR));
+        SAY(bind(s, &a.sa, a.len));
+        if (!first)
+            SAY(send_by(s, BY_ADDR));
+        SAY(send_text(s, "one", to));
+        take_from(r, "one");
+    }
+}
+
 CASE(group4_bound_sender)
 {
     const int s = bound_dgram(AF_INET), r = receiver(wild(AF_INET, 0));
