@@ -23,15 +23,18 @@ static const struct {
                 {IPPROTO_IP, IP_MULTICAST_TTL},
                 {IPPROTO_IP, IP_MULTICAST_LOOP},
                 {IPPROTO_IPV6, IPV6_TCLASS},
-                {IPPROTO_IPV6, IPV6_UNICAST_HOPS}};
+                {IPPROTO_IPV6, IPV6_UNICAST_HOPS},
+                {IPPROTO_IP, IP_MULTICAST_ALL},
+                {IPPROTO_IPV6, IPV6_MULTICAST_HOPS},
+                {IPPROTO_IPV6, IPV6_MULTICAST_LOOP},
+                {IPPROTO_IPV6, 29 /* IPV6_MULTICAST_ALL */}};
 
 static bool is_mirrored(int level, int name)
 {
     for (unsigned i = 0; i < sizeof mirrored / sizeof mirrored[0]; i++)
         if (mirrored[i].level == level && mirrored[i].name == name)
             return true;
-    return (level == IPPROTO_IP && name == IP_MULTICAST_ALL) ||
-           (level == IPPROTO_IPV6 && (name == IPV6_MULTICAST_HOPS || name == IPV6_MULTICAST_LOOP));
+    return false;
 }
 
 /* The interfaces by which groups are sent to, if the program named one before it bound. */

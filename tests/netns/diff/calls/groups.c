@@ -322,6 +322,21 @@ CASE(group4_all)
     take_from(r, "five");
 }
 
+CASE(group4_all_before_bind)
+{
+    const int s = dgram(AF_INET), r = dgram(AF_INET), j = receiver(wild(AF_INET, 0));
+
+    SAY(set_int(r, IPPROTO_IP, IP_MULTICAST_ALL, 0));
+    SAY(bind_to(r, wild(AF_INET, 0)));
+    SAY(join(j, GROUP, BY_ADDR));
+    SAY(send_by(s, BY_ADDR));
+    SAY(send_text(s, "nobody's", text_addr(GROUP, port_in(named(r)))));
+    nothing(r, "nobody's");
+    SAY(join(r, GROUP, BY_ADDR));
+    SAY(send_text(s, "its own", text_addr(GROUP, port_in(named(r)))));
+    take_from(r, "its own");
+}
+
 /* Everybody who may gets it. */
 static void several(int option)
 {
