@@ -492,10 +492,11 @@ kernel_readable (int fd)
 void
 __jr_ep_level (struct jr_epoll *ep, int epfd)
 {
+  /* What is inside one whose edges somebody waits for makes edges, too.  */
   for (struct jr_reg *reg = ep->inners; reg != NULL; reg = reg->slot_next)
     {
       if (__jr_inner_is_open (reg))
-	__jr_epoll_level (reg->fd);
+	__jr_ep_put_inside (reg->fd, ld_relaxed (&ep->inside) != 0);
     }
   if (ep->nsegs > 0)
     __jr_ep_revive (ep, epfd);
@@ -513,15 +514,15 @@ __jr_ep_level (struct jr_epoll *ep, int epfd)
     __jr_ep_kick (ep);
 }
 
-static void
-level (int fd, bool inside)
+void
+__jr_ep_put_inside (int fd, bool edge)
 {
   struct jr_ep_call in;
   struct jr_epoll *ep = __jr_ep_enter (fd, &in);
   if (ep == NULL)
     return;
   st_relaxed (&ep->nested, 1);
-  if (inside)
+  if (edge)
     st_relaxed (&ep->inside, 1);
   __jr_ep_level (ep, fd);
   __jr_ep_leave (&in);
@@ -530,13 +531,7 @@ level (int fd, bool inside)
 void
 __jr_epoll_level (int fd)
 {
-  level (fd, false);
-}
-
-void
-__jr_ep_put_inside (int fd, bool edge)
-{
-  level (fd, edge);
+  __jr_ep_put_inside (fd, false);
 }
 
 void

@@ -234,6 +234,7 @@ ctl_other (int epfd, int op, int fd, struct epoll_event *ev)
   bool inner = jr_ent_kind (__jr_fd_entry (fd)) == JR_FD_EPOLL && fd != epfd;
   struct jr_epoll *ep = __jr_ep_enter (epfd, &in);
   int r;
+  bool edge = false;
   if (ep != NULL && inner && (op == EPOLL_CTL_DEL || jr_can_read (ev, sizeof *ev)))
     r = ctl_inner (ep, epfd, op, fd, ev);
   else
@@ -243,10 +244,11 @@ ctl_other (int epfd, int op, int fd, struct epoll_event *ev)
       ep->asked_ns = 0;
       if (r == 0)
 	st_relaxed (&ep->kernel_fds, 1);
+      edge = ld_relaxed (&ep->inside) != 0;
       __jr_ep_leave (&in);
     }
   if (r == 0 && inner && op != EPOLL_CTL_DEL)
-    __jr_ep_put_inside (fd, (ev->events & EPOLLET) != 0);
+    __jr_ep_put_inside (fd, edge || (ev->events & EPOLLET));
   return r;
 }
 

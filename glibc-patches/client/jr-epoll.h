@@ -64,7 +64,7 @@ struct jr_epoll
   int efd, ctl_fd;		/* -1: not yet */
   uint32_t sleepers;		/* atomic; threads in the kernel's epoll_pwait */
   uint32_t nested;		/* atomic; in another epoll, or polled */
-  uint32_t inside;		/* atomic; in another epoll by EPOLLET */
+  uint32_t inside;		/* atomic; in another by EPOLLET, or in one that is */
   uint32_t kernel_fds;		/* atomic; may have some */
   uint32_t turn, batch;
   bool full;			/* the last call had no room for all */

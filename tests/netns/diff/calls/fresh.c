@@ -201,6 +201,7 @@ CASE(minttl_stream)
     SAY(await(e.s, POLLIN) & POLLIN); /* sent once more, by then */
     SAY(recv(e.s, b, 8, MSG_DONTWAIT));
     must_be_carried(e.s);
+    SAY(set_int(e.s, IPPROTO_IP, IP_MINTTL, 0)); /* so that it can end */
 }
 
 CASE(minttl_listener)
@@ -218,6 +219,8 @@ CASE(minttl_listener)
     const int a = accept(l, NULL, NULL);
     SAY(get_int(a, IPPROTO_IP, IP_MINTTL));
     must_be_carried(a);
+    SAY(set_int(a, IPPROTO_IP, IP_MINTTL, 0));
+    SAY(set_int(l, IPPROTO_IP, IP_MINTTL, 0));
 }
 
 CASE(minttl_dgram)

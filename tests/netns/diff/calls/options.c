@@ -235,16 +235,27 @@ CASE(opt_default_ip) { defaults(ip_opts, N(ip_opts), AF_INET); }
 CASE(opt_default_ip6) { defaults(ip6_opts, N(ip6_opts), AF_INET6); }
 CASE(opt_default_udp) { defaults(udp_opts, N(udp_opts), AF_INET); }
 
+/* So that the connection can end: of what comes, nothing may be left out. */
+static void hear_all(int fd)
+{
+    const int none = 0;
+
+    setsockopt(fd, IPPROTO_IP, IP_MINTTL, &none, sizeof none);
+    setsockopt(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &none, sizeof none);
+}
+
 static void values_on(const struct opt *table, size_t n, int fd)
 {
     for (const struct opt *o = table; o < table + n; o++)
         try_values(fd, o);
+    hear_all(fd);
 }
 
 static void lengths_on(const struct opt *table, size_t n, int fd)
 {
     for (const struct opt *o = table; o < table + n; o++)
         try_lengths(fd, o);
+    hear_all(fd);
 }
 
 /* SO_DEBUG and the like on sockets that are carried: nothing may turn them to the kernel. */

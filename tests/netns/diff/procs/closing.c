@@ -264,7 +264,7 @@ CASE(closed_by_others_while_made)
     struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT}, got[4];
     pthread_t t[3];
     struct stat st;
-    int keep = udp_bound();
+    int keep = dial(ECHO);
     for (int i = 0; i < 3; i++)
         pthread_create(&t[i], NULL, closer, NULL);
     for (int64_t end = now_ms() + 1500, i = 0; now_ms() < end; i++) {
