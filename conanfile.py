@@ -28,7 +28,7 @@ TEST_APT = [
 LINT_APT = ["clang-format", "clang-tidy"]
 APPS_APT = [
     "apache2", "apache2-utils", "aria2", "bind9", "bind9-dnsutils", "busybox-static", "chrony", "coturn", "curl",
-    "dante-server", "distcc", "dnsmasq-base", "dovecot-imapd", "exim4-daemon-light", "ffmpeg", "fio", "gcc", "git",
+    "dante-server", "distcc", "dnsmasq-base", "dovecot-imapd", "exim4-daemon-light", "ffmpeg", "gcc", "git",
     "golang-go", "haproxy", "iperf", "iperf3", "ldap-utils", "lftp", "libnbd-bin", "libopenmpi-dev",
     "libpython3.11-testsuite", "lighttpd", "mariadb-client", "mariadb-server", "memcached", "mosh", "mosquitto",
     "mosquitto-clients", "ncat", "netcat-openbsd", "nghttp2-client", "nghttp2-server", "nginx-light", "nmap",

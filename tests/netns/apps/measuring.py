@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Programs that load or measure: iperf 2, nuttcp, sockperf, fio's network engine, Open MPI over TCP, aria2, siege."""
+"""Programs that load or measure: iperf 2, nuttcp, sockperf, Open MPI over TCP, aria2, siege."""
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -14,7 +13,6 @@ from .base import MIB, App, Scene
 IPERF = App("iperf", packages=["iperf"], needs=["iperf"])
 NUTTCP = App("nuttcp", packages=["nuttcp"], needs=["nuttcp"])
 SOCKPERF = App("sockperf", packages=["sockperf"], needs=["sockperf"])
-FIO = App("fio", packages=["fio"], needs=["fio"])
 MPI = App("openmpi", packages=["openmpi-bin", "libopenmpi-dev", "gcc"], needs=["mpirun", "mpicc", "gcc"])
 ARIA = App("aria2", packages=["aria2", "nginx-light"], needs=["aria2c", "nginx"])
 SIEGE = App("siege", packages=["siege", "nginx-light"], needs=["siege", "nginx"])
@@ -63,19 +61,6 @@ def sockperf(scene: Scene) -> dict[str, Any]:
                 lost = re.findall(r"# dropped messages = (\d+); # duplicated messages = (\d+)", said)
                 facts[f"{name}, {what}"] = code, lost, "Summary" in said
     return facts
-
-
-@FIO.workload("its network engine, one job that sends to another", ways=("serves", "asks"))
-def fio(scene: Scene) -> dict[str, Any]:
-    common = ["fio", "--name=x", "--ioengine=net", "--port=7100", "--protocol=tcp", "--bs=16k", "--size=8m",
-              "--output-format=json"]  # fmt: skip
-    with scene.server.running([*common, "--listen", "--rw=read"]) as server:
-        ask = " ".join([*common, "--rw=write", f"--hostname={scene.address}"])
-        code, said = scene.try_ask("sh", "-c", f"for i in $(seq 40); do {ask} && exit 0; sleep 0.1; done; exit 1")
-        ended = server.wait(30)
-        read = json.loads(server.text()[server.text().index("{") :])["jobs"][0]["read"]
-    wrote = json.loads(said[said.rindex('{\n  "fio version"') :])["jobs"][0]["write"]  # the last try
-    return {"codes": [code, ended], "wrote": wrote["io_bytes"], "read": read["io_bytes"] > 4 * MIB}
 
 
 MPI_CODE = """\
