@@ -295,7 +295,7 @@ place_of_internal_fds (void)
   if (top > 4096)
     top = 4096;
   else if (JR_SYSCALL (prlimit64, 0, RLIMIT_NOFILE, NULL, &rl) == 0
-	   && rl.rlim_max - rl.rlim_cur >= JR_INTERNAL_FDS)
+	   && rl.rlim_max > rl.rlim_cur)
     return top;
   return top > 2 * JR_INTERNAL_FDS ? top - JR_INTERNAL_FDS : top / 2;
 }

@@ -90,8 +90,7 @@ __jr_limit_raise (struct jr_limit *l)
   l->raised = false;
   __jr_lock_take (&__jr.limit_lock, &l->mask);
   if (JR_SYSCALL (prlimit64, 0, RLIMIT_NOFILE, NULL, &l->was) < 0
-      || l->was.rlim_cur >= JR_TABLE_FDS
-      || l->was.rlim_max - l->was.rlim_cur < JR_INTERNAL_FDS)
+      || l->was.rlim_cur >= JR_TABLE_FDS || l->was.rlim_max <= l->was.rlim_cur)
     return;
   l->now = l->was;
   l->now.rlim_cur = l->was.rlim_max < JR_TABLE_FDS ? l->was.rlim_max : JR_TABLE_FDS;
@@ -122,6 +121,8 @@ dup_above (int fd)
     return -EMFILE;		/* raised already, and it did not help */
   __jr_limit_raise (&l);
   int base = ld_relaxed (&__jr.fd_base);
+  if (l.raised && l.now.rlim_cur <= (unsigned int) base)
+    base = l.was.rlim_cur;
   int r = l.raised ? jr_sys_fcntl (fd, F_DUPFD_CLOEXEC, base) : -EMFILE;
   __jr_limit_restore (&l);
   return r;

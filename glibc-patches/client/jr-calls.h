@@ -65,6 +65,11 @@ extern int __jr_ioctl (int fd, unsigned long request, void *arg) JR_HIDDEN;
 extern void __jr_fstat_fix (int fd, struct stat *st) JR_HIDDEN;
 struct statx;
 extern void __jr_statx_fix (int fd, struct statx *sx) JR_HIDDEN;
+/* The same by a path that was followed, perhaps one of /proc/self/fd.  */
+extern void __jr_path_stat_fix (const char *path, struct stat *st) JR_HIDDEN;
+extern void __jr_path_statx_fix (const char *path, struct statx *sx) JR_HIDDEN;
+/* Whether PATH is such a one, which cannot be opened.  */
+extern bool __jr_opens_socket (const char *path, int flags) JR_HIDDEN;
 /* Memory was unmapped, or its protection changed.  */
 extern void __jr_unmapped (void) JR_HIDDEN;
 /* The program forbids itself system calls (seccomp(2)).  */

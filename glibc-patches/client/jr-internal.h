@@ -14,7 +14,7 @@
 #include "jr_abi.h"
 #include "jr-app-flags.h"
 
-#define JR_MAX_SEGS 1024
+#define JR_MAX_SEGS 4096	/* a socket that came from another process has one of its own */
 #define JR_MAX_POLLERS 32
 #define JR_MAX_EPOLLS 4096
 #define JR_INTERNAL_FDS 256	/* high numbers kept for our own fds */

@@ -9,28 +9,71 @@
 # define SO_NETNS_COOKIE 71
 #endif
 
+static int
+number_at (const char *p)
+{
+  int fd = 0;
+  if (*p < '0' || *p > '9')
+    return -1;
+  for (; *p >= '0' && *p <= '9' && fd < 100000000; p++)
+    fd = fd * 10 + (*p - '0');
+  return *p == '\0' ? fd : -1;
+}
+
 /* The number at the end of a path that names an fd of this process; -1.  */
 static int
 fd_of_path (const char *path)
 {
   static const char *const folders[] = { "/proc/self/fd/", "/proc/thread-self/fd/", "/dev/fd/" };
-  const char *p = NULL;
-  for (size_t i = 0; p == NULL && i < sizeof folders / sizeof *folders; i++)
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
     if (strncmp (path, folders[i], strlen (folders[i])) == 0)
-      p = path + strlen (folders[i]);
-  if (p == NULL && strncmp (path, "/proc/", 6) == 0)
-    {
-      int pid = 0;
-      for (p = path + 6; *p >= '0' && *p <= '9' && pid < 100000000; p++)
-	pid = pid * 10 + (*p - '0');
-      p = pid == jr_sys_pid () && strncmp (p, "/fd/", 4) == 0 ? p + 4 : NULL;
-    }
-  if (p == NULL || *p < '0' || *p > '9')
+      return number_at (path + strlen (folders[i]));
+  if (strncmp (path, "/proc/", 6) != 0)
     return -1;
-  int fd = 0;
-  for (; *p >= '0' && *p <= '9' && fd < 100000000; p++)
-    fd = fd * 10 + (*p - '0');
-  return *p == '\0' ? fd : -1;
+  int pid = 0;
+  const char *p = path + 6;
+  for (; *p >= '0' && *p <= '9' && pid < 100000000; p++)
+    pid = pid * 10 + (*p - '0');
+  return pid == jr_sys_pid () && strncmp (p, "/fd/", 4) == 0 ? number_at (p + 4) : -1;
+}
+
+/* Of a path that is followed to the end: a socket's fd; -1.  */
+static int
+socket_at (const char *path)
+{
+  static const char *const links[] = { "/dev/stdin", "/dev/stdout", "/dev/stderr" };
+  if (path[0] != '/' || (path[1] != 'p' && path[1] != 'd'))
+    return -1;
+  int fd = fd_of_path (path);
+  for (int i = 0; i < 3; i++)
+    if (strcmp (path, links[i]) == 0)
+      fd = i;
+  return fd >= 0 && jr_ent_kind (__jr_fd_entry (fd)) == JR_FD_SOCKET ? fd : -1;
+}
+
+void
+__jr_path_stat_fix (const char *path, struct stat *st)
+{
+  int fd = __jr_any () ? socket_at (path) : -1;
+  if (fd >= 0)
+    __jr_fstat_fix (fd, st);
+}
+
+void
+__jr_path_statx_fix (const char *path, struct statx *sx)
+{
+  int fd = __jr_any () ? socket_at (path) : -1;
+  if (fd >= 0)
+    __jr_statx_fix (fd, sx);
+}
+
+bool
+__jr_opens_socket (const char *path, int flags)
+{
+  if (likely_ (!__jr_any ()) || (flags & (O_PATH | O_NOFOLLOW | O_EXCL | O_DIRECTORY))
+      || !jr_can_read (path, 1))
+    return false;
+  return socket_at (path) >= 0;
 }
 
 ssize_t
@@ -38,7 +81,7 @@ __jr_fd_readlink (const char *path, char *buf, size_t len)
 {
   char text[40] = "socket:[", digits[24];
   struct stat st;
-  int fd = __jr_any () && path != NULL && path[0] == '/' ? fd_of_path (path) : -1;
+  int fd = __jr_any () && jr_can_read (path, 1) && path[0] == '/' ? fd_of_path (path) : -1;
   if (fd < 0 || len == 0 || jr_ent_kind (__jr_fd_entry (fd)) != JR_FD_SOCKET
       || jr_sys_fstat (fd, &st) < 0)
     return 0;

@@ -22,13 +22,21 @@ socket_device (dev_t *dev)
   return true;
 }
 
+/* A handle is for the service alone to open; a socket's mode is this, unless
+   somebody changed it.  */
+static unsigned int
+socket_mode (unsigned int mode)
+{
+  return S_IFSOCK | ((mode & 07777) == 0600 ? 0777 : mode & 07777);
+}
+
 void
 __jr_fstat_fix (int fd, struct stat *st)
 {
   if (!is_socket (fd))
     return;
   socket_device (&st->st_dev);
-  st->st_mode = S_IFSOCK | 0777;
+  st->st_mode = socket_mode (st->st_mode);
   st->st_size = 0;
 }
 
@@ -38,7 +46,7 @@ __jr_statx_fix (int fd, struct statx *sx)
   dev_t dev;
   if (!is_socket (fd))
     return;
-  sx->stx_mode = S_IFSOCK | 0777;
+  sx->stx_mode = socket_mode (sx->stx_mode);
   sx->stx_size = 0;
   if (socket_device (&dev))
     {

@@ -176,26 +176,54 @@ fail:
     return NULL;
 }
 
-struct jr_handle *jr_handle_open(struct jr_handles *h, int *fd)
+/* Ours alone to open, by whatever path. A program that may change files (fchmod, fchown) changed it if not; who can
+ * open what the next program holds could report its close, or pass for it. */
+static bool is_ours_alone(int fd)
 {
-    struct jr_list *l = jr_list_first(&h->pool);
-    struct jr_handle *x = l ? JR_LIST_ENTRY(l, struct jr_handle, pool) : handle_new(h);
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 07777) == 0600;
+}
+
+/* A handle that was closed, to be opened again; NULL: none is there. */
+static struct jr_handle *from_pool(struct jr_handles *h, int *fd)
+{
+    struct jr_list *l;
     char name[NAME_SIZE];
 
-    if (!x)
-        return NULL;
-    name_of(x, name);
-    *fd = openat(h->dir, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-    if (*fd < 0) {
-        const int err = errno;
-        if (!l)
-            handle_free(h, x);
-        errno = err;
-        return NULL;
-    }
-    if (l) {
+    while ((l = jr_list_first(&h->pool))) {
+        struct jr_handle *x = JR_LIST_ENTRY(l, struct jr_handle, pool);
+        name_of(x, name);
+        *fd = openat(h->dir, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        if (*fd < 0)
+            return NULL;
         jr_list_del(l);
         h->npool--;
+        if (is_ours_alone(*fd))
+            return x;
+        handle_free(h, x);
+        close(*fd);
+    }
+    return NULL;
+}
+
+struct jr_handle *jr_handle_open(struct jr_handles *h, int *fd)
+{
+    struct jr_handle *x = from_pool(h, fd);
+    char name[NAME_SIZE];
+
+    if (!x) {
+        x = handle_new(h);
+        if (!x)
+            return NULL;
+        name_of(x, name);
+        *fd = openat(h->dir, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        if (*fd < 0) {
+            const int err = errno;
+            handle_free(h, x);
+            errno = err;
+            return NULL;
+        }
     }
     x->open = true;
     x->user = NULL;

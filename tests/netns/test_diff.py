@@ -37,7 +37,7 @@ ENDINGS = ("c", "py", "go") if shutil.which("go") else ("c", "py")
 PROGRAMS = sorted(f"{path.parent.name}/{path.name}" for ending in ENDINGS for path in DIFF.glob(f"*/*.{ending}"))
 OWN = "own/"  # programs in this folder hold both ends themselves: over loopback only
 RAW = "raw"  # programs in this folder make system calls of their own: JOYRIDE_RAW
-PAIRED = ["fork", "fds", "spawn", "closing", "cancel", "signals", "scm", "rights", "listeners", "raw"]
+PAIRED = ["fork", "fds", "spawn", "closing", "cancel", "signals", "scm", "rights", "copies", "listeners", "raw"]
 IN_PAIRS = [f"procs/{name}.c" for name in PAIRED]
 # of these some cases differ there
 NOT_ON_A_WIRE = {"readiness/random.c", "readiness/wakeups.c"}  # what they do is there when the next call begins

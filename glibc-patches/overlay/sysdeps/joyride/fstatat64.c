@@ -1,4 +1,5 @@
-/* fstatat: as fstat where the path is empty.
+/* fstatat and what is made of it: as fstat where the path is empty, or one of
+   /proc/self/fd.
    SPDX-License-Identifier: LGPL-2.1-or-later  */
 
 /* As glibc's file does: the names it defines differ in type from the
@@ -12,12 +13,17 @@
 # include <sysdep.h>
 
 JR_WEAK (__jr_fstat_fix);
+JR_WEAK (__jr_path_stat_fix);
 
 static inline long int
 jr_fixed (int fd, const char *path, void *buf, int flag, long int r)
 {
-  if (r == 0 && (flag & AT_EMPTY_PATH) && __jr_is_ours (fd)
-      && (path == NULL || *path == '\0'))
+  if (r != 0)
+    return r;
+  if (path != NULL && *path == '/' && !(flag & AT_SYMLINK_NOFOLLOW))
+    __jr_path_stat_fix (path, buf);
+  else if ((flag & AT_EMPTY_PATH) && __jr_is_ours (fd)
+	   && (path == NULL || *path == '\0'))
     __jr_fstat_fix (fd, buf);
   return r;
 }

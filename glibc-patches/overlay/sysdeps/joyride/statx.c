@@ -1,4 +1,4 @@
-/* statx: as fstat where the path is empty.
+/* statx: as fstat where the path is empty, or one of /proc/self/fd.
    SPDX-License-Identifier: LGPL-2.1-or-later  */
 
 #include <jr-hook.h>
@@ -15,7 +15,9 @@ jr_route_statx (int fd, const char *path, int flags, unsigned int mask,
   int r = __INTERNAL_SYSCALL_DISP (__INTERNAL_SYSCALL, statx, fd, path, flags, mask, buf);
   if (r < 0)
     return INLINE_SYSCALL_ERROR_RETURN_VALUE (-r);
-  if ((flags & AT_EMPTY_PATH) && __jr_is_ours (fd) && (path == NULL || *path == '\0'))
+  if (path != NULL && *path == '/' && !(flags & AT_SYMLINK_NOFOLLOW))
+    __jr_path_statx_fix (path, buf);
+  else if ((flags & AT_EMPTY_PATH) && __jr_is_ours (fd) && (path == NULL || *path == '\0'))
     __jr_statx_fix (fd, buf);
   return r;
 }
