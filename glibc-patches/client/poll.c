@@ -199,32 +199,50 @@ queue_in (struct jr_poller *p, struct jr_seg *seg)
 }
 
 static void
+watch_one (struct call *c, int fd, struct jr_seg **armed)
+{
+  struct jr_sock s;
+  uint32_t state;
+  do
+    {
+      if (__jr_sock_find (fd, &s) < 0)
+	return;
+      uint32_t eq = queue_in (c->poller, s.seg);
+      if (eq == JR_NO_EQ)
+	{
+	  c->sliced = true;
+	  return;
+	}
+      /* It may have moved while we slept.  */
+      if (!c->watching || !(ld_relaxed (&s.slot->watch) & 1ull << eq))
+	__jr_watch (&s, eq);
+      if (s.seg != *armed)
+	__jr_eq_arm (s.seg, eq);
+      *armed = s.seg;
+    }
+  /* Moved before the service knew that somebody sleeps here: it told nobody,
+     and who looks next follows.  */
+  while (jr_state (&s, &state) < 0);
+}
+
+static void
 each_watch (struct call *c, bool on)
 {
   struct jr_seg *armed = NULL;
   for (nfds_t i = 0; i < c->n; i++)
     {
       struct jr_sock s;
-      if (jr_ent_kind (__jr_fd_entry (c->fds[i].fd)) != JR_FD_SOCKET
-	  || __jr_sock_find (c->fds[i].fd, &s) < 0)
+      int fd = c->fds[i].fd;
+      if (jr_ent_kind (__jr_fd_entry (fd)) != JR_FD_SOCKET)
 	continue;
-      uint32_t eq = queue_in (c->poller, s.seg);
-      if (eq == JR_NO_EQ)
+      if (on)
+	watch_one (c, fd, &armed);
+      else if (__jr_sock_find (fd, &s) == 0)
 	{
-	  c->sliced = true;
-	  continue;
+	  uint32_t eq = queue_in (c->poller, s.seg);
+	  if (eq != JR_NO_EQ)
+	    __jr_unwatch (&s, eq);
 	}
-      if (!on)
-	{
-	  __jr_unwatch (&s, eq);
-	  continue;
-	}
-      /* It may have moved while we slept.  */
-      if (!c->watching || !(ld_relaxed (&s.slot->watch) & 1ull << eq))
-	__jr_watch (&s, eq);
-      if (s.seg != armed)
-	__jr_eq_arm (s.seg, eq);
-      armed = s.seg;
     }
   c->watching = on;
 }

@@ -88,6 +88,8 @@ static unsigned do_job(unsigned job, uint16_t port)
 }
 
 bool fake_move(uint16_t port) { return do_job(JOB_MOVE, port); }
+void fake_move_at_next_queue(uint16_t port) { atomic_store(&fake.move_at_queue, port); }
+bool fake_moves_at_queue(void) { return atomic_load(&fake.move_at_queue) != 0; }
 void fake_reset(uint16_t port) { do_job(JOB_RESET, port); }
 void fake_settle(void) { do_job(JOB_SETTLE, 0); }
 

@@ -40,6 +40,9 @@ unsigned fake_bells(void);
 unsigned fake_attached(void);
 /* Moves the socket with this local port into a segment of its own. */
 bool fake_move(uint16_t port);
+/* The same when the next event queue is made: between the client's look at the socket and its watching it. */
+void fake_move_at_next_queue(uint16_t port);
+bool fake_moves_at_queue(void); /* still to come */
 /* RST from the peer of the socket with this local port. */
 void fake_reset(uint16_t port);
 /* Returns when all that was posted before has been dealt with: bytes moved, closes seen. */

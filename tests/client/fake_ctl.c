@@ -166,6 +166,9 @@ static void on_eq(int fd, const struct jr_abi_ctl_eq_register_req *q, int efd)
         s->eq_fd[q->eq] = dup(efd);
         s->eq_answered[q->eq] = eqs(s)[q->eq].woken_gen;
     }
+    const unsigned port = atomic_exchange(&fake.move_at_queue, 0);
+    if (port != 0)
+        fake_move_sock((uint16_t)port);
     reply(fd, JR_CTL_EQ_REGISTER, ok ? 0 : -EPERM, &p, sizeof p, NULL, 0);
 }
 

@@ -65,6 +65,7 @@ struct fake {
     struct pair pair[PAIRS];
     atomic_bool stop, hold;
     atomic_uint closes, handles, attached, bells, job, job_port, job_result;
+    atomic_uint move_at_queue; /* a port */
     unsigned serial;
 };
 extern struct fake fake;

@@ -470,6 +470,35 @@ CLIENT_TEST(moved_socket_in_two_epolls)
     }
 }
 
+static void *polls_two(void *arg)
+{
+    const int *fd = arg;
+    struct pollfd p[2] = {{.fd = fd[0], .events = POLLIN}, {.fd = fd[2], .events = POLLIN}};
+    const int64_t began = now_ms();
+    int n = __jr_poll(p, 2, 20000);
+    /* At the end of its time it looks once more. */
+    return (void *)(intptr_t)(n == 1 && p[0].revents == POLLIN && now_ms() - began < 15000);
+}
+
+/* It moves after poll has looked and before poll's watch is seen: nobody is told then. */
+CLIENT_TEST(moves_as_poll_goes_to_sleep)
+{
+    int fd[3];
+    pthread_t t;
+    void *good;
+    JR_REQUIRE(connected(fd));
+    fake_move_at_next_queue(port_of(fd[0]));
+    pthread_create(&t, NULL, polls_two, fd);
+    while (fake_moves_at_queue())
+        usleep(100);
+    usleep(20000); /* it sleeps by now */
+    __jr_send(fd[1], "x", 1, 0);
+    pthread_join(t, &good);
+    JR_CHECK(good != NULL);
+    for (int i = 0; i < 3; i++)
+        __jr_close(fd[i]);
+}
+
 /* Several threads wait on one epoll: every byte is found, nobody sleeps on. */
 static int shared_ep, got_total, conns[8];
 static void *epoll_worker(void *arg)
