@@ -51,6 +51,23 @@ file_to_socket (struct jr_sock *s, int in, off_t *off, size_t n)
   return done;
 }
 
+/* As much as the pipe has room for at this moment; waits for room if there is
+   none and WAIT.  The pages are the pipe's, from now on.  */
+static ssize_t
+give_to_pipe (int out, char *buf, size_t n, bool wait)
+{
+  struct iovec iov = { buf, n };
+  struct pollfd pfd = { .fd = out, .events = POLLOUT };
+  struct timespec zero = { 0, 0 };
+  ssize_t r = JR_SYSCALL_CANCEL (vmsplice, out, &iov, 1, wait ? 0 : SPLICE_F_NONBLOCK);
+  if (likely_ (r != -ENOSYS && r != -EPERM))
+    return r;
+  /* Not allowed here.  What is writable takes this much without a wait.  */
+  if (!wait && jr_sys_ppoll (&pfd, 1, &zero, NULL) == 0)
+    return -EAGAIN;
+  return JR_SYSCALL_CANCEL (write, out, buf, n < PIPE_BUF ? n : PIPE_BUF);
+}
+
 static ssize_t
 socket_to_pipe (struct jr_sock *s, int out, size_t n, unsigned int flags)
 {
@@ -74,13 +91,8 @@ socket_to_pipe (struct jr_sock *s, int out, size_t n, unsigned int flags)
   if (r > 0)
     {
       int fl = jr_sys_fcntl (out, F_GETFL, 0);
-      struct pollfd pfd = { .fd = out, .events = POLLOUT };
-      struct timespec zero = { 0, 0 };
-      if (((flags & SPLICE_F_NONBLOCK) || (fl & O_NONBLOCK))
-	  && jr_sys_ppoll (&pfd, 1, &zero, NULL) == 0)
-	r = -EAGAIN;
-      else
-	r = JR_SYSCALL_CANCEL (write, out, buf, r);
+      r = give_to_pipe (out, buf, r,
+			!(flags & SPLICE_F_NONBLOCK) && !(fl & O_NONBLOCK));
     }
   if (r > 0)
     {

@@ -450,6 +450,28 @@ CLIENT_TEST(files_and_pipes)
     JR_CHECK_EQ(__jr_splice(fd[1], NULL, p[1], NULL, 100, 0), 6);
     JR_CHECK_EQ(read(p[0], back, 100), 6);
     JR_CHECK_MEM(back, "splice", 6);
+    /* What the pipe has room for, and then nothing, though the pipe's own calls would wait. */
+    static char much[50000], more[30000], both[sizeof much + sizeof more];
+    ssize_t in = sizeof much, n;
+    memset(much, 'a', sizeof much);
+    memset(more, 'b', sizeof more);
+    JR_CHECK_EQ(write(p[1], much, sizeof much), in);
+    for (size_t sent = 0; sent < sizeof more; sent += (size_t)n, fake_settle()) {
+        n = __jr_send(fd[0], more + sent, sizeof more - sent < 6000 ? sizeof more - sent : 6000, MSG_DONTWAIT);
+        if (n <= 0)
+            break;
+    }
+    alarm(30);
+    while ((n = __jr_splice(fd[1], NULL, p[1], NULL, 100000, SPLICE_F_NONBLOCK)) > 0)
+        in += n;
+    alarm(0);
+    JR_CHECK_EQ(n, -1);
+    JR_CHECK_EQ(errno, EAGAIN);
+    JR_CHECK(in > (ssize_t)sizeof much && in <= 65536);
+    JR_CHECK_EQ(read(p[0], both, sizeof both), in);
+    JR_CHECK(both[sizeof much - 1] == 'a' && both[sizeof much] == 'b' && both[in - 1] == 'b');
+    while (__jr_recv(fd[1], more, sizeof more, MSG_DONTWAIT) > 0)
+        fake_settle();
     /* SPLICE_F_NONBLOCK would be about the pipe alone */
     __jr_fcntl(fd[1], F_SETFL, (void *)O_NONBLOCK);
     JR_CHECK_EQ(__jr_splice(fd[1], NULL, p[1], NULL, 100, 0), -1);

@@ -382,6 +382,40 @@ CASE(file_splice)
     say("signals %d", (int)signals);
 }
 
+/* As a proxy does it: a pipe that blocks, filled while the other side does not take what is in it. */
+CASE(file_splice_no_wait)
+{
+    struct ends e = tcp_ends();
+    static char out[150000], in[sizeof out];
+    size_t got = 0, sent = 50000;
+    int pp[2], rounds = 0;
+    ssize_t n;
+
+    for (size_t i = 0; i < sizeof out; i++)
+        out[i] = (char)(i * 2654435761u >> 24);
+    NEED(pipe(pp) == 0 && write(pp[1], out, sent) == (ssize_t)sent);
+    fcntl(e.p, F_SETFL, O_NONBLOCK);
+    fcntl(e.s, F_SETFL, O_NONBLOCK);
+    sent += (size_t)send(e.p, out + sent, 40000, 0);
+    await_bytes(e.s, 40000);
+    while ((n = splice(e.s, NULL, pp[1], NULL, 1 << 20, SPLICE_F_MOVE | SPLICE_F_NONBLOCK)) > 0)
+        rounds++;
+    SAY_AS("into a full pipe", n);
+    SAY(rounds > 0);
+    while (got < sizeof out) {
+        if ((n = read(pp[0], in + got, sizeof in - got)) > 0)
+            got += (size_t)n;
+        if (sent < sizeof out && (n = send(e.p, out + sent, sizeof out - sent, 0)) > 0)
+            sent += (size_t)n;
+        if (got == sizeof out)
+            break;
+        await(e.s, POLLIN);
+        while (splice(e.s, NULL, pp[1], NULL, 1 << 20, SPLICE_F_MOVE | SPLICE_F_NONBLOCK) > 0)
+            ;
+    }
+    SAY(memcmp(in, out, sizeof out));
+}
+
 CASE(file_dup)
 {
     struct ends e = tcp_ends();
