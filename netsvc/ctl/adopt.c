@@ -26,6 +26,7 @@ static void reply(struct jr_ctl *ctl, struct jr_client *c, struct jr_sock *so, b
     if (shadow >= 0)
         fds[n++] = shadow;
     jr_count(ctl->cfg.counters, JR_C_CTL_ADOPTED);
+    jr_sock_held_by(so, c->peer);
     jr_client_reply(ctl, c, JR_CTL_ADOPT, 0, &rep, sizeof rep, fds, (unsigned)n);
     if (shadow >= 0)
         jr_sock_shadow_passed(so);

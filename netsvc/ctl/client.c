@@ -23,7 +23,7 @@
 #define MSGS_PER_TURN 4
 #define ACCEPTS_PER_TURN 2 /* each reads files of /proc */
 
-static void on_bell(struct jr_ctl *ctl, struct jr_ctl_source *src, uint32_t events, jr_time now)
+void jr_client_on_bell(struct jr_ctl *ctl, struct jr_ctl_source *src, uint32_t events, jr_time now)
 {
     (void)src;
     (void)events;
@@ -57,9 +57,8 @@ void jr_client_drop(struct jr_ctl *ctl, struct jr_client *c)
     if (c->dead)
         return;
     c->dead = true;
+    epoll_ctl(ctl->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
     close(c->fd);
-    if (c->bell >= 0)
-        close(c->bell);
     if (c->adopt_fd >= 0)
         close(c->adopt_fd);
     jr_list_del(&c->adopt);
@@ -229,7 +228,6 @@ static void client_new(struct jr_ctl *ctl, int fd)
         return;
     }
     c->control_src.ready = on_control;
-    c->bell_src.ready = on_bell;
     c->fd = fd;
     c->adopt_fd = -1;
     c->peer = peer;
@@ -239,8 +237,8 @@ static void client_new(struct jr_ctl *ctl, int fd)
     jr_list_push_tail(&ctl->clients, &c->link);
     ctl->nclients++;
     peer->user->nclients++;
-    c->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (c->bell < 0 || jr_ctl_watch(ctl, c->bell, &c->bell_src, EPOLLIN | EPOLLET) < 0 ||
+    peer->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (peer->bell < 0 || jr_ctl_watch(ctl, peer->bell, &ctl->bell_src, EPOLLIN | EPOLLET) < 0 ||
         jr_ctl_watch(ctl, c->fd, &c->control_src, EPOLLIN) < 0)
         jr_client_drop(ctl, c);
 }

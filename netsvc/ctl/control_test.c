@@ -513,6 +513,30 @@ JR_TEST(the_bell_rings_the_epoll_fd)
     end();
 }
 
+/* A child has its bell and its sockets; the program ends, and so does, later, its last socket. */
+JR_TEST(the_bell_outlives_its_program)
+{
+    const uint64_t one = 1;
+
+    start(NULL);
+    JR_CHECK(rig_socket(&s, &a, SOCK_STREAM));
+    const int bell = dup(a.bell);
+    close(a.fd);
+    a.fd = rig_connect_raw(&rig.a);
+    rig_run(&rig, 5 * JR_MS);
+    for (int i = 0; i < 2; i++) {
+        const uint64_t rung = rig_count(&rig.a, JR_C_CTL_DOORBELLS);
+        JR_CHECK_EQ(write(bell, &one, sizeof one), 8);
+        rig_run(&rig, JR_MS);
+        JR_CHECK_EQ(rig_count(&rig.a, JR_C_CTL_DOORBELLS), rung + (i == 0)); /* nobody is left to ring for */
+        if (i == 0)
+            close(s.fd);
+        rig_run(&rig, 5 * JR_MS);
+    }
+    close(bell);
+    end();
+}
+
 JR_TEST(routes_longest_first_and_cut)
 {
     static struct jr_ctl_route routes[300];

@@ -251,6 +251,7 @@ static int open_all(struct jr_ctl *ctl, jr_time now)
     if (ctl->spare_fd < 0 || ctl->epoll_fd < 0)
         return -errno;
     ctl->relay_src.ready = on_relay_ready;
+    ctl->bell_src.ready = jr_client_on_bell;
     r = ctl->socks.relay_fd < 0 ? 0 : jr_ctl_watch(ctl, ctl->socks.relay_fd, &ctl->relay_src, EPOLLIN);
     if (r == 0)
         r = open_handles(ctl);

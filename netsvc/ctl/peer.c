@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "ctl/priv.h"
@@ -79,8 +80,18 @@ static bool has_net_bind(int32_t pid)
     return (strtoull(line + 8, NULL, 16) >> CAP_NET_BIND_SERVICE_BIT & 1) && is_our_userns(pid);
 }
 
+/* Children may still have the bell: closing our copy would not take it out of the epoll set. */
+static void close_bell(const struct jr_ctl *ctl, int bell)
+{
+    if (bell < 0)
+        return;
+    epoll_ctl(ctl->epoll_fd, EPOLL_CTL_DEL, bell, NULL);
+    close(bell);
+}
+
 static void peer_free(struct jr_peer *p)
 {
+    close_bell(p->owner, p->bell);
     user_put(p->owner, p->user);
     free(p);
 }
@@ -107,6 +118,7 @@ struct jr_peer *jr_peer_new(struct jr_ctl *ctl, int32_t pid, uint32_t uid, uint3
         return NULL;
     }
     p->refs = 1;
+    p->bell = -1;
     p->pid = pid;
     p->uid = uid;
     p->gid = gid;

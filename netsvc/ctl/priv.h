@@ -20,12 +20,12 @@ struct jr_ctl_source {
 };
 
 struct jr_client {
-    struct jr_ctl_source control_src, bell_src;
+    struct jr_ctl_source control_src;
     struct jr_list link;  /* in jr_ctl.clients, or in .zombies until the epoll events at hand are done */
     struct jr_list adopt; /* in jr_ctl.adopting while an adopt waits for a program's lock */
     struct jr_list segs;  /* jr_seg.link */
     struct jr_peer *peer;
-    int fd, bell;
+    int fd;
     int adopt_fd; /* -1: none waits */
     uint32_t adopt_flags;
     uint32_t neqs;    /* event queues ever registered */
@@ -53,7 +53,7 @@ struct jr_ctl {
     struct jr_ctl_seg *segs;  /* by the low part of the id */
     uint32_t nsegs, seg_room; /* entries ever used, entries there is memory for */
     uint32_t seg_serial;
-    struct jr_ctl_source listen_src, handles_src, relay_src;
+    struct jr_ctl_source listen_src, handles_src, relay_src, bell_src; /* the last of all programs' bells */
     int listen_fd, epoll_fd, spare_fd;
     uint64_t netns_cookie;
     char *socket_path;
@@ -71,6 +71,7 @@ void jr_ctl_seg_unused(void *ctl, struct jr_seg *seg);
 int jr_ctl_watch(struct jr_ctl *ctl, int fd, struct jr_ctl_source *src, uint32_t events);
 
 /* client.c */
+void jr_client_on_bell(struct jr_ctl *ctl, struct jr_ctl_source *src, uint32_t events, jr_time now);
 void jr_client_on_listen(struct jr_ctl *ctl, struct jr_ctl_source *src, uint32_t events, jr_time now);
 void jr_client_drop(struct jr_ctl *ctl, struct jr_client *c);
 void jr_client_bury(struct jr_ctl *ctl); /* frees the zombies */

@@ -18,7 +18,7 @@ static void refuse(struct jr_ctl *ctl, struct jr_client *c, uint32_t op, int err
 static void on_hello(struct jr_ctl *ctl, struct jr_client *c, const struct jr_abi_ctl_hello_req *req)
 {
     const struct jr_abi_ctl_hello_rep rep = {.version = JR_ABI_VERSION, .checksum = JR_ABI_CHECKSUM};
-    const int fds[2] = {ctl->policy.region.fd, c->bell};
+    const int fds[2] = {ctl->policy.region.fd, c->peer->bell};
 
     if (req->version != JR_ABI_VERSION || req->checksum != JR_ABI_CHECKSUM) {
         jr_count(ctl->cfg.counters, JR_C_CTL_REFUSED_VERSION);

@@ -19,6 +19,7 @@ struct jr_peer {
     uint32_t refs;
     int32_t pid;
     uint32_t uid, gid;
+    int bell;      /* eventfd by which it wakes the service, and its children do, who may outlive it too; -1: none */
     bool net_bind; /* had CAP_NET_BIND_SERVICE over our network namespace */
     char comm[16];
     char exe[256]; /* "" when it could not be read */

@@ -71,6 +71,15 @@ struct jr_sock *jr_sock_new(struct jr_socks *ss, struct jr_seg *seg, struct jr_p
     return so;
 }
 
+void jr_sock_held_by(struct jr_sock *so, struct jr_peer *peer)
+{
+    struct jr_peer *before = so->holder;
+
+    so->holder = jr_peer_get(peer);
+    if (before)
+        jr_peer_put(before);
+}
+
 static void put_slot(struct jr_sock *so, struct jr_seg *seg, uint32_t slot)
 {
     __atomic_store_n(&seg->slots[slot].state, 0, __ATOMIC_RELEASE);
@@ -103,6 +112,8 @@ void jr_sock_release(struct jr_sock *so)
     ss->nsocks--;
     so->peer->user->nsocks--;
     jr_peer_put(so->peer);
+    if (so->holder)
+        jr_peer_put(so->holder);
     free(so);
 }
 

@@ -85,6 +85,8 @@ int jr_socks_init(struct jr_socks *ss, const struct jr_socks_config *cfg, jr_tim
 /* Resets every connection that is left; segments stay. */
 void jr_socks_fini(struct jr_socks *ss, jr_time now);
 
+/* Another program has it now. */
+void jr_sock_held_by(struct jr_sock *so, struct jr_peer *peer);
 /* A socket in a free slot of seg, for peer; its handle will be handle. NULL: no slot or no memory. */
 struct jr_sock *jr_sock_new(struct jr_socks *ss, struct jr_seg *seg, struct jr_peer *peer, void *handle);
 /* The last copy of its handle is gone: the socket closes as TCP and SO_LINGER want it. so must not be used any more. */

@@ -97,6 +97,30 @@ CASE(flags_are_shared)
     SAY(recv(fd, &c, 1, 0));
 }
 
+/* Who connected is gone when its child goes on. */
+CASE(the_child_outlives_it)
+{
+    int alive[2], left[2];
+    char c;
+    NEED(pipe(alive) == 0);
+    pid_t pid = MUST(fork());
+    if (pid == 0) {
+        int fd = dial(ECHO), ok = 0;
+        NEED(pipe(left) == 0);
+        if (MUST(fork()) != 0)
+            _exit(0);
+        close(left[1]);
+        MUST(read(left[0], &c, 1));
+        for (int i = 0; i < 10; i++, nap(5))
+            ok += echoes(fd);
+        say("echoes %d", ok);
+        _exit(0);
+    }
+    reap("who connected", pid);
+    close(alive[1]);
+    SAY(read(alive[0], &c, 1));
+}
+
 CASE(connect_in_the_child)
 {
     struct sockaddr_in sin = address(peer_ip, ECHO);
