@@ -27,11 +27,11 @@ _LINE = re.compile(r"^\[(ok|err|exception|ignore|skip|timeout)\]: (.*?)(?: in te
 
 
 def parse(text: str, code: int) -> dict[str, str]:
-    """Lines such as "[ok]: PING (3 ms)"; colours are left out."""
+    """Lines such as "[ok]: PING (3 ms)", without colours and without the numbers of servers, which are drawn."""
     found: dict[str, str] = {}
     for said, test in _LINE.findall(re.sub(r"\x1b\[[0-9;]*m", "", text)):
         word = {"ok": "ok", "ignore": "skipped", "skip": "skipped"}.get(said, "failed")
-        merge(found, re.sub(r"(\d+\.)?\d{4,}", "N", test)[:120], word)
+        merge(found, re.sub(r"(\d+\.)?\d{4,}|(?<=#)\d+", "N", test)[:120], word)
     return {**found, "the whole": "ok" if code == 0 else "failed"}
 
 

@@ -205,6 +205,8 @@ def play(report: Report, tree: Path, stacks: Sequence[str], only: str, logs: Pat
         for lane in made:
             report.counted.update(lane.counted)
     report.seconds = time.monotonic() - began
+    if jobs and not any("ok" in words.values() for words in report.results.values()):
+        report.error = "not one test passed on any libc: they lack something"
 
 
 def play_job(report: Report, job: Job, made: Sequence[Lane], logs: Path) -> None:
