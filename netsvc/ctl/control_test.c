@@ -456,6 +456,37 @@ JR_TEST(an_adopted_socket_moves_with_its_data)
     end();
 }
 
+/* It was executed with the socket, its child goes on, and who made the socket follows. */
+JR_TEST(the_bell_of_who_adopted_outlives_it)
+{
+    const uint64_t one = 1;
+    struct rig_app heir;
+    struct jr_abi_ctl_adopt_rep rep;
+    int seg_fd[2];
+
+    start(NULL);
+    JR_REQUIRE(rig_attach(&heir, &rig.a) && rig_socket(&s, &a, SOCK_STREAM));
+    JR_CHECK_EQ(adopt(&heir, s.fd, &rep, &seg_fd[0]), 0);
+    JR_CHECK_EQ(adopt(&a, s.fd, &rep, &seg_fd[1]), 0);
+    close(heir.fd);
+    heir.fd = -1;
+    rig_run(&rig, 5 * JR_MS);
+    JR_CHECK_EQ(jr_ctl_client_count(rig.a.ctl), 1);
+    for (int i = 0; i < 2; i++) {
+        const uint64_t rung = rig_count(&rig.a, JR_C_CTL_DOORBELLS);
+        JR_CHECK_EQ(write(heir.bell, &one, sizeof one), 8);
+        rig_run(&rig, JR_MS);
+        JR_CHECK_EQ(rig_count(&rig.a, JR_C_CTL_DOORBELLS), rung + (i == 0));
+        if (i == 0)
+            close(s.fd);
+        rig_run(&rig, 50 * JR_MS);
+    }
+    close(seg_fd[0]);
+    close(seg_fd[1]);
+    rig_detach(&heir);
+    end();
+}
+
 JR_TEST(a_held_lock_delays_a_move_but_not_for_ever)
 {
     struct rig_app b, stranger;

@@ -75,6 +75,8 @@ void jr_sock_held_by(struct jr_sock *so, struct jr_peer *peer)
 {
     struct jr_peer *before = so->holder;
 
+    if (peer == so->peer)
+        return;
     so->holder = jr_peer_get(peer);
     if (before)
         jr_peer_put(before);

@@ -37,7 +37,7 @@ struct jr_sock {
     bool handle_open;
     bool broken; /* lied in its rings: nothing is read from them any more */
     struct jr_peer *peer;
-    struct jr_peer *holder; /* the last to adopt it, whose children ring its bell for it; NULL: nobody did */
+    struct jr_peer *holder; /* the last but PEER to adopt it, whose children ring its bell for it; NULL: nobody did */
     void *handle;
     uint64_t handle_ino;    /* for display: who holds it */
     struct jr_seg *old_seg; /* where it was before it moved; the slot there is kept as a signpost */
