@@ -121,6 +121,7 @@ void jr_sock_release(struct jr_sock *so)
 
 int jr_sock_open(struct jr_sock *so)
 {
+    const int32_t off = 0;
     const uint32_t family = __atomic_load_n(&so->sl->family, __ATOMIC_ACQUIRE);
     const uint32_t type = __atomic_load_n(&so->sl->type, __ATOMIC_ACQUIRE) & 0xf;
 
@@ -133,6 +134,8 @@ int jr_sock_open(struct jr_sock *so)
         so->ntp++;
     if (type == SOCK_DGRAM && (so->up = jr_udp_open(so->ss->cfg.udp, &jr_dgram_upcalls, so)))
         so->rcv.cap = so->ss->cfg.dgram_ring;
+    if (so->up && family == AF_INET6) /* Linux: what IPv4 it gets, it joined */
+        jr_udp_setopt(so->up, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof off, jr_ip_now(so->ss->cfg.ip));
     if (!so->tp && !so->up)
         return -ENOBUFS;
     so->kind = (uint8_t)type;

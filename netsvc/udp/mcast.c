@@ -36,7 +36,7 @@ bool jr_udp_mcast_allows(const struct jr_udpcb *up, const struct jr_ip_rx *rx)
 {
     const struct membership *ms = find(up, rx->ifp, rx->dst);
 
-    return ms ? jr_mcast_filter_allows(&ms->m.filter, rx->src) : up->opt.mcast_all;
+    return ms ? jr_mcast_filter_allows(&ms->m.filter, rx->src) : up->opt.mcast_all[!jr_addr_is_v4(rx->dst)];
 }
 
 static void drop(struct jr_udpcb *up, struct membership *ms, jr_time now)

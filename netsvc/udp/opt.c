@@ -39,6 +39,8 @@ static int set_byte(uint8_t *to, int32_t v, int32_t min, int32_t dflt)
 }
 
 /* The option of IPv4 that means the same as one of ipv6(7); -1: none does. */
+#define LINUX_IPV6_MULTICAST_ALL 29 /* newer than libc's headers */
+
 static int ip_name(int name)
 {
     switch (name) {
@@ -70,7 +72,7 @@ static int set_ip(struct jr_udpcb *up, int name, int32_t v)
     case IP_MULTICAST_LOOP:
         return set_bool(&up->opt.mcast_loop, v);
     case IP_MULTICAST_ALL:
-        return v == 0 || v == 1 ? set_bool(&up->opt.mcast_all, v) : -EINVAL;
+        return v == 0 || v == 1 ? set_bool(&up->opt.mcast_all[0], v) : -EINVAL;
     default:
         return -ENOPROTOOPT;
     }
@@ -85,6 +87,8 @@ static int set_ipv6(struct jr_udpcb *up, int name, int32_t v)
         return set_byte(&up->opt.ttl[1], v, 1, 0);
     case IPV6_RECVERR:
         return set_bool(&up->opt.recverr[1], v);
+    case LINUX_IPV6_MULTICAST_ALL:
+        return v == 0 || v == 1 ? set_bool(&up->opt.mcast_all[1], v) : -EINVAL;
     case IPV6_DONTFRAG: /* RFC 3542 11.2 */
         return set_ip(up, IP_MTU_DISCOVER, v ? IP_PMTUDISC_DO : IP_PMTUDISC_WANT);
     default:
@@ -137,7 +141,7 @@ static int get_ip(struct jr_udpcb *up, int name, int32_t *v)
         *v = up->opt.mcast_loop;
         return 0;
     case IP_MULTICAST_ALL:
-        *v = up->opt.mcast_all;
+        *v = up->opt.mcast_all[0];
         return 0;
     case IP_MULTICAST_IF:
         *v = (int32_t)jr_addr_to_v4(up->mcast_src);
@@ -170,6 +174,8 @@ int jr_udp_getopt(struct jr_udpcb *up, int level, int name, void *val, uint32_t 
         v = up->opt.ttl[1] ? up->opt.ttl[1] : jr_ip_ttl(up->udp->ip);
     else if (level == IPPROTO_IPV6 && name == IPV6_RECVERR)
         v = up->opt.recverr[1];
+    else if (level == IPPROTO_IPV6 && name == LINUX_IPV6_MULTICAST_ALL)
+        v = up->opt.mcast_all[1];
     else if (level == IPPROTO_IPV6 && name == IPV6_DONTFRAG)
         v = up->opt.pmtudisc == IP_PMTUDISC_DO;
     else if (level == IPPROTO_IP || level == IPPROTO_IPV6)

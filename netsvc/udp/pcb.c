@@ -28,7 +28,7 @@ struct jr_udpcb *jr_udp_open(struct jr_udp *udp, const struct jr_udp_upcalls *up
     pcb->up = up;
     pcb->so = so;
     pcb->local.addr = pcb->bound = pcb->remote.addr = jr_addr_v4(0);
-    pcb->opt = (struct jr_udp_opts){.mcast_ttl = 1, .mcast_loop = true, .mcast_all = true};
+    pcb->opt = (struct jr_udp_opts){.mcast_ttl = 1, .mcast_loop = true, .mcast_all = {true, true}};
     pcb->mcast_src = jr_addr_v4(0);
     jr_list_init(&pcb->groups);
     jr_list_init(&pcb->port_link);

@@ -24,7 +24,7 @@ struct jr_udp_opts {
     uint16_t segment;       /* UDP_SEGMENT; 0: none */
     uint8_t mcast_ttl;      /* IP_MULTICAST_TTL, 1; 0: not beyond this host */
     bool mcast_loop;        /* IP_MULTICAST_LOOP, on */
-    bool mcast_all;         /* IP_MULTICAST_ALL, on: also groups that only others joined */
+    bool mcast_all[2];      /* IP_MULTICAST_ALL, IPV6_MULTICAST_ALL, on: also groups that only others joined */
 };
 
 struct jr_udpcb {

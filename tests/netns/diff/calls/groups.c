@@ -322,6 +322,25 @@ CASE(group4_all)
     take_from(r, "five");
 }
 
+/* A socket of IPv6 is not one of IPv4's that get what others joined. */
+CASE(group4_all_of_ipv6)
+{
+    const int s = dgram(AF_INET), r = receiver(wild(AF_INET6, 0)), j = receiver(wild(AF_INET, 0));
+    const struct addr to = text_addr(GROUP, port_in(named(r)));
+
+    SAY(get_int(r, IPPROTO_IP, IP_MULTICAST_ALL));
+    SAY(get_int(r, IPPROTO_IPV6, 29 /* IPV6_MULTICAST_ALL */));
+    SAY(send_by(s, BY_ADDR));
+    SAY(join(j, GROUP, BY_ADDR));
+    SAY(send_text(s, "one", to));
+    nothing(r, "one");
+    SAY(set_int(r, IPPROTO_IP, IP_MULTICAST_ALL, 1));
+    SAY(send_text(s, "two", to));
+    take_from(r, "two");
+    SAY(set_int(r, IPPROTO_IP, IP_MULTICAST_ALL, 2));
+    SAY(get_int(r, IPPROTO_IP, IP_MULTICAST_ALL));
+}
+
 CASE(group4_all_before_bind)
 {
     const int s = dgram(AF_INET), r = dgram(AF_INET), j = receiver(wild(AF_INET, 0));
