@@ -101,6 +101,20 @@ bind_address (struct jr_sock *s, const struct sockaddr *addr, socklen_t len,
   return __jr_addr_get (s, (struct sockaddr *) &in, sizeof in, a);
 }
 
+/* Version 4 tells of an address that is nobody's here before that.  */
+static int
+bound_already (struct jr_sock *s, const struct jr_abi_addr *a)
+{
+  struct jr_abi_addr free_port = *a;
+  free_port.port = 0;
+  if (s->slot->family != AF_INET || __jr_addr_is_any (a) || __jr_to_self (a))
+    return -EINVAL;
+  int fd = kernel_bound (s, &free_port);
+  if (fd >= 0)
+    jr_sys_close (fd);
+  return fd == -EADDRNOTAVAIL ? fd : -EINVAL;
+}
+
 int
 __jr_bind (int fd, const struct sockaddr *addr, socklen_t len)
 {
@@ -111,7 +125,7 @@ __jr_bind (int fd, const struct sockaddr *addr, socklen_t len)
   if (r == 0)
     r = bind_address (&s, addr, len, &a);
   if (r == 0 && (state & (JR_ST_BOUND | JR_ST_CONNECTED | JR_ST_CONNECTING)))
-    r = -EINVAL;
+    r = bound_already (&s, &a);
   return jr_ret (r < 0 ? r : bind_socket (&s, &a));
 }
 
@@ -155,6 +169,14 @@ await_connection (struct jr_sock *s)
     }
 }
 
+/* As if nobody had shut it.  */
+static void
+reopen (struct jr_sock *s)
+{
+  st_relaxed (&s->slot->rx.cflags, 0);
+  clear_bits (&s->slot->tx.flags, (uint32_t) JR_RING_FIN);
+}
+
 /* What the kernel does after a connect that failed: a socket as before it.  */
 static int
 dissolve (struct jr_sock *s)
@@ -165,8 +187,7 @@ dissolve (struct jr_sock *s)
   int r = __jr_command (s, JR_CMD_CONNECT, &req, sizeof req, &rep, sizeof rep);
   if (r == 0)
     {
-      st_relaxed (&s->slot->rx.cflags, 0);
-      clear_bits (&s->slot->tx.flags, (uint32_t) JR_RING_FIN);
+      reopen (s);
       __jr_shadow_end (s, SHUT_RDWR);
     }
   return r;
@@ -197,9 +218,16 @@ connect_again (struct jr_sock *s, uint32_t state, bool block)
     }
   if (state & JR_ST_CONNECTED)
     {
-      /* The first connect after one that returned EINPROGRESS succeeds.  */
+      /* The first connect after one that returned EINPROGRESS succeeds, if
+	 the connection is still there.  */
       uint32_t async = JR_AF_CONNECT_ASYNC;
-      return clear_bits (&s->slot->app_flags, async) & async ? 0 : -EISCONN;
+      if (!(clear_bits (&s->slot->app_flags, async) & async))
+	return -EISCONN;
+      if (!(state & JR_ST_DEAD) && !__jr_is_over (s, state))
+	return 0;
+      int err = __jr_err_take (s->slot);
+      dissolve (s);
+      return err != 0 ? -err : -ECONNABORTED;
     }
   if (!(state & JR_ST_CONNECTING))
     return 1;
@@ -275,6 +303,58 @@ connect_service (struct jr_sock *s, struct target *t, bool block)
   return r;
 }
 
+/* Bound to an address of version 6.  */
+static bool
+only_v6 (struct jr_sock *s, uint32_t state)
+{
+  return s->slot->family == AF_INET6 && (state & JR_ST_BOUND)
+	 && !__jr_addr_is_v4 (&s->slot->local) && !__jr_addr_is_any (&s->slot->local);
+}
+
+/* What connect says to a kernel socket like S.  */
+static int
+kernel_tries (struct jr_sock *s, const struct target *t)
+{
+  struct jr_abi_addr from = s->slot->local;
+  from.port = 0;
+  int fd = kernel_bound (s, &from);
+  if (fd < 0)
+    return 0;
+  int r = jr_sys_connect (fd, t->addr, t->len);
+  jr_sys_close (fd);
+  return r;
+}
+
+/* The address to connect to: a stream's is looked at when it may be connected,
+   a datagram socket is bound first.  1: go on.  */
+static int
+connect_address (struct jr_sock *s, struct target *t, uint32_t *state, bool block)
+{
+  sa_family_t family;
+  if (t->len < sizeof family)
+    return -EINVAL;
+  memcpy (&family, &t->addr->sa_family, sizeof family);
+  t->a = (struct jr_abi_addr) { .family = AF_UNSPEC };
+  if (family == AF_UNSPEC)
+    return 1;
+  int r = 1;
+  if (jr_is_stream (s))
+    {
+      r = connect_again (s, *state, block);
+      if (r <= 0 || (r = __jr_addr_get (s, t->addr, t->len, &t->a)) < 0)
+	return r;
+      __jr_any_is_here (s, &t->a);
+      return only_v6 (s, *state) && __jr_addr_is_v4 (&t->a) ? -ENETUNREACH : 1;
+    }
+  r = __jr_peer_addr (s, t->addr, t->len, &t->a);
+  if (r < 0 && !(*state & (JR_ST_BOUND | JR_ST_CONNECTED)))
+    __jr_bind_any (s);
+  /* Where the kernel can't go either it stays what it was.  */
+  if (r == 0 && (*state & (JR_ST_BOUND | JR_ST_CONNECTED)) && __jr_route (&t->a, false) == JR_ROUTE_KERNEL)
+    r = kernel_tries (s, t);
+  return r < 0 ? r : 1;
+}
+
 static int
 do_connect (int fd, const struct sockaddr *addr, socklen_t len)
 {
@@ -284,23 +364,23 @@ do_connect (int fd, const struct sockaddr *addr, socklen_t len)
   int r = get (fd, &s, &state);
   if (r == 0)
     r = __jr_addr_check (addr, len);
-  if (r == 0)
-    r = __jr_addr_get (&s, addr, len, &t.a);
   if (r < 0)
     return r;
   jr_sys_testcancel ();
   bool block = !jr_nonblock (&s, 0), stream = jr_is_stream (&s);
-  if (stream && t.a.family != AF_UNSPEC)
-    {
-      r = connect_again (&s, state, block);
-      if (r <= 0)
-	return r;
-    }
-  /* Dissolving; nothing to do if there is nothing.  */
+  r = connect_address (&s, &t, &state, block);
+  if (r <= 0)
+    return r;
+  /* Dissolving; nothing to do if there is nothing but that it was shut.  */
   if (t.a.family == AF_UNSPEC && !(state & (JR_ST_CONNECTED | JR_ST_CONNECTING
 					    | JR_ST_LISTENING | JR_ST_DEAD))
       && (stream || !(state & JR_ST_BOUND)))
-    return 0;
+    {
+      if (stream && ((ld_relaxed (&s.slot->rx.cflags) | ld_relaxed (&s.slot->tx.flags))
+		     & JR_RING_FIN))
+	reopen (&s);
+      return 0;
+    }
   if (t.a.family == AF_UNSPEC && stream)
     return dissolve (&s);
   if (state & JR_ST_BOUND)

@@ -162,11 +162,12 @@ check_target (struct jr_sock *s, const struct jr_abi_dgram *h)
   if (h->peer.family == AF_UNSPEC)
     {
       uint32_t whole = ld_relaxed (&s->slot->mss);
-      uint32_t state = ld_acquire (&s->slot->state);
-      if (!(state & (JR_ST_CONNECTED | JR_ST_BOUND)))
-	__jr_bind_any (s);
-      if (!(state & JR_ST_CONNECTED))
+      if (!(ld_acquire (&s->slot->state) & JR_ST_CONNECTED))
 	return -EDESTADDRREQ;
+      /* To port 0, by the kernel's IPv6 side.  */
+      const struct jr_abi_addr *to = &s->slot->remote;
+      if (s->slot->family == AF_INET6 && __jr_addr_is_v4 (to) && to->port == 0)
+	return -EINVAL;
       /* With an error queue the error belongs there too.  */
       if ((af & JR_AF_DF) && !(af & JR_AF_RECVERR) && whole != 0 && h->segsz == 0
 	  && h->len > whole)
@@ -175,14 +176,36 @@ check_target (struct jr_sock *s, const struct jr_abi_dgram *h)
     }
   if ((af & JR_AF_V6ONLY) && __jr_addr_is_v4 (&h->peer))
     return -ENETUNREACH;
-  if (!__jr_addr_is_v4 (&h->peer) && __jr_addr_is_v4 (&s->slot->local)
-      && !__jr_addr_is_any (&s->slot->local)
-      && (ld_acquire (&s->slot->state) & JR_ST_BOUND))
+  if (!__jr_addr_is_v4 (&h->peer) && !__jr_addr_is_any (&s->slot->local) && __jr_speaks_v4 (s))
     return -EAFNOSUPPORT;
   if (!(af & JR_AF_BROADCAST) && memcmp (h->peer.addr + 12, all_ones, 4) == 0
       && __jr_addr_is_v4 (&h->peer))
     return -EACCES;
   return 0;
+}
+
+/* A message of N bytes as the kernel judges it before it is on its way; into
+   H.  */
+static ssize_t
+judge (struct jr_sock *s, const struct msghdr *msg, size_t n, int flags, struct jr_abi_dgram *h)
+{
+  bool oob = flags & MSG_OOB, v4 = s->slot->family == AF_INET;
+  if (n > UINT16_MAX)
+    return -EMSGSIZE;
+  if (oob && v4)
+    return -EOPNOTSUPP;
+  ssize_t r = build_header (s, msg, h);
+  const struct jr_abi_addr *to
+    = h->peer.family != AF_UNSPEC ? &h->peer : &s->slot->remote;
+  /* The kernel's IPv6 side does not look.  */
+  if (oob && __jr_addr_is_v4 (to))
+    return -EOPNOTSUPP;
+  if (r == 0 && n > (__jr_addr_is_v4 (to) ? DGRAM_MAX : DGRAM6_MAX))
+    return -EMSGSIZE;
+  h->len = n;
+  if (flags & MSG_MORE)
+    h->flags |= JR_DGRAM_MORE;
+  return r < 0 ? r : check_target (s, h);
 }
 
 ssize_t
@@ -196,22 +219,10 @@ __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
   ssize_t r = __jr_iter_init (&it, msg->msg_iov, msg->msg_iovlen);
   if (r < 0)
     return r;
-  if (it.left > UINT16_MAX)
-    return -EMSGSIZE;
-  r = build_header (s, msg, &h);
-  const struct jr_abi_addr *to
-    = h.peer.family != AF_UNSPEC ? &h.peer : &s->slot->remote;
-  /* The kernel's IPv6 side does not look.  */
-  if ((flags & MSG_OOB) && __jr_addr_is_v4 (to))
-    r = -EOPNOTSUPP;
-  if (r == 0 && it.left > (__jr_addr_is_v4 (to) ? DGRAM_MAX : DGRAM6_MAX))
-    r = -EMSGSIZE;
-  if (r < 0)
-    return r;
-  h.len = it.left;
-  if (flags & MSG_MORE)
-    h.flags |= JR_DGRAM_MORE;
-  r = check_target (s, &h);
+  r = judge (s, msg, it.left, flags, &h);
+  /* The kernel binds first.  */
+  if (r < 0 && !(ld_acquire (&s->slot->state) & (JR_ST_CONNECTED | JR_ST_BOUND)))
+    __jr_bind_any (s);
   if (r < 0)
     return r;
   /* Only the way there is tried.  */

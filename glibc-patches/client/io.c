@@ -56,7 +56,7 @@ __jr_sock_recvmsg (struct jr_sock *s, struct msghdr *msg, int flags)
 {
   if (unlikely_ (!jr_is_stream (s)))
     return __jr_dgram_recv (s, msg, flags);
-  if (unlikely_ ((flags & (MSG_OOB | MSG_ERRQUEUE)) == MSG_ERRQUEUE))
+  if (unlikely_ (flags & MSG_ERRQUEUE))
     return __jr_errq_recv (s, msg);
   ssize_t r = __jr_stream_recv (s, msg->msg_iov, msg->msg_iovlen, flags);
   if (r >= 0)

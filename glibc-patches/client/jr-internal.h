@@ -682,6 +682,10 @@ extern int __jr_addr_get (struct jr_sock *s, const struct sockaddr *sa, socklen_
 extern bool __jr_is_over (struct jr_sock *s, uint32_t state) JR_HIDDEN;
 extern int __jr_addr_check (const struct sockaddr *sa, socklen_t len) JR_HIDDEN;
 extern void __jr_bind_any (struct jr_sock *s) JR_HIDDEN;
+extern bool __jr_speaks_v4 (struct jr_sock *s) JR_HIDDEN;
+extern void __jr_any_is_here (struct jr_sock *s, struct jr_abi_addr *a) JR_HIDDEN;
+extern int __jr_peer_addr (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
+			   struct jr_abi_addr *a) JR_HIDDEN;
 extern int __jr_dgram_addr (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
 			    struct jr_abi_addr *a) JR_HIDDEN;
 extern int __jr_addr_put (int family, const struct jr_abi_addr *a, struct sockaddr *sa,

@@ -47,14 +47,14 @@ __jr_addr_get (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
   a->family = family;
   if (family == AF_UNSPEC)
     return 0;
-  if (family == AF_INET)
+  /* Of version 6's sockets the kernel's datagram ones take it.  Lengths come
+     before families.  */
+  bool v4 = s->slot->family == AF_INET || (family == AF_INET && !jr_is_stream (s));
+  if (len < (v4 ? sizeof (struct sockaddr_in) : offsetof (struct sockaddr_in6, sin6_scope_id)))
+    return -EINVAL;
+  if (family == AF_INET && v4)
     {
       struct sockaddr_in in;
-      /* Of version 6's sockets the kernel's datagram ones take it.  */
-      if (s->slot->family == AF_INET6 && jr_is_stream (s))
-	return -EAFNOSUPPORT;
-      if (len < sizeof in)
-	return -EINVAL;
       memcpy (&in, sa, sizeof in);
       memcpy (a->addr, v4_prefix, 12);
       memcpy (a->addr + 12, &in.sin_addr, 4);
@@ -65,14 +65,43 @@ __jr_addr_get (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
   if (family != AF_INET6 || s->slot->family != AF_INET6)
     return -EAFNOSUPPORT;
   struct sockaddr_in6 in6;
-  if (len < offsetof (struct sockaddr_in6, sin6_scope_id))
-    return -EINVAL;
   memset (&in6, 0, sizeof in6);
   memcpy (&in6, sa, len < sizeof in6 ? len : sizeof in6);
   memcpy (a->addr, &in6.sin6_addr, 16);
   a->port = ntohs (in6.sin6_port);
   a->scope = in6.sin6_scope_id;
   return 0;
+}
+
+/* Whether what S sends has a source of version 4, mapped.  */
+bool
+__jr_speaks_v4 (struct jr_sock *s)
+{
+  return __jr_addr_is_v4 (&s->slot->local)
+	 && (ld_acquire (&s->slot->state) & (JR_ST_BOUND | JR_ST_CONNECTED));
+}
+
+/* The wildcard as a destination: this host, in the version that S speaks.  */
+void
+__jr_any_is_here (struct jr_sock *s, struct jr_abi_addr *a)
+{
+  static const uint8_t mapped_loopback[16]
+    = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 };
+  if (a->family == AF_INET6 && !__jr_addr_is_v4 (a) && __jr_addr_is_any (a)
+      && __jr_speaks_v4 (s))
+    memcpy (a->addr, mapped_loopback, sizeof mapped_loopback);
+}
+
+/* Where a datagram socket is to be connected to.  */
+int
+__jr_peer_addr (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
+		struct jr_abi_addr *a)
+{
+  int r = __jr_addr_get (s, sa, len, a);
+  if (r < 0 || a->family != AF_INET6)
+    return r;
+  __jr_any_is_here (s, a);
+  return __jr_speaks_v4 (s) && !__jr_addr_is_v4 (a) ? -EAFNOSUPPORT : 0;
 }
 
 socklen_t
@@ -146,6 +175,8 @@ __jr_dgram_addr (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
     {
       int r = len < offsetof (struct sockaddr, sa_data) ? -EINVAL
 							: __jr_addr_get (s, sa, len, a);
+      if (r == 0)
+	__jr_any_is_here (s, a);
       return r == -EAFNOSUPPORT ? -EINVAL : r;
     }
   if (len < sizeof in)

@@ -49,6 +49,9 @@ do_shutdown (int fd, int how)
     }
   if (!(state & JR_ST_LISTENING))
     mark (&s, state, how);
+  /* For the kernel the connection is then what it was to become.  */
+  if (state & JR_ST_CONNECTED)
+    clear_bits (&s.slot->app_flags, (uint32_t) JR_AF_CONNECT_ASYNC);
   r = __jr_command (&s, JR_CMD_SHUTDOWN, &req, sizeof req, &rep, sizeof rep);
   if (r == 0 && (state & JR_ST_LISTENING) && how != SHUT_WR)
     __jr_shadow_end (&s, how);

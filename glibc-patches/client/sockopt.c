@@ -514,8 +514,13 @@ do_setsockopt (int fd, int level, int name, const void *val, socklen_t len)
   if (open && (unknown || (r >= 0 && !remember (&s, level, name, val, len))))
     {
       /* The kernel knows, or says why not.  */
-      r = __jr_turn (&s, -1);
-      return r < 0 ? r : jr_sys_setsockopt (fd, level, name, val, len);
+      int ksock = __jr_kernel_socket (&s, 0);
+      r = ksock < 0 ? ksock : jr_sys_setsockopt (ksock, level, name, val, len);
+      if (r >= 0)
+	return __jr_turn (&s, ksock);
+      if (ksock >= 0)
+	jr_sys_close (ksock);
+      return r;
     }
   if (r >= 0 && __jr_shadow (&s) >= 0)
     jr_sys_setsockopt (__jr_shadow (&s), level, name, val, len);

@@ -10,6 +10,8 @@
 static int
 rx_empty (struct jr_sock *s, uint32_t state, struct jr_dir *d, uint32_t rflags)
 {
+  if (state & JR_ST_LISTENING)
+    return -ENOTCONN;
   /* Once the peer's FIN is in, no error changes what a read says.  */
   if (!(rflags & JR_RING_RST)
       && ((state & JR_ST_RX_EOF) || (rflags & JR_RING_FIN)))

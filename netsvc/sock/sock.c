@@ -151,6 +151,7 @@ void jr_sock_stop_listening(struct jr_sock *so)
     if (so->shadow_copies)
         jr_port_unreserve(so);
     jr_pair_listener_gone(so);
+    __atomic_store_n(&so->sl->accept_ready, 0, __ATOMIC_RELEASE); /* for when it listens again */
     jr_list_del(&so->listening);
     JR_LIST_EACH(l, &so->ss->listeners)
         if (JR_LIST_ENTRY(l, struct jr_sock, listening)->local.port == so->local.port)
