@@ -219,7 +219,7 @@ CASE(own_order_refused_options)
     for (int type = SOCK_STREAM; type <= SOCK_DGRAM; type++) {
         const int s = host_socket(type);
         for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-            SAY(setsockopt(s, odd[i].level, odd[i].name, "\1\0\0\0\0\0\0", i % 3 ? 8 : 0));
+            SAY(setsockopt(s, odd[i].level, odd[i].name, "\1\0\0\0\0\0\0", i % 3 ? 8 : 4));
             SAY(getsockopt(s, odd[i].level, odd[i].name, (int[]){0}, &(socklen_t){4}));
         }
         must_be_carried(s);
