@@ -220,8 +220,9 @@ __jr_dgram_send (struct jr_sock *s, const struct msghdr *msg, int flags)
   if (r < 0)
     return r;
   r = judge (s, msg, it.left, flags, &h);
-  /* The kernel binds first.  */
-  if (r < 0 && !(ld_acquire (&s->slot->state) & (JR_ST_CONNECTED | JR_ST_BOUND)))
+  /* The kernel binds first; where ancillary data is wrong nobody asks.  */
+  if (r < 0 && msg->msg_controllen == 0
+      && !(ld_acquire (&s->slot->state) & (JR_ST_CONNECTED | JR_ST_BOUND)))
     __jr_bind_any (s);
   if (r < 0)
     return r;
