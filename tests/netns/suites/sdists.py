@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Network libraries from PyPI whose tests are in their source archives: uvloop."""
+"""Network libraries from PyPI whose tests are in their source archives: uvloop, aiohttp, AnyIO."""
 
 from __future__ import annotations
 
@@ -43,3 +43,12 @@ sdist("uvloop", "0.17.0", """
     base context cython dealloc dns executors fs_event pipes process process_spawning regr1 signals sockets tcp
     testbase udp unix
 """, pypi=("psutil", "pyopenssl", "aiohttp==3.8.4"))  # fmt: skip
+sdist("aiohttp", "3.8.4", """
+    client_functional client_session client_ws_functional connector loop proxy_functional resolver run_app
+    tcp_helpers test_utils web_app web_cli web_functional web_request_handler web_runner web_sendfile_functional
+    web_server web_websocket_functional worker client_proto
+""", pypi=("pytest-aiohttp==1.0.4", "pytest-asyncio==0.21.1", "pytest-mock", "trustme", "re-assert", "proxy.py",
+           "brotli", "freezegun", "gunicorn", "uvloop==0.17.0"), options="-p no:xdist")  # fmt: skip
+sdist("anyio", "3.6.2", """
+    eventloop fileio from_thread lowlevel signals sockets subprocesses synchronization taskgroups to_process to_thread
+""", pypi=("pytest-mock", "trio<0.23", "trustme", "uvloop==0.17.0", "hypothesis"), options="-p anyio")  # fmt: skip
