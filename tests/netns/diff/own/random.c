@@ -4,7 +4,7 @@
  * copied and closed, with good arguments and with bad ones. What is under way arrives before the next call. */
 #include "any.h"
 
-enum { SLOTS = 8, PORTS = 16 };
+enum { SLOTS = 8 };
 
 struct world {
     uint64_t dice;
@@ -14,7 +14,6 @@ struct world {
     int barrier[2];
     int step, letter;
     bool v6, stream, dgram;
-    int port[PORTS], ports; /* in the order in which they were met */
 };
 
 static unsigned draw(struct world *w, unsigned n)
@@ -48,19 +47,10 @@ static void told(struct world *w, unsigned i, const char *what, long r)
         say("%d: %d %s = %ld", w->step, w->id[i], what, r);
 }
 
-/* Ports by the order in which they were met. */
-static int port_number(struct world *w, int port)
-{
-    if (port <= NOBODY)
-        return port - 1000;
-    for (int i = 0; i < w->ports; i++)
-        if (w->port[i] == port)
-            return i;
-    w->port[w->ports % PORTS] = port;
-    return w->ports++ % PORTS;
-}
+/* None, nobody's, or one that was chosen, which may be another's too. */
+static const char *port_text(int port) { return port == 0 ? "no port" : port == NOBODY ? "nobody" : "port"; }
 
-static const char *address_text(struct world *w, const struct addr *a)
+static const char *address_text(const struct addr *a)
 {
     static char text[4][128];
     static unsigned next;
@@ -70,7 +60,7 @@ static const char *address_text(struct world *w, const struct addr *a)
         inet_ntop(AF_INET, &a->in.sin_addr, ip, sizeof ip);
     else if (a->sa.sa_family == AF_INET6)
         inet_ntop(AF_INET6, &a->in6.sin6_addr, ip, sizeof ip);
-    snprintf(t, 128, "%d/%u %s p%d", a->sa.sa_family, (unsigned)a->len, ip, *ip ? port_number(w, port_in(*a)) : 0);
+    snprintf(t, 128, "%d/%u %s %s", a->sa.sa_family, (unsigned)a->len, ip, *ip ? port_text(port_in(*a)) : "");
     return t;
 }
 
@@ -133,7 +123,18 @@ static int tcp_state(int fd)
     struct tcp_info info = {0};
     socklen_t n = 1;
 
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0 ? -1 : info.tcpi_state;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
+        return -1;
+    switch (info.tcpi_state) { /* a FIN is acknowledged now or a little later */
+    case TCP_FIN_WAIT1:
+        return TCP_FIN_WAIT2;
+    case TCP_CLOSING:
+    case TCP_LAST_ACK:
+    case TCP_TIME_WAIT:
+        return TCP_CLOSE;
+    default:
+        return info.tcpi_state;
+    }
 }
 
 static struct addr somewhere(struct world *w) { return spoil(w, name_for(w, w->fd[draw(w, SLOTS)])); }
@@ -189,7 +190,7 @@ static void binds(struct world *w, unsigned i)
     if (port_in(a) == NOBODY)
         a.in.sin_port = 0;
     char what[160];
-    snprintf(what, sizeof what, "bind %s", address_text(w, &a));
+    snprintf(what, sizeof what, "bind %s", address_text(&a));
     told(w, i, what, bind(w->fd[i], &a.sa, a.len));
 }
 
@@ -208,7 +209,7 @@ static void connects(struct world *w, unsigned i)
     if (one_in(w, 8) && get_int(w->fd[i], SOL_SOCKET, SO_DOMAIN) == AF_INET)
         a = unspec();
     errno = 0;
-    snprintf(what, sizeof what, "connect %s", address_text(w, &a));
+    snprintf(what, sizeof what, "connect %s", address_text(&a));
     told(w, i, what, connect(w->fd[i], &a.sa, a.len));
     if (errno != EINPROGRESS)
         return;
@@ -232,7 +233,7 @@ static void accepts(struct world *w, unsigned i)
     w->fd[to] = accept4(w->fd[i], &a.sa, &a.len, SOCK_NONBLOCK);
     told(w, i, "accept", w->fd[to] < 0 ? -1 : (w->id[to] = w->ids++));
     if (w->fd[to] >= 0)
-        say("%d: from %s", w->step, address_text(w, &a));
+        say("%d: from %s", w->step, address_text(&a));
 }
 
 static int some_flags(struct world *w, const int *flags, unsigned n)
@@ -259,7 +260,7 @@ static void sends(struct world *w, unsigned i)
     v[0] = (struct iovec){text, n / 2};
     v[1] = (struct iovec){text + n / 2, n - n / 2};
     struct msghdr m = {.msg_iov = v, .msg_iovlen = 2, .msg_name = named ? &a.sa : NULL, .msg_namelen = a.len};
-    snprintf(what, sizeof what, "send %u %x %s", n, (unsigned)f, named ? address_text(w, &a) : "");
+    snprintf(what, sizeof what, "send %u %x %s", n, (unsigned)f, named ? address_text(&a) : "");
     switch (draw(w, 4)) {
     case 0:
         told(w, i, what, sendmsg(w->fd[i], &m, f));
@@ -300,7 +301,7 @@ static void receives(struct world *w, unsigned i)
     if (r < 0)
         return;
     say("%d: %.*s from %s flags %x", w->step, (int)(r > n ? n : r), (char *)v.iov_base,
-        way && a.len ? address_text(w, &a) : "", (unsigned)m.msg_flags);
+        way && a.len ? address_text(&a) : "", (unsigned)m.msg_flags);
 }
 
 /* What was shut without a connection stays so through a connect, in Linux: not tried. */
@@ -343,12 +344,12 @@ static void names(struct world *w, unsigned i)
 
     told(w, i, "getsockname", getsockname(w->fd[i], &a.sa, &a.len));
     if (a.len > 15)
-        say("%d: %s", w->step, address_text(w, &a));
+        say("%d: %s", w->step, address_text(&a));
     a = (struct addr){.len = sizeof a.ss};
     const int r = getpeername(w->fd[i], &a.sa, &a.len);
     told(w, i, "getpeername", r);
     if (r == 0)
-        say("%d: %s", w->step, address_text(w, &a));
+        say("%d: %s", w->step, address_text(&a));
 }
 
 struct opt {
@@ -497,7 +498,6 @@ STREAM(9)
 STREAM(10)
 STREAM(11)
 STREAM(12)
-STREAM(13)
 STREAM(14)
 STREAM(18)
 STREAM(19)
