@@ -340,28 +340,33 @@ __jr_cmsg_put (struct jr_sock *s, const struct jr_abi_dgram *h, struct msghdr *m
   msg->msg_controllen = o.at;
 }
 
-/* What is in the ring, and the FIN, which the kernel counts as one more.  */
-static int
-left_to_read (struct jr_sock *s)
+/* What is in the ring, and whether the FIN comes after it.  */
+static uint64_t
+unread (struct jr_sock *s, bool *fin)
 {
   uint32_t state;
   struct jr_dir d;
+  *fin = false;
   if (jr_state (s, &state) < 0 || __jr_dir_rx (s, state, &d) < 0)
     return 0;
-  uint64_t n = ld_acquire (&d.r->tail) - ld_relaxed (&d.r->head);
-  bool fin = (state & JR_ST_RX_EOF) || (ld_relaxed (&d.r->flags) & JR_RING_FIN);
-  return (n > INT32_MAX - 1 ? INT32_MAX - 1 : (int) n) + fin;
+  *fin = (state & JR_ST_RX_EOF) || (ld_relaxed (&d.r->flags) & JR_RING_FIN);
+  return ld_acquire (&d.r->tail) - ld_relaxed (&d.r->head);
 }
 
 void
-__jr_cmsg_put_stream (struct jr_sock *s, struct msghdr *msg)
+__jr_cmsg_put_stream (struct jr_sock *s, struct msghdr *msg, bool bytes)
 {
   uint32_t af = ld_relaxed (&s->slot->app_flags);
   struct out o = { .msg = msg };
-  if (af & JR_AF_STAMPED)
+  bool fin;
+  uint64_t n = unread (s, &fin);
+  /* The end has no moment.  */
+  if ((bytes || n > 0) && (af & JR_AF_STAMPED))
     put_stamp (&o, jr_sys_now (CLOCK_MONOTONIC) / 1000, af);
+  /* The kernel counts the FIN as one more.  */
   if (af & JR_AF_INQ)
-    put_int (&o, IPPROTO_TCP, TCP_CM_INQ, left_to_read (s));
+    put_int (&o, IPPROTO_TCP, TCP_CM_INQ,
+	     (n > INT32_MAX - 1 ? INT32_MAX - 1 : (int) n) + fin);
   msg->msg_controllen = o.at;
 }
 

@@ -60,6 +60,9 @@ bind_socket (struct jr_sock *s, const struct jr_abi_addr *a)
       return ksock < 0 ? ksock : __jr_turn (s, ksock);
     }
   set_bits (&s->slot->app_flags, JR_AF_COMMITTED);
+  /* Linux: an address of version 6 makes a socket one of that alone.  */
+  if (s->slot->family == AF_INET6 && !__jr_addr_is_any (a) && !__jr_addr_is_v4 (a))
+    set_bits (&s->slot->app_flags, JR_AF_V6ONLY);
   if (rep.route == JR_ROUTE_BOTH && !jr_is_stream (s))
     {
       int ksock = kernel_bound (s, &rep.addr);
@@ -303,14 +306,6 @@ connect_service (struct jr_sock *s, struct target *t, bool block)
   return r;
 }
 
-/* Bound to an address of version 6.  */
-static bool
-only_v6 (struct jr_sock *s, uint32_t state)
-{
-  return s->slot->family == AF_INET6 && (state & JR_ST_BOUND)
-	 && !__jr_addr_is_v4 (&s->slot->local) && !__jr_addr_is_any (&s->slot->local);
-}
-
 /* What connect says to a kernel socket like S.  */
 static int
 kernel_tries (struct jr_sock *s, const struct target *t)
@@ -344,7 +339,7 @@ connect_address (struct jr_sock *s, struct target *t, uint32_t *state, bool bloc
       if (r <= 0 || (r = __jr_addr_get (s, t->addr, t->len, &t->a)) < 0)
 	return r;
       __jr_any_is_here (s, &t->a);
-      return only_v6 (s, *state) && __jr_addr_is_v4 (&t->a) ? -ENETUNREACH : 1;
+      return __jr_is_only_v6 (s) && __jr_addr_is_v4 (&t->a) ? -ENETUNREACH : 1;
     }
   r = __jr_peer_addr (s, t->addr, t->len, &t->a);
   if (r < 0 && !(*state & (JR_ST_BOUND | JR_ST_CONNECTED)))

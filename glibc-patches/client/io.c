@@ -67,7 +67,7 @@ __jr_sock_recvmsg (struct jr_sock *s, struct msghdr *msg, int flags)
       if (unlikely_ (ld_relaxed (&s->slot->app_flags)
 		     & (JR_AF_INQ | JR_AF_STAMPED))
 	  && !(flags & MSG_OOB))
-	__jr_cmsg_put_stream (s, msg);
+	__jr_cmsg_put_stream (s, msg, r > 0);
       else
 	msg->msg_controllen = 0;
     }
@@ -308,6 +308,17 @@ take_timeout (const struct timespec *timeout, int64_t *end)
   return r;
 }
 
+/* Where it is now; an error that waits is told before there are messages.  */
+static int
+find_error (int fd, struct jr_sock *s)
+{
+  uint32_t state;
+  int r = __jr_sock_find (fd, s);
+  while (r == 0 && (r = jr_state (s, &state)) == -JR_EMOVED)
+    r = __jr_sock_follow (s);
+  return r < 0 ? r : -__jr_err_take (s->slot);
+}
+
 int
 __jr_recvmmsg (int fd, struct mmsghdr *vec, unsigned int n, int flags,
 	       struct timespec *timeout)
@@ -315,15 +326,25 @@ __jr_recvmmsg (int fd, struct mmsghdr *vec, unsigned int n, int flags,
   int64_t end = 0;
   ssize_t r = 0;
   unsigned int i;
+  struct jr_sock s;
   if (timeout != NULL && (r = take_timeout (timeout, &end)) < 0)
+    return jr_ret (r);
+  if (!(flags & MSG_ERRQUEUE) && (r = find_error (fd, &s)) < 0)
     return jr_ret (r);
   if (n > 1024)
     n = 1024;
   for (i = 0; i < n; i++)
     {
+      uint32_t told = flags & MSG_ERRQUEUE ? 0 : ld_relaxed (&s.slot->err_taken);
       r = recv_one (fd, &vec[i].msg_hdr, flags & ~MSG_WAITFORONE);
       if (r < 0)
-	break;
+	{
+	  /* Behind messages it is left for the next call.  */
+	  uint32_t now = flags & MSG_ERRQUEUE ? told : ld_relaxed (&s.slot->err_taken);
+	  if (i > 0 && now != told)
+	    cas (&s.slot->err_taken, &now, told);
+	  break;
+	}
       vec[i].msg_len = r;
       if (flags & MSG_WAITFORONE)
 	flags |= MSG_DONTWAIT;

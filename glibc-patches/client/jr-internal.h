@@ -672,8 +672,9 @@ extern int __jr_cmsg_take (struct jr_sock *s, const struct msghdr *msg,
 			   struct jr_abi_dgram *h) JR_HIDDEN;
 extern void __jr_cmsg_put (struct jr_sock *s, const struct jr_abi_dgram *h,
 			   struct msghdr *msg) JR_HIDDEN;
-/* Of a stream.  */
-extern void __jr_cmsg_put_stream (struct jr_sock *s, struct msghdr *msg) JR_HIDDEN;
+/* Of a stream; BYTES: some were read.  */
+extern void __jr_cmsg_put_stream (struct jr_sock *s, struct msghdr *msg, bool bytes)
+     JR_HIDDEN;
 extern ssize_t __jr_errq_recv (struct jr_sock *s, struct msghdr *msg) JR_HIDDEN;
 
 /* name.c */
@@ -683,6 +684,8 @@ extern bool __jr_is_over (struct jr_sock *s, uint32_t state) JR_HIDDEN;
 extern int __jr_addr_check (const struct sockaddr *sa, socklen_t len) JR_HIDDEN;
 extern void __jr_bind_any (struct jr_sock *s) JR_HIDDEN;
 extern bool __jr_speaks_v4 (struct jr_sock *s) JR_HIDDEN;
+/* By IPV6_V6ONLY, or bound to an address of version 6.  */
+extern bool __jr_is_only_v6 (struct jr_sock *s) JR_HIDDEN;
 extern void __jr_any_is_here (struct jr_sock *s, struct jr_abi_addr *a) JR_HIDDEN;
 extern int __jr_peer_addr (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
 			   struct jr_abi_addr *a) JR_HIDDEN;

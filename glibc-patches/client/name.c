@@ -92,6 +92,12 @@ __jr_any_is_here (struct jr_sock *s, struct jr_abi_addr *a)
     memcpy (a->addr, mapped_loopback, sizeof mapped_loopback);
 }
 
+bool
+__jr_is_only_v6 (struct jr_sock *s)
+{
+  return s->slot->family == AF_INET6 && (ld_relaxed (&s->slot->app_flags) & JR_AF_V6ONLY);
+}
+
 /* Where a datagram socket is to be connected to.  */
 int
 __jr_peer_addr (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
@@ -100,6 +106,10 @@ __jr_peer_addr (struct jr_sock *s, const struct sockaddr *sa, socklen_t len,
   int r = __jr_addr_get (s, sa, len, a);
   if (r < 0 || a->family != AF_INET6)
     return r;
+  sa_family_t family;
+  memcpy (&family, &sa->sa_family, sizeof family);
+  if (__jr_is_only_v6 (s) && __jr_addr_is_v4 (a))
+    return family == AF_INET ? -EAFNOSUPPORT : -ENETUNREACH;
   __jr_any_is_here (s, a);
   return __jr_speaks_v4 (s) && !__jr_addr_is_v4 (a) ? -EAFNOSUPPORT : 0;
 }

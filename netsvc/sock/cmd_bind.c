@@ -124,6 +124,8 @@ static int bind_both(struct jr_sock *so, struct jr_endpoint *ep)
         jr_port_unreserve(so);
         return r;
     }
+    if (so->is_v6 && !jr_addr_is_any(ep->addr) && !jr_addr_is_v4(ep->addr))
+        so->opt.v6only = true; /* as Linux tells of it from then on */
     jr_port_use(so, ep);
     jr_sock_show_local(so, ep);
     jr_sock_set_state(so, JR_ST_BOUND | (so->kind == JR_SOCK_DGRAM ? jr_self_bit(so->ss, ep->addr) : 0), 0);

@@ -98,7 +98,7 @@ static int set_linger2(struct jr_tcpcb *tp, int v)
 
 static int set_maxseg(struct jr_tcpcb *tp, int v)
 {
-    if (v < 88 || v > 32767) /* Linux's bounds */
+    if (v != 0 && (v < 88 || v > 32767)) /* Linux's bounds; 0: as if never set */
         return -EINVAL;
     if (tp->t_state < TCPS_ESTABLISHED) /* it is said in the handshake */
         tp->t_usermss = (uint16_t)v;

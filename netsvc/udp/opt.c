@@ -38,9 +38,9 @@ static int set_byte(uint8_t *to, int32_t v, int32_t min, int32_t dflt)
     return 0;
 }
 
-/* The option of IPv4 that means the same as one of ipv6(7); -1: none does. */
 #define LINUX_IPV6_MULTICAST_ALL 29 /* newer than libc's headers */
 
+/* The option of IPv4 that means the same as one of ipv6(7); -1: none does. */
 static int ip_name(int name)
 {
     switch (name) {

@@ -629,6 +629,8 @@ CASE(opt_tcp_bytes)
     SAY(set_int(s, IPPROTO_TCP, TCP_MAXSEG, 500));
     SAY(get_int(s, IPPROTO_TCP, TCP_MAXSEG));
     SAY(set_int(s, IPPROTO_TCP, TCP_MAXSEG, 50));
+    SAY(set_int(s, IPPROTO_TCP, TCP_MAXSEG, 0));
+    SAY(get_int(s, IPPROTO_TCP, TCP_MAXSEG));
     SAY(set_int(s, IPPROTO_TCP, TCP_MAXSEG, 70000));
 }
 

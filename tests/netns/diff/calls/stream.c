@@ -510,6 +510,48 @@ CASE(stream_timeouts)
     say("%u", len);
 }
 
+/* The end has no stamp; TCP_INQ tells of it all the same. */
+CASE(stream_stamp_of_the_end)
+{
+    struct ends e = tcp_ends();
+    char control[128], b[8];
+    struct iovec v = {b, 8};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+
+    SAY(set_int(e.s, SOL_SOCKET, SO_TIMESTAMPNS, 1));
+    SAY(set_int(e.s, IPPROTO_TCP, TCP_INQ, 1));
+    shutdown(e.p, SHUT_WR);
+    await(e.s, POLLRDHUP);
+    SAY(recvmsg(e.s, &m, 0));
+    say("controllen %zu flags %x", (size_t)m.msg_controllen, (unsigned)m.msg_flags);
+}
+
+/* An error that waits comes before messages; one behind messages is the next call's. */
+CASE(stream_recvmmsg_error)
+{
+    struct ends e = tcp_ends();
+    char b[2][8];
+    struct iovec v[2] = {{b[0], 8}, {b[1], 8}};
+    struct mmsghdr m[2] = {{.msg_hdr = {.msg_iov = &v[0], .msg_iovlen = 1}},
+                           {.msg_hdr = {.msg_iov = &v[1], .msg_iovlen = 1}}};
+
+    feed(e, "first");
+    reset_at_close(e.p);
+    close(e.p);
+    await(e.s, POLLHUP);
+    SAY(recvmmsg(e.s, m, 2, MSG_DONTWAIT, NULL));
+    SAY(recvmmsg(e.s, m, 2, MSG_DONTWAIT, NULL));
+    SAY(recvmmsg(e.s, m, 2, MSG_DONTWAIT, NULL));
+    e = udp_ends();
+    feed(e, "first");
+    close(e.p);
+    SAY(send(e.s, "x", 1, 0));
+    await(e.s, POLLERR);
+    SAY(recvmmsg(e.s, m, 2, MSG_DONTWAIT, NULL));
+    SAY(recvmmsg(e.s, m, 2, MSG_DONTWAIT, NULL));
+    SAY(recvmmsg(e.s, m, 2, MSG_DONTWAIT, NULL));
+}
+
 CASE(stream_sendmmsg)
 {
     struct ends e = tcp_ends();

@@ -295,3 +295,49 @@ CASE(own_socketpair)
     SAY(socketpair(8675309, 0, 0, fd));
     say("%d %d", fd[0], fd[1]);
 }
+
+/* An address of version 6 makes a socket one of that version alone; the wildcard does not. */
+static void only_after(int type, enum place p)
+{
+    const struct own_addr at = place_address(p, 0), v4 = place_address(V4_HOST, 9),
+                          mapped = place_address(MAPPED_HOST, 9);
+    const int s = socket(AF_INET6, type, 0);
+
+    kind = type;
+    say("%d at %s", type, place_names[p]);
+    SAY(get_int(s, IPPROTO_IPV6, IPV6_V6ONLY));
+    SAY(bind(s, &at.sa, at.len));
+    SAY(get_int(s, IPPROTO_IPV6, IPV6_V6ONLY));
+    if (type == SOCK_DGRAM) {
+        SAY(sendto(s, "x", 1, 0, &v4.sa, v4.len));
+        SAY(sendto(s, "x", 1, 0, &mapped.sa, mapped.len));
+    }
+    SAY(connect(s, &v4.sa, v4.len));
+    SAY(connect(s, &mapped.sa, mapped.len));
+    close(s);
+}
+
+CASE(own_bind_only_after)
+{
+    static const enum place places[] = {V6_ANY, V6_HOST, MAPPED_HOST};
+
+    for (int i = 0; i < 3; i++) {
+        only_after(SOCK_STREAM, places[i]);
+        only_after(SOCK_DGRAM, places[i]);
+    }
+}
+
+CASE(own_bind_only_accepted)
+{
+    const struct own_addr at = place_address(V6_HOST, 0);
+    const int l = socket(AF_INET6, SOCK_STREAM, 0), c = socket(AF_INET6, SOCK_STREAM, 0);
+
+    MUST(bind(l, &at.sa, at.len));
+    MUST(listen(l, 1));
+    const struct own_addr to = own_name(l);
+    SAY(connect(c, &to.sa, to.len));
+    const int s = (int)MUST(accept(l, NULL, NULL));
+    SAY(get_int(l, IPPROTO_IPV6, IPV6_V6ONLY));
+    SAY(get_int(s, IPPROTO_IPV6, IPV6_V6ONLY));
+    SAY(get_int(c, IPPROTO_IPV6, IPV6_V6ONLY));
+}
