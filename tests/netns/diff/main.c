@@ -32,6 +32,7 @@ __attribute__((weak)) int executed(int argc, char **argv)
 static void start(struct running *r, const struct running *others, size_t n)
 {
     r->out = (int)MUST(memfd_create("out", MFD_CLOEXEC));
+    MUST(fcntl(r->out, F_SETFL, O_APPEND)); /* two who write at once share the offset, which nobody locks for a memfd */
     r->pid = (pid_t)MUST(fork());
     if (r->pid > 0) {
         setpgid(r->pid, r->pid);
