@@ -73,7 +73,8 @@ def tunnel(scene: Scene, proto: str) -> dict[str, Any]:
     ):
         for end in (one, two):
             end.wait_for_log("Initialization Sequence Completed", 30)
-        with programs.nginx(scene.server, scene.path("www"), addresses=("10.99.0.1",)):
+        reached = (scene.client, "10.99.0.1")
+        with programs.nginx(scene.server, scene.path("www"), addresses=("10.99.0.1",), accept_from=reached):
             out = scene.path("out")
             get = ["curl", "-sS", "--retry", "5", "-o", out, "http://10.99.0.1:8080/file"]
             facts["through"] = scene.try_ask(*get)[0], programs.sha256(out) == digest
