@@ -185,16 +185,23 @@ static bool is_ours_alone(int fd)
     return fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 07777) == 0600;
 }
 
+/* An end of its FIFO for a program; -1 and errno. */
+static int open_end(const struct jr_handles *h, const struct jr_handle *x)
+{
+    char name[NAME_SIZE];
+
+    name_of(x, name);
+    return openat(h->dir, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+}
+
 /* A handle that was closed, to be opened again; NULL: none is there. */
 static struct jr_handle *from_pool(struct jr_handles *h, int *fd)
 {
     struct jr_list *l;
-    char name[NAME_SIZE];
 
     while ((l = jr_list_first(&h->pool))) {
         struct jr_handle *x = JR_LIST_ENTRY(l, struct jr_handle, pool);
-        name_of(x, name);
-        *fd = openat(h->dir, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        *fd = open_end(h, x);
         if (*fd < 0)
             return NULL;
         jr_list_del(l);
@@ -210,14 +217,12 @@ static struct jr_handle *from_pool(struct jr_handles *h, int *fd)
 struct jr_handle *jr_handle_open(struct jr_handles *h, int *fd)
 {
     struct jr_handle *x = from_pool(h, fd);
-    char name[NAME_SIZE];
 
     if (!x) {
         x = handle_new(h);
         if (!x)
             return NULL;
-        name_of(x, name);
-        *fd = openat(h->dir, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        *fd = open_end(h, x);
         if (*fd < 0) {
             const int err = errno;
             handle_free(h, x);
